@@ -1,0 +1,50 @@
+# Every command sets up what it needs and is quick when nothing changed.
+PYTHON ?= python3
+SETUP  := $(PYTHON) local/bootstrap.py
+RUN    := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format build lock docs clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [KEEP=1]
+	@$(SETUP) dev runtime terraform
+	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size $(BATCH_SIZE)) $(if $(FAILED),--failed $(FAILED)) $(if $(KEEP),--keep)
+
+test: ## Run every test: make test [ARGS="tests/unit -k pagination"]
+	@$(SETUP) dev runtime terraform
+	@$(RUN) -m pytest $(ARGS)
+
+lint: ## Check style, types, Terraform and security rules
+	@$(SETUP) dev terraform checkov
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -m local.terraform fmt -check -recursive
+	$(RUN) -m local.terraform validate-all
+	$(RUN) docs/generate.py --check
+	.venv-checkov/bin/checkov --config-file .checkov.yaml
+
+format: ## Rewrite Python and Terraform in the project's style
+	@$(SETUP) dev terraform
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+	$(RUN) -m local.terraform fmt -recursive
+
+build: ## Rebuild the packages in dist/
+	@$(SETUP) dev
+	$(RUN) build.py
+
+docs: ## Write the inputs and outputs into the README
+	@$(SETUP) dev
+	$(RUN) docs/generate.py
+
+lock: ## Pin the newest versions, with hashes, in requirements/*.txt (needs uv on the PATH)
+	cd requirements && for set in layer dev runtime checkov terraform; do \
+	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done
+	cd requirements && uv pip compile --universal --upgrade --no-deps --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" emulator.in -o emulator.txt
+
+clean: ## Remove environments, caches and what runs left behind
+	rm -rf .venv .venv-* .local .build .*_cache .hypothesis

@@ -1,0 +1,77 @@
+"""Make the project's Python environments: ``python local/bootstrap.py [dev] [runtime] [terraform] [checkov]``.
+
+Runs on the standard library alone, before anything is installed. An environment is made again only when the
+requirements it was made from, or the Python, have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+# environment: (its folder, [(requirements, further arguments to pip)])
+ENVIRONMENTS: dict[str, tuple[str, list[tuple[str, list[str]]]]] = {
+    "dev": (".venv", [("dev.txt", [])]),
+    "runtime": (".venv-runtime", [("runtime.txt", []), ("emulator.txt", ["--no-deps"])]),
+    "terraform": (".venv-terraform", [("terraform.txt", [])]),
+    "checkov": (".venv-checkov", [("checkov.txt", [])]),
+}
+
+
+def main(names: list[str]) -> None:
+    """Make the environments named, each if it is out of date."""
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        sys.exit(
+            f"This is Python {sys.version.split()[0]} ({sys.executable}); Python 3.11 to 3.13 is needed.\n"
+            "Name another one: make demo PYTHON=python3.13"
+        )
+    for name in names:
+        if name == "terraform" and (shutil.which("terraform") or shutil.which("tofu")):
+            continue
+        make(name)
+
+
+def make(name: str) -> None:
+    """Make one environment unless its stamp says that it is what the requirements ask for."""
+    folder, sets = ENVIRONMENTS[name]
+    environment = ROOT / folder
+    stamp = environment / "made-from"
+    wanted = fingerprint([ROOT / "requirements" / file for file, _ in sets])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"Setting up {folder} …", end=" ", flush=True)
+    started = time.monotonic()
+    shutil.rmtree(environment, ignore_errors=True)
+    run([sys.executable, "-m", "venv", str(environment)], "Python's venv module (Debian: apt install python3-venv)")
+    for file, arguments in sets:
+        pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        requirements = ["--require-hashes", "-r", str(ROOT / "requirements" / file)]
+        run([*pip, *arguments, *requirements], "a package index pip can reach (see pip config list)")
+    stamp.write_text(wanted)
+    print(f"{time.monotonic() - started:.0f} s")
+
+
+def fingerprint(files: list[Path]) -> str:
+    """Hash what an environment is made from: the interpreter, the place and the requirements."""
+    digest = hashlib.sha256(f"{sys.version}\n{ROOT}\n".encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def run(command: list[str], needs: str) -> None:
+    """Run a step of the set-up; where it fails, show what it printed and what it needs."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"failed.\n\n{done.stdout}{done.stderr}\nThe command was: {' '.join(command)}\nIt needs {needs}.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
