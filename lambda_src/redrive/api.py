@@ -1,0 +1,189 @@
+"""The application's API: reading a list, and requeueing one communication."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
+
+import requests
+
+from redrive.auth import ApiAuth, api_auth
+from redrive.errors import ApiUnavailable, CredentialsRefused, ListingError
+from redrive.models import Communication, Outcome, OutcomeKind, idempotency_key, queue_entry
+from redrive.secrets import Secrets
+from redrive.settings import ApiSettings, RequeueSettings
+from redrive.transport import Deadline, PatientRetry, open_session
+
+TRANSIENT = frozenset({408, 425, 429})
+"""Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
+
+LEAST_SECONDS = 0.5
+"""With less than this left no request is begun."""
+
+
+class Api:
+    """The application's API, over one pooled session with one set of credentials.
+
+    Parameters
+    ----------
+    settings
+        ``api`` of the module.
+    retry
+        The session's policy; its deadline also bounds each request.
+    secrets
+        Where credentials and the CA bundle are read.
+    """
+
+    def __init__(self, settings: ApiSettings, retry: PatientRetry, secrets: Secrets) -> None:
+        self._settings = settings
+        self.deadline: Deadline = retry.deadline
+        self._session = open_session(settings.base_url, retry)
+        self._session.headers.update(settings.headers)
+        if settings.ca_bundle_secret_arn:
+            self._session.verify = _ca_bundle(secrets.text(settings.ca_bundle_secret_arn))
+        self._auth: ApiAuth = api_auth(settings, secrets, self._session, self.deadline)
+
+    def url(self, path: str) -> str:
+        """Give the URL of a path of the API; a path's own query is kept."""
+        return self._settings.base_url.rstrip("/") + path
+
+    def is_same_origin(self, url: str) -> bool:
+        """Tell whether a URL is on the API's own scheme, host and port: only there may the credentials go."""
+        return _origin(url) == _origin(self._settings.base_url)
+
+    def get(self, url: str, params: Mapping[str, str]) -> requests.Response:
+        """Read one page of a list.
+
+        Returns
+        -------
+        requests.Response
+            A 2xx answer, or a 404: some APIs say so that there are no more pages.
+
+        Raises
+        ------
+        ApiUnavailable, CredentialsRefused
+            See :meth:`_send`.
+        ListingError
+            For any other answer.
+        """
+        answer = self._send("GET", url, params=params)
+        if not answer.ok and answer.status_code != HTTPStatus.NOT_FOUND:
+            raise ListingError(_told("GET", url, answer))
+        return answer
+
+    def requeue(self, communication: Communication, run_id: str, settings: RequeueSettings) -> Outcome:
+        """Send one communication back: one request with its queue entry.
+
+        Raises
+        ------
+        ApiUnavailable, CredentialsRefused
+            See :meth:`_send`.
+        """
+        path = settings.source_paths.get(communication.source, settings.path)
+        path = path.replace("{primaryId}", quote(communication.primary_id, safe=""))
+        path = path.replace("{operation}", quote(communication.operation, safe=""))
+        url = self.url(path)
+        answer = self._send(
+            settings.method,
+            url,
+            json=queue_entry(communication, run_id, settings.created_by),
+            headers={"Idempotency-Key": idempotency_key(communication, run_id)},
+        )
+        status = answer.status_code
+        if answer.ok:
+            if "html" in answer.headers.get("Content-Type", ""):
+                # A sign-in or maintenance page in front of the API: nothing says that it was requeued.
+                raise ApiUnavailable(f"{settings.method} {urlsplit(url).path}: HTTP {status} with an HTML page")
+            return Outcome(communication, OutcomeKind.REQUEUED, run_id, status)
+        kind = OutcomeKind.SKIPPED if status == HTTPStatus.CONFLICT else OutcomeKind.REJECTED
+        return Outcome(communication, kind, run_id, status, f"HTTP {_status(status)}")
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request; on a 401 once more with credentials fetched anew, for they may have been rotated.
+
+        Returns
+        -------
+        requests.Response
+            A 2xx answer, or a 4xx that no later try would change.
+
+        Raises
+        ------
+        ApiUnavailable
+            No answer, or one that asks to come back: 408, 425, 429, 5xx. Also a redirect, which is not followed: it
+            would carry the credentials elsewhere, and turn a POST into a GET.
+        CredentialsRefused
+            401 with fresh credentials, or 403.
+        """
+        for is_last_try in (False, True):
+            remaining = self.deadline.remaining()
+            if remaining < LEAST_SECONDS:
+                raise ApiUnavailable(f"{method} {urlsplit(url).path}: no time left to ask")
+            connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
+            try:
+                answer = self._session.request(
+                    method,
+                    url,
+                    params=params,
+                    json=json,
+                    headers=headers,
+                    auth=self._auth,
+                    timeout=(min(connect, remaining), min(read, remaining)),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise ApiUnavailable(f"{method} {urlsplit(url).path}: {_in_words(error)}") from None
+            if answer.status_code != HTTPStatus.UNAUTHORIZED or is_last_try or not self._auth.renew():
+                break
+        status = answer.status_code
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise CredentialsRefused(_told(method, url, answer))
+        if status < 200 or 300 <= status < 400 or status in TRANSIENT or status >= 500:
+            raise ApiUnavailable(_told(method, url, answer))
+        return answer
+
+
+def _told(method: str, url: str, answer: requests.Response) -> str:
+    """Say what was answered, without query and body: they may hold what belongs in no log."""
+    return f"{method} {urlsplit(url).path}: HTTP {_status(answer.status_code)}"
+
+
+def _status(code: int) -> str:
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
+
+
+def _in_words(error: requests.RequestException) -> str:
+    match error:
+        case requests.exceptions.SSLError():
+            return "no TLS connection; a private authority needs api.ca_bundle_secret_arn"
+        case requests.ConnectTimeout():
+            return "no connection in time"
+        case requests.ReadTimeout():
+            return "no answer in time"
+        case requests.ConnectionError():
+            return "no connection"
+    return type(error).__name__
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _ca_bundle(certificates: str) -> str:
+    """Write the certificates where requests can read them: it takes a file only."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
+        file.write(certificates)
+    return file.name

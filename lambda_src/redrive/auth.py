@@ -1,0 +1,202 @@
+"""The six ways to show the API who is calling, as requests knows them: objects that sign a request."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import requests
+from requests import PreparedRequest
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
+from redrive.secrets import Secrets
+from redrive.settings import ApiSettings, AuthSettings, AuthType
+from redrive.transport import Deadline, token_retry
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+
+TOKEN_MARGIN_SECONDS = 60.0
+"""A token is renewed this long before it ends, so that it does not end on its way."""
+
+
+class ApiAuth(AuthBase, ABC):
+    """Signs requests; :meth:`renew` is called once after a 401."""
+
+    @abstractmethod
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Put the credentials into a request that is complete otherwise."""
+
+    def renew(self) -> bool:
+        """Fetch the credentials anew; False where there is nothing to fetch."""
+        return False
+
+
+class NoAuth(ApiAuth):
+    """For an API that knows its callers by their network."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Leave the request as it is."""
+        return request
+
+
+class SecretAuth(ApiAuth):
+    """Credentials that stand in a secret: bearer token, API key, or user name and password.
+
+    Parameters
+    ----------
+    names
+        The fields that the secret must have.
+    sign
+        Puts their values into a request's headers.
+    """
+
+    def __init__(
+        self, secrets: Secrets, arn: str, names: tuple[str, ...], sign: Callable[..., AuthBase | None]
+    ) -> None:
+        self._secrets = secrets
+        self._arn = arn
+        self._names = names
+        self._sign = sign
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Put the secret's values into the request."""
+        self._sign(request, *self._secrets.fields(self._arn, self._names))
+        return request
+
+    def renew(self) -> bool:
+        """Read the secret anew: it may have been rotated."""
+        self._secrets.fields(self._arn, self._names, fresh=True)
+        return True
+
+
+class ClientCredentialsAuth(ApiAuth):
+    """OAuth 2.0 client credentials (RFC 6749, 4.4): a token per sandbox, kept until shortly before it ends."""
+
+    def __init__(self, settings: AuthSettings, secrets: Secrets, session: requests.Session, deadline: Deadline) -> None:
+        self._url = _required(settings.token_url, "token_url", settings.type)
+        self._secret_arn = _required(settings.secret_arn, "secret_arn", settings.type)
+        self._scope = settings.scope
+        self._secrets = secrets
+        self._session = session
+        self._deadline = deadline
+        self._token = ""
+        self._valid_until = 0.0
+        session.mount(self._url, HTTPAdapter(max_retries=token_retry(deadline)))
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Put the token into the request; fetch one where none is valid."""
+        if time.monotonic() >= self._valid_until:
+            self._fetch_token(fresh_secret=False)
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def renew(self) -> bool:
+        """Read the client's secret anew and fetch another token."""
+        self._fetch_token(fresh_secret=True)
+        return True
+
+    def _fetch_token(self, *, fresh_secret: bool) -> None:
+        client = self._secrets.fields(self._secret_arn, ("client_id", "client_secret"), fresh=fresh_secret)
+        form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
+        timeout = max(0.1, min(10.0, self._deadline.remaining()))
+        try:
+            # The client's name and password go by HTTP Basic, which every server must take (RFC 6749, 2.3.1).
+            answer = self._session.post(
+                self._url, data=form, auth=HTTPBasicAuth(*client), timeout=timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise ApiUnavailable(f"token endpoint: {type(error).__name__}") from None
+        if answer.status_code in (400, 401, 403):
+            raise CredentialsRefused(f"token endpoint: HTTP {answer.status_code} for the client's credentials")
+        if answer.status_code != 200:
+            raise ApiUnavailable(f"token endpoint: HTTP {answer.status_code}")
+        try:
+            body = answer.json()
+            self._token = str(body["access_token"])
+            lifetime = float(body.get("expires_in", 300))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ApiUnavailable("token endpoint: the answer holds no access_token") from None
+        self._valid_until = time.monotonic() + max(0.0, lifetime - TOKEN_MARGIN_SECONDS)
+
+
+class SigV4Auth(ApiAuth):
+    """AWS Signature Version 4 with the function's own role, for an API Gateway or a function URL with IAM."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        import botocore.session
+
+        session = botocore.session.get_session()
+        self._credentials: Credentials | None = session.get_credentials()
+        self._service = settings.service
+        self._region = settings.region or session.get_config_variable("region")
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Sign the request as it is: method, URL, headers and body."""
+        from botocore.auth import SigV4Auth as Signer
+        from botocore.awsrequest import AWSRequest
+
+        if self._credentials is None:
+            raise ConfigurationError("api.auth.type aws_iam: the function has no AWS credentials")
+        # Only what nobody on the way changes is signed.
+        signed_headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() not in ("accept", "accept-encoding", "connection", "content-length", "user-agent")
+        }
+        signed = AWSRequest(request.method, request.url, headers=signed_headers, data=request.body)
+        Signer(self._credentials.get_frozen_credentials(), self._service, self._region).add_auth(signed)
+        request.headers.update(dict(signed.headers))
+        return request
+
+
+def api_auth(api: ApiSettings, secrets: Secrets, session: requests.Session, deadline: Deadline) -> ApiAuth:
+    """Make the object that signs requests as ``api.auth`` says.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the type needs a field of ``api.auth`` that is not set.
+    """
+    settings = api.auth
+    match settings.type:
+        case AuthType.NONE:
+            return NoAuth()
+        case AuthType.AWS_IAM:
+            return SigV4Auth(settings)
+        case AuthType.OAUTH2_CLIENT_CREDENTIALS:
+            return ClientCredentialsAuth(settings, secrets, session, deadline)
+    arn = _required(settings.secret_arn, "secret_arn", settings.type)
+    match settings.type:
+        case AuthType.BEARER:
+            return SecretAuth(secrets, arn, ("token",), _sign_bearer)
+        case AuthType.API_KEY:
+            return SecretAuth(secrets, arn, ("api_key",), _sign_header(settings.header))
+        case AuthType.BASIC:
+            return SecretAuth(secrets, arn, ("username", "password"), _sign_basic)
+
+
+def _required(value: str | None, field: str, auth_type: AuthType) -> str:
+    if not value:
+        raise ConfigurationError(f"api.auth.{field}: missing; api.auth.type {auth_type} needs it")
+    return value
+
+
+def _sign_bearer(request: PreparedRequest, token: str) -> None:
+    request.headers["Authorization"] = f"Bearer {token}"
+
+
+def _sign_header(header: str) -> Callable[[PreparedRequest, str], None]:
+    def sign(request: PreparedRequest, key: str) -> None:
+        request.headers[header] = key
+
+    return sign
+
+
+def _sign_basic(request: PreparedRequest, username: str, password: str) -> None:
+    # As bytes: requests would encode texts as Latin-1, the standard's default is UTF-8 by now (RFC 7617, 2.1).
+    HTTPBasicAuth(username.encode(), password.encode())(request)

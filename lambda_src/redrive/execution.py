@@ -1,0 +1,94 @@
+"""Starting the state machine: one execution a batch, the same one however often it is started."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from redrive.models import Communication
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+SCHEMA_VERSION = 1
+
+
+@cache
+def step_functions() -> SFNClient:
+    """Give the sandbox's client; it retries throttling with backoff and jitter (botocore's standard mode)."""
+    return boto3.client("stepfunctions", config=Config(retries={"mode": "standard", "total_max_attempts": 10}))
+
+
+@dataclass
+class Started:
+    """The executions of a run, and what kept the others from starting."""
+
+    executions: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    truncated: bool = False
+
+
+def batches(communications: Iterable[Communication], size: int) -> Iterator[tuple[Communication, ...]]:
+    """Cut communications into batches of the given size; the last one may be smaller."""
+    rest = iter(communications)
+    while batch := tuple(itertools.islice(rest, size)):
+        yield batch
+
+
+def execution_name(run_id: str, batch: tuple[Communication, ...]) -> str:
+    """Name an execution by its run and its content.
+
+    An execution's name is unique for 90 days, so the same batch of the same run is started once, however often it is
+    asked for. At most 80 characters of what Step Functions allows in a name.
+    """
+    content = json.dumps([communication.to_json() for communication in batch], sort_keys=True)
+    return f"{run_id}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def start_executions(
+    client: SFNClient,
+    state_machine_arn: str,
+    run_id: str,
+    batches: Iterable[tuple[Communication, ...]],
+    has_time: Callable[[], bool],
+) -> Started:
+    """Start an execution for each batch; one that cannot be started does not keep back the others.
+
+    Throttling is the client's to retry: give it one that does so with jitter.
+    """
+    started = Started()
+    execution_prefix = state_machine_arn.replace(":stateMachine:", ":execution:")
+    for number, batch in enumerate(batches, start=1):
+        if not has_time():
+            started.truncated = True
+            break
+        name = execution_name(run_id, batch)
+        try:
+            client.start_execution(
+                stateMachineArn=state_machine_arn, name=name, input=json.dumps(_input(run_id, number, batch))
+            )
+        except client.exceptions.ExecutionAlreadyExists:
+            pass  # an earlier delivery of this firing started it
+        except (ClientError, BotoCoreError) as error:
+            started.problems.append(f"batch {number} of {len(batch)}: not started: {error}")
+            continue
+        started.executions.append(f"{execution_prefix}:{name}")
+    return started
+
+
+def _input(run_id: str, number: int, batch: tuple[Communication, ...]) -> dict[str, Any]:
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "runId": run_id,
+        "batch": number,
+        "communications": [communication.to_json() for communication in batch],
+    }

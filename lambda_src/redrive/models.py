@@ -1,0 +1,129 @@
+"""What travels: communications, queue entries and outcomes, and the run they belong to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+from redrive.errors import ConfigurationError
+
+MAX_ID_LENGTH = 128
+"""Characters in a primary id. A batch of 100 of them, with their outcomes, stays under Step Functions' 256 KiB."""
+
+RUN_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+class OutcomeKind(StrEnum):
+    """What became of one communication in one batch."""
+
+    REQUEUED = "requeued"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+    EXHAUSTED = "exhausted"
+    FAILED = "failed"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it makes its batch a failed one."""
+        return self not in (OutcomeKind.REQUEUED, OutcomeKind.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Communication:
+    """One email, SMS, … that the application failed to send; known by its ids only, never by its content."""
+
+    primary_id: str
+    operation: str
+    source: str
+
+    def to_json(self) -> dict[str, str]:
+        """Give the form it has in a state machine's input."""
+        return {"primaryId": self.primary_id, "operation": self.operation, "source": self.source}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one communication; ``error`` is a short text without content of the communication."""
+
+    communication: Communication
+    kind: OutcomeKind
+    attempt: str
+    http_status: int | None = None
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the form in which the state machine hands it to ``summarise``."""
+        return {
+            **self.communication.to_json(),
+            "outcome": self.kind.value,
+            "attempt": self.attempt,
+            "httpStatus": self.http_status,
+            "error": self.error,
+        }
+
+
+def queue_entry(communication: Communication, run_id: str, created_by: str) -> dict[str, str]:
+    """Make the payload of the application's queue: these four keys exactly.
+
+    ``created`` is the time of the run, not of the call: over every retry the same idempotency key carries the same
+    payload.
+    """
+    return {
+        "primaryId": communication.primary_id,
+        "operation": communication.operation,
+        "createdBy": created_by,
+        "created": run_time(run_id).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def idempotency_key(communication: Communication, attempt: str) -> str:
+    """Name one attempt at one communication: ``<operation>:<primaryId>:<attempt>``.
+
+    It is a header value, so what a header cannot hold is percent-encoded.
+    """
+    return quote(f"{communication.operation}:{communication.primary_id}:{attempt}", safe=":@/+=,")
+
+
+def primary_id(value: object) -> str | None:
+    """Read an id from an answer: a text, or a whole number, which becomes a text. None if it is neither."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and value.strip() and len(value) <= MAX_ID_LENGTH:
+        return value
+    return None
+
+
+def scheduled_run_id(scheduled_time: str) -> str:
+    """Name a scheduled run by its time, so that a firing delivered twice is the same run.
+
+    Parameters
+    ----------
+    scheduled_time
+        RFC 3339, as EventBridge Scheduler writes it: ``2026-11-24T02:15:00Z``.
+    """
+    try:
+        moment = datetime.fromisoformat(scheduled_time)
+    except ValueError:
+        raise ConfigurationError("scheduledTime: must be a time such as 2026-11-24T02:15:00Z") from None
+    if moment.tzinfo is None:
+        raise ConfigurationError("scheduledTime: has no time zone; write it such as 2026-11-24T02:15:00Z")
+    return moment.astimezone(UTC).strftime(RUN_TIME_FORMAT)
+
+
+def operator_run_id(now: datetime, request_id: str) -> str:
+    """Name a run that a person started: its time, and a part of the request's id."""
+    return f"{now.astimezone(UTC).strftime(RUN_TIME_FORMAT)}-{re.sub('[^0-9a-zA-Z]', '', request_id)[:8]}"
+
+
+def run_time(run_id: str) -> datetime:
+    """Give the time in a run's name."""
+    try:
+        return datetime.strptime(run_id.split("-")[0], RUN_TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise ConfigurationError("runId: must begin with a time such as 20261124T021500Z") from None

@@ -1,0 +1,61 @@
+"""Logs and metrics of an invocation, by Powertools: JSON lines with ids only, and metrics inside them (EMF)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from redrive.errors import RedriveError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@cache
+def logger() -> Logger:
+    """Give the sandbox's logger; service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL."""
+    return Logger()
+
+
+@cache
+def _metrics() -> Metrics:
+    return Metrics()
+
+
+@contextmanager
+def observed(context: LambdaContext, **keys: object) -> Iterator[Logger]:
+    """Give a logger whose lines carry the request's id and the given keys; log an error that leaves the block."""
+    log = logger()
+    with log.append_context_keys(function_request_id=context.aws_request_id, **keys):
+        try:
+            yield log
+        except RedriveError as error:
+            # Expected, and said in its own words: a stack trace would add nothing.
+            log.error(str(error), extra={"error": type(error).__name__})
+            raise
+        except Exception:
+            log.exception("invocation failed")
+            raise
+
+
+def publish(source: str, metrics: Mapping[str, float | Sequence[float]]) -> None:
+    """Publish metrics of one source, as one line.
+
+    Parameters
+    ----------
+    metrics
+        By name: the counts ``Listed``, ``Requeued``, ``Skipped``, ``Rejected``, ``Exhausted``, ``Failed``, and
+        ``ApiLatency`` in milliseconds; a sequence is published value by value.
+    """
+    emf = _metrics()
+    emf.add_dimension("source", source)
+    for name, values in metrics.items():
+        unit = MetricUnit.Milliseconds if name == "ApiLatency" else MetricUnit.Count
+        for value in values if isinstance(values, Sequence) else (values,):
+            emf.add_metric(name, unit, value)
+    emf.flush_metrics()

@@ -1,0 +1,119 @@
+"""Typed parsing of what comes from outside: environment variables and events."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import StrEnum
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from redrive.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+def parse(kind: type[T], value: object, where: str, *, only_known: bool = False) -> T:
+    """Turn parsed JSON into the given type, strictly.
+
+    Parameters
+    ----------
+    kind
+        A dataclass, ``StrEnum``, ``str``, ``int``, ``float``, ``bool``, ``dict[str, …]``, ``tuple[…, ...]``, or a
+        union of such a type with ``None``. A dataclass field ``primary_id`` is read from the key ``primary_id`` or
+        ``primaryId``.
+    value
+        What ``json.loads`` gave.
+    where
+        The name of the value as its author knows it, for the error: ``sources.email.pagination.style``.
+    only_known
+        Refuse an object with a key that the dataclass has no field for: what a person typed must not be ignored.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the field, what it must be and the type of what is there. The value is not shown: it may be a secret.
+    """
+    if only_known and isinstance(value, Mapping):
+        known = [camel_case(field.name) for field in fields(cast("type[Any]", kind))]
+        if unknown := sorted(value.keys() - set(known)):
+            raise ConfigurationError(f"{where}.{unknown[0]}: unknown; known are {', '.join(known)}")
+    return cast("T", _parse(kind, value, where))
+
+
+def parse_json(kind: type[T], text: str, where: str) -> T:
+    """Parse a JSON text into the given type; see :func:`parse`."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: not JSON ({error})") from None
+    return parse(kind, value, where)
+
+
+def _parse(kind: Any, value: Any, where: str) -> Any:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        return _parse(next(kind for kind in arguments if kind is not types.NoneType), value, where)
+    if origin is dict:
+        return {key: _parse(arguments[1], item, f"{where}.{key}") for key, item in _mapping(value, where).items()}
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _wrong(where, "a list", value)
+        return tuple(_parse(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+    if is_dataclass(kind):
+        return _parse_dataclass(cast("type[Any]", kind), _mapping(value, where), where)
+    if issubclass(kind, StrEnum):
+        if value not in list(kind):
+            raise _wrong(where, "one of " + ", ".join(kind), value)
+        return kind(value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:  # not isinstance: JSON's true is no number
+        raise _wrong(where, _NAMES[kind], value)
+    return value
+
+
+def _parse_dataclass(kind: type[Any], value: Mapping[str, Any], where: str) -> Any:
+    hints = get_type_hints(kind)
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        key = field.name if field.name in value else camel_case(field.name)
+        if key in value:
+            found[field.name] = _parse(hints[field.name], value[key], f"{where}.{key}")
+        elif _is_required(field):
+            raise ConfigurationError(f"{where}.{key}: missing")
+    return kind(**found)
+
+
+def camel_case(name: str) -> str:
+    """Spell a field's name as JSON events do: ``primary_id`` becomes ``primaryId``."""
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _wrong(where, "an object", value)
+    return value
+
+
+def _wrong(where: str, wanted: str, value: object) -> ConfigurationError:
+    return ConfigurationError(f"{where}: must be {wanted}, not {_NAMES.get(type(value), type(value).__name__)}")
+
+
+_NAMES: dict[type, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+    types.NoneType: "null",
+}

@@ -1,0 +1,77 @@
+"""Secrets by reference: read from Secrets Manager on first use, kept for minutes, never logged."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeGuard
+
+from redrive.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+MAX_AGE_SECONDS = 300
+
+
+class Secrets:
+    """Reads secrets by their ARN; Powertools keeps each for five minutes."""
+
+    @cached_property
+    def _provider(self) -> SecretsProvider:
+        # Here, because it brings boto3: a function whose API needs no secret starts without it.
+        from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+        return SecretsProvider()
+
+    def text(self, arn: str, *, fresh: bool = False) -> str:
+        """Read a secret's text.
+
+        Parameters
+        ----------
+        arn
+            The secret's ARN.
+        fresh
+            Ask Secrets Manager even when a kept value is young: the secret may have been rotated.
+
+        Raises
+        ------
+        ConfigurationError
+            Where there is no such secret, no permission to read it, or it is binary. Names the ARN, never the value.
+        """
+        from aws_lambda_powertools.utilities.parameters import GetParameterError
+
+        try:
+            value = self._provider.get(arn, max_age=MAX_AGE_SECONDS, force_fetch=fresh)
+        except GetParameterError as error:
+            raise ConfigurationError(f"secret {arn}: cannot be read: {error}") from None
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigurationError(f"secret {arn}: must hold a text")
+        return value.strip()
+
+    def fields(self, arn: str, names: tuple[str, ...], *, fresh: bool = False) -> tuple[str, ...]:
+        """Read named texts from a secret that is a JSON object; where one is wanted, the bare text will do as well.
+
+        Raises
+        ------
+        ConfigurationError
+            Where the secret has another shape. Names what is missing, never what is there.
+        """
+        text = self.text(arn, fresh=fresh)
+        if len(names) == 1 and not text.startswith("{"):
+            values = {names[0]: text}
+        else:
+            try:
+                values = json.loads(text)
+            except ValueError:
+                values = None
+        fields = values if isinstance(values, dict) else {}
+        found = tuple(value for name in names if _is_printable(value := fields.get(name)))
+        if len(found) < len(names):
+            shape = ", ".join(f'"{name}": "…"' for name in names)
+            raise ConfigurationError(f"secret {arn}: must be JSON such as {{{shape}}}, each a printable text")
+        return found
+
+
+def _is_printable(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "" and value.isprintable()

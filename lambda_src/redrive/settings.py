@@ -1,0 +1,164 @@
+"""What the module's variables say, as the functions see it: environment variables, parsed once per sandbox."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from redrive.errors import ConfigurationError
+from redrive.parsing import parse_json
+
+
+class AuthType(StrEnum):
+    """How the module shows the API who it is."""
+
+    NONE = "none"
+    BEARER = "bearer"
+    API_KEY = "api_key"
+    BASIC = "basic"
+    OAUTH2_CLIENT_CREDENTIALS = "oauth2_client_credentials"
+    AWS_IAM = "aws_iam"
+
+
+class PaginationStyle(StrEnum):
+    """How a source hands out a list that is longer than one answer."""
+
+    NONE = "none"
+    PAGE = "page"
+    OFFSET = "offset"
+    CURSOR = "cursor"
+    NEXT_URL = "next_url"
+    LINK_HEADER = "link_header"
+
+
+class NotifyOn(StrEnum):
+    """Which results are notified."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True)
+class AuthSettings:
+    """``api.auth``: the type, and what that type needs."""
+
+    type: AuthType = AuthType.NONE
+    secret_arn: str | None = None
+    header: str = "X-Api-Key"
+    token_url: str | None = None
+    scope: str | None = None
+    service: str = "execute-api"
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """``api``: where the application's API is and how it is called; timeouts in seconds."""
+
+    base_url: str
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    headers: dict[str, str] = field(default_factory=dict)
+    connect_timeout_seconds: float = 5.0
+    read_timeout_seconds: float = 20.0
+    ca_bundle_secret_arn: str | None = None
+
+
+@dataclass(frozen=True)
+class Pagination:
+    """``sources.*.pagination``: the style, the names of its query parameters, and the JMESPath of the next token."""
+
+    style: PaginationStyle = PaginationStyle.NONE
+    page_param: str = "page"
+    first_page: int = 1
+    offset_param: str = "offset"
+    size_param: str = "limit"
+    size: int = 100
+    cursor_param: str = "cursor"
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """``sources.*``: one endpoint that lists failed communications; ``items`` and ``id`` are JMESPath expressions."""
+
+    path: str
+    operation: str
+    filters: dict[str, str] = field(default_factory=dict)
+    pagination: Pagination = field(default_factory=Pagination)
+    items: str = "@"
+    id: str = "id"
+
+
+@dataclass(frozen=True)
+class RequeueSettings:
+    """``requeue``: the endpoint that takes a queue entry; ``source_paths`` go before ``path``."""
+
+    path: str
+    method: str = "POST"
+    created_by: str = "communications-redrive"
+    source_paths: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ListSettings:
+    """Everything ``list_failed`` is told."""
+
+    api: ApiSettings
+    sources: dict[str, Source]
+    batch_size: int
+    max_per_run: int
+    state_machine_arn: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ListSettings:
+        """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        return cls(
+            api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
+            sources=parse_json(dict[str, Source], _read("REDRIVE_SOURCES", environment), "sources"),
+            batch_size=parse_json(int, _read("REDRIVE_BATCH_SIZE", environment), "batch_size"),
+            max_per_run=parse_json(int, _read("REDRIVE_MAX_PER_RUN", environment), "max_per_run"),
+            state_machine_arn=_read("REDRIVE_STATE_MACHINE_ARN", environment),
+        )
+
+
+@dataclass(frozen=True)
+class RequeueCommunicationSettings:
+    """Everything ``requeue_communication`` is told."""
+
+    api: ApiSettings
+    requeue: RequeueSettings
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> RequeueCommunicationSettings:
+        """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        return cls(
+            api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
+            requeue=parse_json(RequeueSettings, _read("REDRIVE_REQUEUE", environment), "requeue"),
+        )
+
+
+@dataclass(frozen=True)
+class SummariseSettings:
+    """Everything ``summarise`` is told."""
+
+    name: str
+    stage: str
+    notify_on: tuple[NotifyOn, ...]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> SummariseSettings:
+        """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        return cls(
+            name=_read("REDRIVE_NAME", environment),
+            stage=_read("REDRIVE_STAGE", environment),
+            notify_on=parse_json(tuple[NotifyOn, ...], _read("REDRIVE_NOTIFY_ON", environment), "notifications.on"),
+        )
+
+
+def _read(name: str, environment: Mapping[str, str]) -> str:
+    try:
+        return environment[name]
+    except KeyError:
+        raise ConfigurationError(f"{name}: this environment variable of the function is missing") from None

@@ -1,0 +1,161 @@
+"""Counting a batch and putting it into words that a person reads on a phone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from redrive.models import Communication, OutcomeKind
+
+MAX_SUBJECT = 100
+"""Characters in the subject of an SNS e-mail; one more, or one that is not ASCII, fails the publish (API reference)."""
+
+MAX_NAMED = 20
+"""Failed communications that a notification names; of the others it says how many there are."""
+
+MEANING = {
+    OutcomeKind.REQUEUED: "the application took it back into its queue",
+    OutcomeKind.SKIPPED: "already queued or sent",
+    OutcomeKind.REJECTED: "refused for good: a person must look",
+    OutcomeKind.EXHAUSTED: "its attempts are used up: a person must look",
+    OutcomeKind.FAILED: "API unavailable: the next run tries again",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One outcome as the state machine collected it."""
+
+    primary_id: str
+    operation: str
+    source: str
+    outcome: OutcomeKind
+    http_status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the Map ended before its items did: an error of Step Functions, or one that ends the batch."""
+
+    error: str = "unknown"
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A state machine's data at its end: its input, and either ``outcomes`` or ``stopped``."""
+
+    run_id: str
+    batch: int
+    communications: tuple[Communication, ...]
+    outcomes: tuple[Result, ...] = ()
+    stopped: Stop | None = None
+
+
+@dataclass(frozen=True)
+class Notification:
+    """A mail: a subject of one ASCII line, and a plain text."""
+
+    subject: str
+    message: str
+
+
+def counts(batch: Batch) -> dict[OutcomeKind, int]:
+    """Count the outcomes of a batch, in the order in which they are told."""
+    found = Counter(result.outcome for result in batch.outcomes)
+    return {kind: found[kind] for kind in OutcomeKind if found[kind]}
+
+
+def failed(batch: Batch) -> int:
+    """Count the communications that did not go out; all of them where the batch was stopped."""
+    if batch.stopped:
+        return len(batch.communications)
+    return sum(result.outcome.is_failure for result in batch.outcomes)
+
+
+def failed_by_source(batch: Batch) -> dict[str, int]:
+    """Count the outcomes ``failed`` by source; the other ones are counted where they arise."""
+    return dict(Counter(result.source for result in batch.outcomes if result.outcome is OutcomeKind.FAILED))
+
+
+def headline(batch: Batch) -> str:
+    """Say in one sentence how the batch went."""
+    total = len(batch.communications)
+    if batch.stopped:
+        return f"batch stopped, {total} {_communications(total)} not confirmed"
+    if failed(batch):
+        return f"{failed(batch)} of {total} {_communications(total)} not requeued"
+    return f"{total} {_communications(total)} requeued"
+
+
+def notification(batch: Batch, name: str, stage: str, execution_arn: str) -> Notification:
+    """Write the mail about a batch.
+
+    Parameters
+    ----------
+    name, stage
+        As the module is called.
+    execution_arn
+        The execution that the link at the end leads to.
+    """
+    where = f"{name} {stage}"
+    blocks = [
+        f"{where}: {headline(batch)}",
+        f"Run {batch.run_id}, batch {batch.batch}",
+        _stop_in_words(batch.stopped) if batch.stopped else _counts_in_words(batch),
+        _failures_in_words(batch),
+        f"Execution:\n{console_url(execution_arn)}",
+    ]
+    subject = f"[{where}] {headline(batch)}".encode("ascii", "replace").decode()
+    return Notification(subject[:MAX_SUBJECT], "\n\n".join(block for block in blocks if block) + "\n")
+
+
+def console_url(execution_arn: str) -> str:
+    """Give the page of an execution in the console of its partition."""
+    _, partition, _, region, _ = execution_arn.split(":", 4)
+    domain = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}.get(partition, "aws.amazon.com")
+    return f"https://{region}.console.{domain}/states/home?region={region}#/v2/executions/details/{execution_arn}"
+
+
+def _counts_in_words(batch: Batch) -> str:
+    return "\n".join(f"{count} {kind} - {MEANING[kind]}" for kind, count in counts(batch).items())
+
+
+def _stop_in_words(stop: Stop) -> str:
+    if stop.error == "CredentialsRefused":
+        return (
+            f"The API refused the module's credentials: {reason(stop.cause)}.\n"
+            "The batch was stopped at once, so that nothing keeps calling with them. Check the secret of api.auth;\n"
+            "what was not requeued is still listed as failed, and the next run takes it."
+        )
+    return (
+        f"The batch ended early: {stop.error}.\n"
+        "What was not requeued is still listed as failed, and the next run takes it."
+    )
+
+
+def _failures_in_words(batch: Batch) -> str:
+    failures = [result for result in batch.outcomes if result.outcome.is_failure]
+    lines = [
+        f"- {result.operation} {result.primary_id}: {result.outcome}, {reason(result.error or 'no reason given')}"
+        for result in failures[:MAX_NAMED]
+    ]
+    if len(failures) > MAX_NAMED:
+        lines.append(f"- and {len(failures) - MAX_NAMED} more: see the execution")
+    return "\n".join(["Not requeued:", *lines]) if lines else ""
+
+
+def reason(error: str) -> str:
+    """Give the ``errorMessage`` in the cause of a Lambda error, or a text that is no such cause as it is."""
+    try:
+        cause = json.loads(error)
+    except ValueError:
+        return error
+    return str(cause["errorMessage"]) if isinstance(cause, Mapping) and "errorMessage" in cause else error
+
+
+def _communications(count: int) -> str:
+    return "communication" if count == 1 else "communications"

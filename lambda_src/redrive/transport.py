@@ -1,0 +1,120 @@
+"""HTTP to the application: one pooled session, and retries that end before the function's time does."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import InvalidHeader, MaxRetryError, ResponseError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util.retry import Retry
+
+
+class Deadline:
+    """How long the current invocation may still take. One object per sandbox, set anew by every invocation."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until = math.inf
+
+    def set(self, seconds: float) -> None:
+        """Let it be over in so many seconds."""
+        self._until = self._clock() + seconds
+
+    def remaining(self) -> float:
+        """Give the seconds that are left; negative when it is over."""
+        return self._until - self._clock()
+
+
+class PatientRetry(Retry):
+    """urllib3's policy, with ``Retry-After`` honoured as far as the deadline allows.
+
+    Where the wait would outlast the deadline it gives up at once: the caller gets the last answer, and whoever
+    called the function decides when to come back.
+    """
+
+    RETRY_AFTER_STATUS_CODES = frozenset({425, 429, 503})
+
+    def __init__(self, *args: Any, deadline: Deadline, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.deadline = deadline
+
+    def new(self, **kwargs: Any) -> Self:
+        """Copy the policy, as urllib3 does after every try."""
+        return super().new(deadline=self.deadline, **kwargs)
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Read ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date); one that makes no sense counts as none."""
+        try:
+            return super().get_retry_after(response)
+        except InvalidHeader:
+            return None
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """Count a try; raises ``MaxRetryError`` when there are none left, or no time for the next."""
+        following = super().increment(method, url, response, error, _pool, _stacktrace)
+        wait = (self.get_retry_after(response) if response else None) or following.get_backoff_time()
+        if wait >= self.deadline.remaining():
+            reason = error or ResponseError(f"no time left to wait {wait:.0f} s")
+            raise MaxRetryError(_pool, url, reason)  # type: ignore[arg-type]  # urllib3 passes None as well
+        return following
+
+
+def listing_retry(deadline: Deadline) -> PatientRetry:
+    """Make the policy for reading lists: a GET may be repeated freely."""
+    return PatientRetry(
+        deadline=deadline,
+        total=3,
+        allowed_methods={"GET"},
+        status_forcelist={408, 425, 429, 500, 502, 503, 504},
+        backoff_factor=0.5,
+        backoff_jitter=0.5,
+        raise_on_status=False,
+    )
+
+
+def requeue_retry(deadline: Deadline) -> PatientRetry:
+    """Make the policy for requeueing.
+
+    Only what surely did not arrive (no connection) and what the API asks to repeat (``Retry-After``) is tried again
+    here; every other retry is the state machine's, which waits without being billed.
+    """
+    return PatientRetry(
+        deadline=deadline,
+        total=3,
+        connect=1,
+        read=0,
+        other=0,
+        allowed_methods={"POST", "PUT", "PATCH"},
+        raise_on_status=False,
+    )
+
+
+def token_retry(deadline: Deadline) -> PatientRetry:
+    """Make the policy for an OAuth token endpoint: its POST has no idempotency key, so no answer is no retry."""
+    return PatientRetry(deadline=deadline, total=1, allowed_methods={"GET"}, raise_on_status=False)
+
+
+def open_session(base_url: str, retry: PatientRetry) -> requests.Session:
+    """Open the session of a sandbox: connections to the API are kept and used again.
+
+    The policy is for ``base_url`` alone; a URL elsewhere (a token endpoint) needs an adapter of its own.
+    """
+    session = requests.Session()
+    session.mount(base_url, HTTPAdapter(max_retries=retry))
+    session.headers.update({"Accept": "application/json", "User-Agent": "communications-redrive"})
+    return session

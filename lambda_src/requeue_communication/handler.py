@@ -1,0 +1,76 @@
+"""Lambda ``requeue_communication``: one failed communication in, one outcome out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from redrive.api import Api
+from redrive.models import Communication
+from redrive.observability import observed, publish
+from redrive.parsing import parse
+from redrive.secrets import Secrets
+from redrive.settings import RequeueCommunicationSettings
+from redrive.transport import Deadline, requeue_retry
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SECONDS_TO_END = 1.0
+"""Kept from the function's time, so that it answers in words instead of being cut off."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An item of the state machine's Map."""
+
+    run_id: str
+    execution: str
+    communication: Communication
+
+
+@cache
+def _settings() -> RequeueCommunicationSettings:
+    return RequeueCommunicationSettings.from_environment()
+
+
+@cache
+def _api() -> Api:
+    return Api(_settings().api, requeue_retry(Deadline()), Secrets())
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Requeue a communication.
+
+    Returns
+    -------
+    dict
+        ``{"primaryId", "operation", "source", "outcome", "attempt", "httpStatus", "error"}``, where ``outcome`` is
+        ``requeued``, ``skipped`` or ``rejected``.
+
+    Raises
+    ------
+    ApiUnavailable
+        Worth a retry; the state machine makes it, with the same idempotency key.
+    CredentialsRefused
+        Not worth one; the state machine stops the batch.
+    ConfigurationError
+        The event or a setting is wrong.
+    """
+    asked = parse(Event, event, "event")
+    communication = asked.communication
+    with observed(context, runId=asked.run_id, execution=asked.execution, **communication.to_json()) as logger:
+        api = _api()
+        api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
+        measured: dict[str, float] = {}
+        started = time.perf_counter()
+        try:
+            outcome = api.requeue(communication, asked.run_id, _settings().requeue)
+            measured[outcome.kind.title()] = 1
+        finally:
+            measured["ApiLatency"] = (time.perf_counter() - started) * 1000
+            publish(communication.source, measured)
+        logger.info("communication done", outcome=outcome.kind, http_status=outcome.http_status)
+        return outcome.to_json()

@@ -1,0 +1,1 @@
+"""The function that ends a batch: counts its outcomes and words the notification."""
