@@ -76,7 +76,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
 
         def has_time(found: int) -> bool:
-            return api.deadline.remaining() > SECONDS_PER_START * found / settings.batch_size
+            """Tell whether a page can be read to its end, and then what was found be started."""
+            a_page = settings.api.connect_timeout_seconds + settings.api.read_timeout_seconds
+            return api.deadline.remaining() > a_page + SECONDS_PER_START * found / settings.batch_size
 
         listing = list_failed_communications(settings.sources, api, settings.max_per_run, has_time)
         started = start_executions(

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
 import requests
+from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from redrive.auth import ApiAuth, api_auth
 from redrive.errors import ApiUnavailable, CredentialsRefused, ListingError
@@ -165,16 +166,14 @@ def _status(code: int) -> str:
 
 
 def _in_words(error: requests.RequestException) -> str:
-    match error:
-        case requests.exceptions.SSLError():
-            return "no TLS connection; a private authority needs api.ca_bundle_secret_arn"
-        case requests.ConnectTimeout():
-            return "no connection in time"
-        case requests.ReadTimeout():
-            return "no answer in time"
-        case requests.ConnectionError():
-            return "no connection"
-    return type(error).__name__
+    reason = getattr(error.args[0], "reason", None) if error.args else None  # what urllib3 gave up for
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no TLS connection; a private authority needs api.ca_bundle_secret_arn"
+    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, ConnectTimeoutError):
+        return "no connection"
+    if isinstance(error, requests.ReadTimeout) or isinstance(reason, ReadTimeoutError):
+        return "no answer in time"
+    return "connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -36,7 +36,7 @@ def observed(context: LambdaContext, **keys: object) -> Iterator[Logger]:
             yield log
         except RedriveError as error:
             # Expected, and said in its own words: a stack trace would add nothing.
-            log.error(str(error), extra={"error": type(error).__name__})
+            log.warning(str(error), extra={"error": type(error).__name__})
             raise
         except Exception:
             log.exception("invocation failed")

@@ -21,8 +21,8 @@ def parse(kind: type[T], value: object, where: str, *, only_known: bool = False)
     ----------
     kind
         A dataclass, ``StrEnum``, ``str``, ``int``, ``float``, ``bool``, ``dict[str, …]``, ``tuple[…, ...]``, or a
-        union of such a type with ``None``. A dataclass field ``primary_id`` is read from the key ``primary_id`` or
-        ``primaryId``.
+        union of such a type with ``None``. A dataclass field ``primary_id`` is read from the key ``primary_id``,
+        ``primaryId`` or, as Step Functions writes errors, ``PrimaryId``.
     value
         What ``json.loads`` gave.
     where
@@ -80,11 +80,12 @@ def _parse_dataclass(kind: type[Any], value: Mapping[str, Any], where: str) -> A
     hints = get_type_hints(kind)
     found: dict[str, Any] = {}
     for field in fields(kind):
-        key = field.name if field.name in value else camel_case(field.name)
-        if key in value:
+        camel = camel_case(field.name)
+        key = next((key for key in (field.name, camel, camel[0].upper() + camel[1:]) if key in value), None)
+        if key is not None:
             found[field.name] = _parse(hints[field.name], value[key], f"{where}.{key}")
         elif _is_required(field):
-            raise ConfigurationError(f"{where}.{key}: missing")
+            raise ConfigurationError(f"{where}.{camel}: missing")
     return kind(**found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Result:
 class Stop:
     """Why the Map ended before its items did: an error of Step Functions, or one that ends the batch."""
 
-    error: str = "unknown"
+    error: str
     cause: str = ""
 
 
@@ -109,7 +110,7 @@ def notification(batch: Batch, name: str, stage: str, execution_arn: str) -> Not
         _failures_in_words(batch),
         f"Execution:\n{console_url(execution_arn)}",
     ]
-    subject = f"[{where}] {headline(batch)}".encode("ascii", "replace").decode()
+    subject = re.sub(r"[^ -~]", "?", f"[{where}] {headline(batch)}")
     return Notification(subject[:MAX_SUBJECT], "\n\n".join(block for block in blocks if block) + "\n")
 
 

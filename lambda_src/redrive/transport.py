@@ -97,8 +97,8 @@ def requeue_retry(deadline: Deadline) -> PatientRetry:
         deadline=deadline,
         total=3,
         connect=1,
-        read=0,
-        other=0,
+        read=False,
+        other=False,
         allowed_methods={"POST", "PUT", "PATCH"},
         raise_on_status=False,
     )

@@ -1,0 +1,122 @@
+"""The same source gives the same bytes, wherever and by whomever it is built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import build
+from tests.build.conftest import Project, copied
+
+
+@cache
+def pythons() -> dict[str, str]:
+    """Find an interpreter of each version that builds, by version; a shim may be there and not work."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found: dict[str, str] = {}
+    for version in ("3.11", "3.12", "3.13"):
+        candidates = [shutil.which(f"python{version}"), *versions.glob(f"{version}.*/bin/python")]
+        for candidate in filter(None, candidates):
+            command = [str(candidate), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+            said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+            if said == version:
+                found[version] = str(candidate)
+                break
+    return found
+
+
+def test_every_supported_python_builds_the_same_bytes(tmp_path: Path, wheel_cache: Path) -> None:
+    if len(pythons()) < 2:
+        pytest.skip(f"one Python version here: {', '.join(pythons())}")
+    results = {}
+    for version, python in pythons().items():
+        project = copied(tmp_path / version, wheel_cache)
+        project.run(python=python)
+        results[version] = project.built()
+    first, *others = results.values()
+    assert len(first) > 2
+    assert all(other == first for other in others)
+
+
+def crlf(project: Project) -> None:
+    for path in [*project.root.glob("lambda_src/**/*.py"), *project.root.glob("requirements/layer*")]:
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    script = project.root / "build.py"
+    script.write_bytes(script.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def other_modes(project: Project) -> None:
+    for path in project.root.glob("lambda_src/**/*.py"):
+        path.chmod(0o700)
+
+
+def caches(project: Project) -> None:
+    project.write("lambda_src/redrive/__pycache__/api.cpython-311.pyc", "bytecode")
+    project.write("lambda_src/gone/__pycache__/handler.cpython-311.pyc", "left by a branch switched away from")
+
+
+def old_dates(project: Project) -> None:
+    for path in project.root.glob("lambda_src/**/*.py"):
+        os.utime(path, (0, 0))
+
+
+def nothing(project: Project) -> None:
+    """A checkout in another place is all the difference."""
+
+
+@pytest.mark.parametrize("change", [nothing, crlf, other_modes, caches, old_dates])
+def test_the_state_of_a_checkout_does_not_show(
+    change: Callable[[Project], None], project: Project, tmp_path: Path, wheel_cache: Path
+) -> None:
+    project.run()
+    other = copied(tmp_path / "another place with spaces" / "ü", wheel_cache)
+    change(other)
+    other.run()
+    assert other.built() == project.built()
+
+
+@pytest.mark.parametrize("setting", ["TZ=Pacific/Auckland", "LC_ALL=C", "PYTHONHASHSEED=7"])
+def test_the_environment_does_not_show(setting: str, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.run()
+    first = project.built()
+    shutil.rmtree(project.dist)
+    monkeypatch.setenv(*setting.split("="))
+    project.run()
+    assert project.built() == first
+
+
+def test_the_umask_does_not_show(project: Project) -> None:
+    project.run()
+    first = project.built()
+    shutil.rmtree(project.dist)
+    previous = os.umask(0o077)
+    try:
+        project.run()
+    finally:
+        os.umask(previous)
+    assert project.built() == first
+
+
+def test_entries_are_stored_sorted_dated_alike_and_readable_by_lambda(project: Project) -> None:
+    project.run()
+    for path in project.dist.glob("*.zip"):
+        with zipfile.ZipFile(path) as opened:
+            entries = opened.infolist()
+        assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+        for entry in entries:
+            assert entry.compress_type == zipfile.ZIP_STORED
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+            assert entry.create_system == 3
+            assert stat.S_IMODE(entry.external_attr >> 16) == 0o644
+
+
+def test_dist_is_what_the_source_gives() -> None:
+    assert build.check(build.ROOT) == []

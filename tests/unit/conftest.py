@@ -1,0 +1,73 @@
+"""What the unit tests share: a real HTTP server that a test scripts, and the functions' environment."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from waitress.server import create_server
+from werkzeug.wrappers import Response
+
+from redrive import observability
+from redrive.settings import ApiSettings
+from tests.unit.support import Context, ScriptedApi
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[ScriptedApi]:
+    api = ScriptedApi()
+    server = create_server(api, host="127.0.0.1", port=0)
+    api.url = f"http://127.0.0.1:{server.effective_port}"
+    threading.Thread(target=server.run, daemon=True).start()
+    yield api
+    server.close()
+
+
+@pytest.fixture
+def api(_server: ScriptedApi) -> ScriptedApi:
+    """A server without a script and without a memory."""
+    _server.answer = lambda request: Response(status=404)
+    _server.requests.clear()
+    return _server
+
+
+@pytest.fixture
+def settings(api: ScriptedApi) -> ApiSettings:
+    return ApiSettings(base_url=api.url, connect_timeout_seconds=1.0, read_timeout_seconds=1.0)
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An AWS of moto's, in this process."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "communications-redrive-test")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "communications-redrive")
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def logged(
+    aws: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], list[dict[str, Any]]]:
+    """Give the JSON lines that a function wrote: its log and its metrics."""
+    # A logger keeps the standard output it was made with: this one is made anew, under a name of its own.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"test-{uuid.uuid4()}")
+    observability.logger.cache_clear()
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+
+    return lines

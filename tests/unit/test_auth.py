@@ -1,0 +1,261 @@
+"""The six ways to authenticate, on a server that checks; secrets come from Secrets Manager and stay there."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from mypy_boto3_secretsmanager import SecretsManagerClient
+from werkzeug.wrappers import Request, Response
+
+from redrive.api import Api
+from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
+from redrive.models import Communication, OutcomeKind
+from redrive.secrets import Secrets
+from redrive.settings import ApiSettings, AuthSettings, AuthType, RequeueSettings
+from redrive.transport import Deadline, requeue_retry
+from tests.unit.support import ScriptedApi, as_json
+
+EMAIL = Communication("123455", "send.email", "email")
+REQUEUE = RequeueSettings(path="/requeue")
+USERNAME, PASSWORD = "redrive", "pässword:with colon"
+
+
+@pytest.fixture
+def secrets_manager(aws: None) -> SecretsManagerClient:
+    return boto3.client("secretsmanager")
+
+
+@pytest.fixture
+def secret(secrets_manager: SecretsManagerClient) -> Callable[[Any], str]:
+    def create(value: Any) -> str:
+        text = value if isinstance(value, str) else json.dumps(value)
+        return secrets_manager.create_secret(Name=f"secret-{abs(hash(text))}", SecretString=text)["ARN"]
+
+    return create
+
+
+def requeue(api: ScriptedApi, caller: Api | None = None, **auth: Any) -> OutcomeKind:
+    return (caller or client(api, **auth)).requeue(EMAIL, "20261124T021500Z", REQUEUE).kind
+
+
+def client(api: ScriptedApi, **auth: Any) -> Api:
+    deadline = Deadline()
+    deadline.set(10)
+    settings = ApiSettings(base_url=api.url, auth=AuthSettings(**auth))
+    return Api(settings, requeue_retry(deadline), Secrets())
+
+
+def test_no_auth_sends_no_credentials(api: ScriptedApi) -> None:
+    api.answers(as_json({}))
+    requeue(api)
+    assert "Authorization" not in api.requests[0].headers
+
+
+@pytest.mark.parametrize("value", ["s3cret", {"token": "s3cret"}, "s3cret\n"])
+def test_a_bearer_token_is_a_text_or_a_field(api: ScriptedApi, secret: Callable[[Any], str], value: Any) -> None:
+    api.answers(as_json({}))
+    requeue(api, type=AuthType.BEARER, secret_arn=secret(value))
+    assert api.requests[0].headers["Authorization"] == "Bearer s3cret"
+
+
+def test_an_api_key_goes_into_the_header_of_its_name(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answers(as_json({}))
+    arn = secret({"api_key": "k3y"})
+    requeue(api, type=AuthType.API_KEY, secret_arn=arn)
+    requeue(api, type=AuthType.API_KEY, secret_arn=arn, header="X-Token")
+    assert api.requests[0].headers["X-Api-Key"] == "k3y"
+    assert api.requests[1].headers["X-Token"] == "k3y"
+
+
+def test_basic_credentials_are_sent_as_utf_8(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answers(as_json({}))
+    requeue(api, type=AuthType.BASIC, secret_arn=secret({"username": USERNAME, "password": PASSWORD}))
+    scheme, value = api.requests[0].headers["Authorization"].split()
+    assert scheme == "Basic"
+    assert base64.b64decode(value).decode() == f"{USERNAME}:{PASSWORD}"
+
+
+class TokenServer:
+    """An OAuth 2.0 token endpoint and the API that takes its tokens, on one origin."""
+
+    def __init__(self, lifetime: int = 3600) -> None:
+        self.lifetime = lifetime
+        self.issued = 0
+        self.valid_from = 1
+        self.forms: list[dict[str, str]] = []
+
+    def __call__(self, request: Request) -> Response:
+        if request.path == "/oauth/token":
+            assert request.authorization is not None
+            if (request.authorization.username, request.authorization.password) != ("redrive", "s3cret"):
+                return as_json({"error": "invalid_client"}, status=401)
+            self.issued += 1
+            self.forms.append(request.form.to_dict())
+            return as_json({"access_token": f"token-{self.issued}", "expires_in": self.lifetime})
+        number = int(request.headers["Authorization"].removeprefix("Bearer token-"))
+        return as_json({}, status=202 if number >= self.valid_from else 401)
+
+
+def oauth(api: ScriptedApi, arn: str, **changes: Any) -> Api:
+    auth = {"type": AuthType.OAUTH2_CLIENT_CREDENTIALS, "secret_arn": arn, "token_url": f"{api.url}/oauth/token"}
+    return client(api, **(auth | changes))
+
+
+CLIENT = {"client_id": "redrive", "client_secret": "s3cret"}
+
+
+def test_a_token_is_fetched_once_and_kept(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answer = server = TokenServer()
+    caller = oauth(api, secret(CLIENT), scope="communications.requeue")
+    assert [requeue(api, caller) for _ in range(3)] == [OutcomeKind.REQUEUED] * 3
+    assert server.forms == [{"grant_type": "client_credentials", "scope": "communications.requeue"}]
+
+
+def test_a_token_about_to_end_is_renewed(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answer = server = TokenServer(lifetime=30)
+    caller = oauth(api, secret(CLIENT))
+    requeue(api, caller)
+    requeue(api, caller)
+    assert server.issued == 2
+
+
+def test_a_revoked_token_is_fetched_anew_once(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answer = server = TokenServer()
+    caller = oauth(api, secret(CLIENT))
+    requeue(api, caller)
+    server.valid_from = 2
+    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert server.issued == 2
+
+
+def test_a_client_that_is_refused_is_told_as_such(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answer = TokenServer()
+    with pytest.raises(CredentialsRefused, match="token endpoint: HTTP 401"):
+        requeue(api, oauth(api, secret(CLIENT | {"client_secret": "other"})))
+
+
+@pytest.mark.parametrize("answer", [Response(status=503), as_json({}), Response("<h1>hi</h1>"), as_json([])])
+def test_a_token_endpoint_without_a_token_is_unavailable(
+    api: ScriptedApi, secret: Callable[[Any], str], answer: Response
+) -> None:
+    api.answers(answer)
+    with pytest.raises(ApiUnavailable, match="token endpoint"):
+        requeue(api, oauth(api, secret(CLIENT)))
+    assert [request.path for request in api.requests] == ["/oauth/token"]
+
+
+def test_a_token_post_has_no_key_and_is_never_repeated(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answers(Response(status=429, headers={"Retry-After": "0"}))
+    with pytest.raises(ApiUnavailable):
+        requeue(api, oauth(api, secret(CLIENT)))
+    assert len(api.requests) == 1
+
+
+def test_a_request_is_signed_as_it_arrives(api: ScriptedApi, aws: None) -> None:
+    api.answers(as_json({}))
+    requeue(api, type=AuthType.AWS_IAM)
+    (request,) = api.requests
+    credentials = botocore.session.get_session().get_credentials().get_frozen_credentials()
+    scheme, scope, signed_names, signature = request.headers["Authorization"].replace(",", "").split()
+    assert scheme == "AWS4-HMAC-SHA256"
+    assert scope.startswith(f"Credential={credentials.access_key}/")
+    assert scope.endswith("/eu-west-1/execute-api/aws4_request")
+    names = signed_names.removeprefix("SignedHeaders=").split(";")
+    assert {"content-type", "host", "idempotency-key", "x-amz-date", "x-amz-security-token"} == set(names)
+    # The server's side of the protocol: sign what arrived, compare.
+    arrived = AWSRequest("POST", request.url, {name: request.headers[name] for name in names}, request.get_data())
+    arrived.context["timestamp"] = request.headers["X-Amz-Date"]
+    signer = SigV4Auth(credentials, "execute-api", "eu-west-1")
+    expected = signer.signature(signer.string_to_sign(arrived, signer.canonical_request(arrived)), arrived)
+    assert signature == f"Signature={expected}"
+
+
+def test_a_rotated_secret_is_fetched_anew_once_on_a_401(
+    api: ScriptedApi, secrets_manager: SecretsManagerClient, secret: Callable[[Any], str]
+) -> None:
+    accepted = "old"
+    api.answer = lambda request: as_json({}, 202 if request.headers["Authorization"] == f"Bearer {accepted}" else 401)
+    arn = secret("old")
+    caller = client(api, type=AuthType.BEARER, secret_arn=arn)
+    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    accepted = "new"
+    secrets_manager.put_secret_value(SecretId=arn, SecretString="new")
+    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert len(api.requests) == 3
+
+
+def test_credentials_that_stay_refused_are_tried_twice_and_no_more(
+    api: ScriptedApi, secret: Callable[[Any], str]
+) -> None:
+    api.answers(as_json({}, status=401))
+    with pytest.raises(CredentialsRefused, match="HTTP 401"):
+        requeue(api, type=AuthType.BEARER, secret_arn=secret("wrong"))
+    assert len(api.requests) == 2
+
+
+def test_a_secret_is_read_once_for_many_calls(
+    api: ScriptedApi, secrets_manager: SecretsManagerClient, secret: Callable[[Any], str]
+) -> None:
+    api.answers(as_json({}))
+    arn = secret("s3cret")
+    caller = client(api, type=AuthType.BEARER, secret_arn=arn)
+    requeue(api, caller)
+    secrets_manager.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+    assert requeue(api, caller) is OutcomeKind.REQUEUED
+
+
+@pytest.mark.parametrize(
+    ("auth_type", "value", "names"),
+    [
+        (AuthType.BEARER, {"tokens": "s3cret-value"}, ["token"]),
+        (AuthType.BEARER, "s3cret-value\r\nX-Evil: 1", ["token"]),
+        (AuthType.API_KEY, '{"api_key": 5}', ["api_key"]),
+        (AuthType.BASIC, "redrive:s3cret-value", ["username", "password"]),
+        (AuthType.BASIC, {"username": "redrive", "password": ""}, ["username", "password"]),
+        (AuthType.OAUTH2_CLIENT_CREDENTIALS, ["s3cret-value"], ["client_id", "client_secret"]),
+    ],
+)
+def test_a_secret_of_the_wrong_shape_is_told_without_its_value(
+    api: ScriptedApi, secret: Callable[[Any], str], auth_type: AuthType, value: Any, names: list[str]
+) -> None:
+    arn = secret(value)
+    with pytest.raises(ConfigurationError) as error:
+        requeue(api, type=auth_type, secret_arn=arn, token_url=f"{api.url}/oauth/token")
+    assert arn in str(error.value)
+    assert all(f'"{name}"' in str(error.value) for name in names)
+    assert "s3cret-value" not in str(error.value)
+    assert not api.requests
+
+
+def test_a_missing_secret_is_named(api: ScriptedApi, aws: None) -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gone-AbCdEf"
+    with pytest.raises(ConfigurationError, match=f"secret {arn}: cannot be read"):
+        requeue(api, type=AuthType.BEARER, secret_arn=arn)
+
+
+@pytest.mark.parametrize(
+    ("auth", "field"),
+    [
+        ({"type": AuthType.BEARER}, "secret_arn"),
+        ({"type": AuthType.OAUTH2_CLIENT_CREDENTIALS, "secret_arn": "arn"}, "token_url"),
+    ],
+)
+def test_a_type_names_the_field_it_needs(api: ScriptedApi, auth: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"api\.auth\.{field}: missing"):
+        client(api, **auth)
+
+
+def test_a_ca_bundle_comes_from_its_secret(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    settings = ApiSettings(base_url="https://127.0.0.1:1", ca_bundle_secret_arn=secret("no certificate"))
+    deadline = Deadline()
+    deadline.set(5)
+    with pytest.raises(ApiUnavailable):
+        Api(settings, requeue_retry(deadline), Secrets()).requeue(EMAIL, "20261124T021500Z", REQUEUE)

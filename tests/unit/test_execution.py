@@ -1,0 +1,91 @@
+"""Batches and executions: each batch of a run is started once."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+from mypy_boto3_stepfunctions import SFNClient
+
+from redrive.execution import batches, execution_name, start_executions
+from redrive.models import Communication
+
+RUN = "20261124T021500Z"
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:communications-redrive-test-batch"
+SEVEN = [Communication(str(number), "send.email", "email") for number in range(7)]
+
+
+@pytest.fixture
+def client(aws: None) -> SFNClient:
+    client = boto3.client("stepfunctions")
+    client.create_state_machine(
+        name="communications-redrive-test-batch",
+        definition=json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}),
+        roleArn="arn:aws:iam::123456789012:role/batch",
+    )
+    return client
+
+
+@given(st.integers(0, 300), st.integers(1, 50))
+def test_batches_hold_everything_once_in_order(number: int, size: int) -> None:
+    cut = list(batches([Communication(str(n), "send.sms", "sms") for n in range(number)], size))
+    assert [communication.primary_id for batch in cut for communication in batch] == [str(n) for n in range(number)]
+    assert all(len(batch) == size for batch in cut[:-1])
+
+
+@given(st.sampled_from([RUN, f"{RUN}-3f2a9c1d"]), st.text(min_size=1, max_size=128))
+def test_a_name_is_one_that_step_functions_takes(run_id: str, primary_id: str) -> None:
+    name = execution_name(run_id, (Communication(primary_id, "send.email", "email"),))
+    assert re.fullmatch(r"[0-9A-Za-z_-]{1,80}", name)
+
+
+def test_a_name_is_of_the_run_and_the_content() -> None:
+    one, other = tuple(SEVEN[:3]), tuple(SEVEN[3:6])
+    assert execution_name(RUN, one) == execution_name(RUN, one)
+    assert len({execution_name(RUN, one), execution_name(RUN, other), execution_name("20261124T031500Z", one)}) == 3
+
+
+def test_each_batch_starts_an_execution_with_ids_only(client: SFNClient) -> None:
+    started = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True)
+    described = [client.describe_execution(executionArn=arn) for arn in started.executions]
+    inputs = [json.loads(execution["input"]) for execution in described]
+    assert [len(data["communications"]) for data in inputs] == [3, 3, 1]
+    assert [data["batch"] for data in inputs] == [1, 2, 3]
+    assert inputs[2] == {
+        "schemaVersion": 1,
+        "runId": RUN,
+        "batch": 3,
+        "communications": [{"primaryId": "6", "operation": "send.email", "source": "email"}],
+    }
+    assert not started.problems
+
+
+def test_starting_a_run_twice_starts_it_once(client: SFNClient) -> None:
+    first = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True)
+    second = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True)
+    assert first.executions == second.executions
+    assert not second.problems
+    assert len(client.list_executions(stateMachineArn=MACHINE)["executions"]) == 3
+
+
+def test_a_batch_that_cannot_be_started_does_not_keep_back_the_others(client: SFNClient) -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error("start_execution", "ServiceQuotaExceeded", "too many open executions")
+        stub.add_response("start_execution", {"executionArn": f"{MACHINE}:x", "startDate": 0})
+        started = start_executions(client, MACHINE, RUN, batches(SEVEN, 4), lambda: True)
+    assert len(started.executions) == 1
+    assert len(started.problems) == 1
+    assert "batch 1 of 4" in started.problems[0]
+    assert "too many open executions" in started.problems[0]
+
+
+def test_without_time_the_rest_waits_for_the_next_run(client: SFNClient) -> None:
+    time_left = iter([True, True, False])
+    started = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: next(time_left))
+    assert len(started.executions) == 2
+    assert started.truncated

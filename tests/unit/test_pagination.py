@@ -1,0 +1,231 @@
+"""Every style hands out every id, whatever the list does meanwhile, and an answer that is none is an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from werkzeug.wrappers import Request, Response
+
+from redrive.api import Api
+from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
+from redrive.pagination import Page, read_pages
+from redrive.secrets import Secrets
+from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
+from redrive.transport import Deadline, listing_retry
+from tests.unit.support import ScriptedApi, as_json
+
+STYLES = list(PaginationStyle)
+
+
+def source(style: PaginationStyle, size: int = 3, **changes: Any) -> Source:
+    pagination = Pagination(style=style, size=size, next="next", **changes.pop("pagination", {}))
+    fields = {"path": "/emails", "operation": "send.email", "filters": {"status": "failed"}, "items": "emails"}
+    return Source(pagination=pagination, **(fields | changes))
+
+
+def paged(ids: Sequence[Any], style: PaginationStyle, largest_page: int = 1000) -> Callable[[Request], Response]:
+    """Serve a list in a style; a server may cap the size of a page."""
+
+    def answer(request: Request) -> Response:
+        assert request.args["status"] == "failed"
+        size = min(int(request.args.get("limit", len(ids) or 1)), largest_page)
+        start = {
+            PaginationStyle.PAGE: (int(request.args.get("page", 1)) - 1) * size,
+            PaginationStyle.OFFSET: int(request.args.get("offset", 0)),
+        }.get(style, int(request.args.get("cursor", 0)))
+        body: dict[str, Any] = {"emails": [{"id": id_} for id_ in ids[start : start + size]], "next": None}
+        headers = {}
+        if start + size < len(ids):
+            url = f"/emails?status=failed&limit={size}&cursor={start + size}"
+            body["next"] = {PaginationStyle.CURSOR: start + size, PaginationStyle.NEXT_URL: url}.get(style)
+            headers = {"Link": f'<{url}>; rel="next"'} if style is PaginationStyle.LINK_HEADER else {}
+        return as_json(body, **headers)
+
+    return answer
+
+
+def reader(settings: ApiSettings) -> Api:
+    return Api(settings, listing_retry(Deadline()), Secrets())
+
+
+def read(source: Source, settings: ApiSettings) -> list[str]:
+    return [id_ for page in read_pages("email", source, reader(settings)) for id_ in page.ids]
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(style=st.sampled_from(STYLES), ids=st.lists(st.integers(), unique=True, max_size=20), data=st.data())
+def test_every_style_reads_every_id_in_order(
+    api: ScriptedApi, settings: ApiSettings, style: PaginationStyle, ids: list[int], data: st.DataObject
+) -> None:
+    size = data.draw(st.integers(1, 8), label="size asked for")
+    largest_page = 1000 if style is PaginationStyle.NONE else data.draw(st.integers(1, 8), label="largest page")
+    api.answer = paged(ids, style, largest_page)
+    assert read(source(style, size), settings) == [str(id_) for id_ in ids]
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@given(
+    style=st.sampled_from([PaginationStyle.PAGE, PaginationStyle.OFFSET]),
+    gone=st.sets(st.integers(0, 19), max_size=6),
+    after=st.integers(1, 4),
+)
+def test_a_list_that_shifts_while_it_is_paged_loses_nothing(
+    api: ScriptedApi, settings: ApiSettings, style: PaginationStyle, gone: set[int], after: int
+) -> None:
+    requests = 0
+
+    def answer(request: Request) -> Response:
+        nonlocal requests
+        requests += 1
+        left = [id_ for id_ in range(20) if requests <= after or id_ not in gone]
+        return paged(left, style)(request)
+
+    api.answer = answer
+    assert {int(id_) for id_ in read(source(style, 4), settings)} >= set(range(20)) - gone
+
+
+def test_a_numbered_list_that_fits_on_a_page_is_read_once(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answer = paged([1, 2], PaginationStyle.PAGE)
+    assert read(source(PaginationStyle.PAGE), settings) == ["1", "2"]
+    assert len(api.requests) == 2  # the page, and the empty one that ends the list
+
+
+def test_a_missing_page_after_the_last_one_is_the_end(api: ScriptedApi, settings: ApiSettings) -> None:
+    serve = paged([1, 2, 3, 4], PaginationStyle.PAGE)
+    api.answer = lambda request: serve(request) if int(request.args["page"]) < 3 else Response(status=404)
+    assert read(source(PaginationStyle.PAGE, 2), settings) == ["1", "2", "3", "4"]
+
+
+def test_names_of_parameters_and_the_first_page_are_the_applications(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json({"emails": [{"id": 1}]}), as_json({"emails": []}))
+    names = {"page_param": "p", "first_page": 0, "size_param": "per_page"}
+    assert read(source(PaginationStyle.PAGE, 50, pagination=names), settings) == ["1"]
+    assert api.requests[0].args.to_dict() == {"status": "failed", "p": "0", "per_page": "50"}
+
+
+def test_items_and_ids_are_found_by_jmespath(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json({"data": {"rows": [{"key": {"uuid": "a"}}, {"key": {"uuid": "b"}}]}}))
+    found = read(source(PaginationStyle.NONE, items="data.rows", id="key.uuid"), settings)
+    assert found == ["a", "b"]
+
+
+def test_a_list_of_bare_ids_will_do(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json([5, "6"]))
+    assert read(source(PaginationStyle.NONE, items="@", id="@"), settings) == ["5", "6"]
+
+
+def test_items_without_an_id_are_counted_and_the_others_read(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json({"emails": [{"id": 1}, {"no": 2}, {"id": None}, {"id": 4}, None]}))
+    (page,) = read_pages("email", source(PaginationStyle.NONE), reader(settings))
+    assert page == Page(("1", "4"), without_id=3, milliseconds=page.milliseconds)
+
+
+def test_items_without_an_id_are_counted_once_though_a_list_is_read_twice(
+    api: ScriptedApi, settings: ApiSettings
+) -> None:
+    api.answer = paged([1, None, 3, 4], PaginationStyle.OFFSET)
+    pages = list(read_pages("email", source(PaginationStyle.OFFSET, 2), reader(settings)))
+    assert sum(page.without_id for page in pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (Response("<h1>Sign in</h1>", content_type="text/html"), "body is not JSON (text/html)"),
+        (Response("", content_type="application/json"), "body is not JSON"),
+        (as_json({"error": "gone"}), "sources.email.items: 'emails' must give a list, and gives null"),
+        (as_json({"emails": {"id": 1}}), "must give a list, and gives dict"),
+        (as_json({}, status=404), "HTTP 404; there is no such endpoint"),
+        (as_json({}, status=400), "GET /emails: HTTP 400 Bad Request"),
+    ],
+)
+def test_an_answer_that_is_no_list_says_what_it_is(
+    api: ScriptedApi, settings: ApiSettings, answer: Response, message: str
+) -> None:
+    api.answers(answer)
+    with pytest.raises(ListingError, match=re.escape(message)):
+        read(source(PaginationStyle.CURSOR), settings)
+
+
+def test_what_the_application_wrote_is_never_quoted(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json({"emails": [{"id": 1, "to": "ann@example.com"}]}))
+    with pytest.raises(ListingError) as error:
+        read(source(PaginationStyle.NONE, items="length(emails[0])"), settings)
+    assert "ann@example.com" not in str(error.value)
+    with pytest.raises(ListingError) as error:
+        read(source(PaginationStyle.NONE, items="join(',', emails)"), settings)
+    assert "ann@example.com" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [({"items": "emails["}, "items"), ({"id": "nope(@)"}, "id"), ({"id": "length()"}, "id"), ({"items": ""}, "items")],
+)
+def test_an_expression_that_is_none_is_named(
+    api: ScriptedApi, settings: ApiSettings, changes: dict[str, str], where: str
+) -> None:
+    api.answers(as_json({"emails": [{"id": 1}]}))
+    with pytest.raises((ConfigurationError, ListingError), match=rf"sources\.email\.{where}"):
+        read(source(PaginationStyle.NONE, **changes), settings)
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER])
+def test_a_page_that_repeats_ends_with_an_error(
+    api: ScriptedApi, settings: ApiSettings, style: PaginationStyle
+) -> None:
+    token = "same" if style is PaginationStyle.CURSOR else f"{api.url}/emails?page=same"
+    headers = {"Link": f'<{token}>; rel="next"'} if style is PaginationStyle.LINK_HEADER else {}
+    api.answers(as_json({"emails": [{"id": 1}], "next": token}, **headers))
+    with pytest.raises(ListingError, match="never end"):
+        read(source(style), settings)
+    assert len(api.requests) == 2
+
+
+def test_an_api_that_ignores_the_pages_number_is_found_out(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json({"emails": [{"id": 1}, {"id": 2}]}))
+    with pytest.raises(ListingError, match="does the API know 'page'"):
+        read(source(PaginationStyle.PAGE), settings)
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER])
+@pytest.mark.parametrize(
+    "url", ["https://elsewhere.example/emails", "//elsewhere.example/x", "http://127.0.0.1:1/emails", "http://u@h/x"]
+)
+def test_a_next_page_on_another_origin_is_refused(
+    api: ScriptedApi, settings: ApiSettings, style: PaginationStyle, url: str
+) -> None:
+    headers = {"Link": f'<{url}>; rel="next"'} if style is PaginationStyle.LINK_HEADER else {}
+    api.answers(as_json({"emails": [{"id": 1}], "next": url}, **headers))
+    with pytest.raises(ListingError, match="another origin"):
+        read(source(style), settings)
+
+
+def test_a_next_token_that_is_an_object_is_refused(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json({"emails": [{"id": 1}], "next": {"page": 2}}))
+    with pytest.raises(ListingError, match=r"sources\.email\.pagination\.next"):
+        read(source(PaginationStyle.CURSOR), settings)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_are_told_as_such(api: ScriptedApi, settings: ApiSettings, status: int) -> None:
+    api.answers(as_json({}, status=status))
+    with pytest.raises(CredentialsRefused, match=str(status)):
+        read(source(PaginationStyle.NONE), settings)
+
+
+def test_an_api_that_recovers_is_read_to_the_end(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(Response(status=503), Response(status=429, headers={"Retry-After": "0"}), as_json({"emails": []}))
+    assert read(source(PaginationStyle.NONE), settings) == []
+
+
+def test_an_api_that_stays_down_is_unavailable(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(Response(status=503))
+    with pytest.raises(ApiUnavailable, match="HTTP 503 Service Unavailable"):
+        read(source(PaginationStyle.NONE), settings)
+    assert len(api.requests) == 4
