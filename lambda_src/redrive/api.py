@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import tempfile
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,7 +12,7 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from redrive.auth import ApiAuth, api_auth
-from redrive.errors import ApiUnavailable, CredentialsRefused, ListingError
+from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.models import Communication, Outcome, OutcomeKind, idempotency_key, queue_entry
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
@@ -42,8 +43,8 @@ class Api:
         self.deadline: Deadline = retry.deadline
         self._session = open_session(settings.base_url, retry)
         self._session.headers.update(settings.headers)
-        if settings.ca_bundle_secret_arn:
-            self._session.verify = _ca_bundle(secrets.text(settings.ca_bundle_secret_arn))
+        # With each request and not on the session, where an environment variable (REQUESTS_CA_BUNDLE) goes before it.
+        self._verify = _ca_bundle(settings.ca_bundle_secret_arn, secrets) if settings.ca_bundle_secret_arn else True
         self._auth: ApiAuth = api_auth(settings, secrets, self._session, self.deadline)
 
     def url(self, path: str) -> str:
@@ -138,6 +139,7 @@ class Api:
                     json=json,
                     headers=headers,
                     auth=self._auth,
+                    verify=self._verify,
                     timeout=(min(connect, remaining), min(read, remaining)),
                     allow_redirects=False,
                 )
@@ -181,8 +183,13 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
-def _ca_bundle(certificates: str) -> str:
+def _ca_bundle(arn: str, secrets: Secrets) -> str:
     """Write the certificates where requests can read them: it takes a file only."""
+    certificates = secrets.text(arn)
+    try:
+        ssl.create_default_context(cadata=certificates)
+    except (ssl.SSLError, ValueError):
+        raise ConfigurationError(f"secret {arn}: must hold certificates in PEM; api.ca_bundle_secret_arn") from None
     with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
         file.write(certificates)
     return file.name

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.session
 import pytest
+import trustme
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from mypy_boto3_secretsmanager import SecretsManagerClient
+from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from redrive.api import Api
@@ -253,9 +259,33 @@ def test_a_type_names_the_field_it_needs(api: ScriptedApi, auth: dict[str, Any],
         client(api, **auth)
 
 
-def test_a_ca_bundle_comes_from_its_secret(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
-    settings = ApiSettings(base_url="https://127.0.0.1:1", ca_bundle_secret_arn=secret("no certificate"))
-    deadline = Deadline()
-    deadline.set(5)
-    with pytest.raises(ApiUnavailable):
-        Api(settings, requeue_retry(deadline), Secrets()).requeue(EMAIL, "20261124T021500Z", REQUEUE)
+@pytest.fixture
+def private_api() -> Iterator[tuple[str, str]]:
+    """Serve an API whose certificate only a private authority vouches for: its URL and the authority's PEM."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server = make_server("127.0.0.1", 0, as_json({}, status=202), ssl_context=context)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}", authority.cert_pem.bytes().decode()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_private_authority_is_trusted_by_its_secret(
+    private_api: tuple[str, str], secret: Callable[[Any], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    url, authority = private_api
+
+    def kind(ca_bundle_secret_arn: str | None) -> OutcomeKind:
+        deadline = Deadline()
+        deadline.set(5)
+        settings = ApiSettings(base_url=url, ca_bundle_secret_arn=ca_bundle_secret_arn)
+        return Api(settings, requeue_retry(deadline), Secrets()).requeue(EMAIL, "20261124T021500Z", REQUEUE).kind
+
+    assert kind(secret(authority)) is OutcomeKind.REQUEUED
+    with pytest.raises(ApiUnavailable, match=r"no TLS connection; .*api\.ca_bundle_secret_arn"):
+        kind(None)
+    with pytest.raises(ConfigurationError, match="must hold certificates in PEM"):
+        kind(secret("no certificate"))
