@@ -15,6 +15,10 @@ class ApiUnavailable(RedriveError):
     """The API did not answer, or asks to come back later: worth another try."""
 
 
+class LedgerUnavailable(RedriveError):
+    """The ledger's table did not answer, so nothing may be sent: worth another try."""
+
+
 class CredentialsRefused(RedriveError):
     """The API answered 401 or 403: every further call would be refused as well."""
 

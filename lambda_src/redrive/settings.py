@@ -102,10 +102,24 @@ class RequeueSettings:
 
 
 @dataclass(frozen=True)
+class LedgerSettings:
+    """The ledger's table, and ``redrive_limit``: how often a communication is sent, and how long it waits between."""
+
+    table: str
+    max_attempts: int = 5
+    cooldown_seconds: float = 900.0
+    backoff_rate: float = 2.0
+    max_cooldown_seconds: float = 86400.0
+    retention_days: float = 30.0
+    lease_seconds: float = 300.0
+
+
+@dataclass(frozen=True)
 class ListSettings:
     """Everything ``list_failed`` is told."""
 
     api: ApiSettings
+    ledger: LedgerSettings
     sources: dict[str, Source]
     batch_size: int
     max_per_run: int
@@ -116,6 +130,7 @@ class ListSettings:
         """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
         return cls(
             api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
+            ledger=parse_json(LedgerSettings, _read("REDRIVE_LEDGER", environment), "redrive_limit"),
             sources=parse_json(dict[str, Source], _read("REDRIVE_SOURCES", environment), "sources"),
             batch_size=parse_json(int, _read("REDRIVE_BATCH_SIZE", environment), "batch_size"),
             max_per_run=parse_json(int, _read("REDRIVE_MAX_PER_RUN", environment), "max_per_run"),
@@ -128,6 +143,7 @@ class RequeueCommunicationSettings:
     """Everything ``requeue_communication`` is told."""
 
     api: ApiSettings
+    ledger: LedgerSettings
     requeue: RequeueSettings
 
     @classmethod
@@ -135,6 +151,7 @@ class RequeueCommunicationSettings:
         """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
         return cls(
             api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
+            ledger=parse_json(LedgerSettings, _read("REDRIVE_LEDGER", environment), "redrive_limit"),
             requeue=parse_json(RequeueSettings, _read("REDRIVE_REQUEUE", environment), "requeue"),
         )
 
