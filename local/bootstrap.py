@@ -49,9 +49,19 @@ def make(name: str) -> None:
     print(f"Setting up {folder} …", end=" ", flush=True)
     started = time.monotonic()
     shutil.rmtree(environment, ignore_errors=True)
-    run([sys.executable, "-m", "venv", str(environment)], "Python's venv module (Debian: apt install python3-venv)")
+    run(
+        [sys.executable, "-m", "venv", str(environment)],
+        "Python's venv module (Debian: apt install python3-venv)",
+    )
     for file, arguments in sets:
-        pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [
+            str(environment / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         requirements = ["--require-hashes", "-r", str(ROOT / "requirements" / file)]
         run([*pip, *arguments, *requirements], "a package index pip can reach (see pip config list)")
     stamp.write_text(wanted)

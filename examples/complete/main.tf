@@ -1,0 +1,129 @@
+# Every input, as an insurance company might set it: an API in a VPC behind OAuth 2, emails paged by cursor and SMS
+# by page number, everything encrypted with a key of its own.
+module "communications_redrive" {
+  source = "../.."
+
+  name  = "letters-redrive"
+  stage = "production"
+
+  api = {
+    base_url = "https://letters.internal.example.com/api/v2"
+    auth = {
+      type       = "oauth2_client_credentials"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:letters/redrive-client-a1B2c3"
+      token_url  = "https://login.example.com/oauth2/token"
+      scope      = "letters.read letters.requeue"
+    }
+    headers                 = { X-Tenant = "claims" }
+    connect_timeout_seconds = 3
+    read_timeout_seconds    = 15
+    ca_bundle_secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:letters/internal-ca-d4E5f6"
+    secrets_kms_key_arn     = var.kms_key_arn
+  }
+
+  sources = {
+    email = {
+      path      = "/emails"
+      operation = "send.email"
+      filters   = { sent = "0", failed = "true" }
+      pagination = {
+        style        = "cursor"
+        cursor_param = "after"
+        size_param   = "limit"
+        size         = 200
+        next         = "paging.next"
+      }
+      items = "data"
+      id    = "emailId"
+    }
+    sms = {
+      path      = "/sms"
+      operation = "send.sms"
+      filters   = { state = "FAILED" }
+      pagination = {
+        style      = "page"
+        page_param = "page"
+        first_page = 0
+        size_param = "per_page"
+        size       = 50
+      }
+      items        = "messages"
+      id           = "id"
+      requeue_path = "/sms/{primaryId}/requeue"
+    }
+  }
+
+  requeue = {
+    path       = "/queue/{operation}"
+    method     = "POST"
+    created_by = "letters-redrive"
+  }
+
+  batch_size      = 50
+  max_per_run     = 20000
+  max_concurrency = 10
+  retry = {
+    max_attempts      = 4
+    interval_seconds  = 3
+    backoff_rate      = 2
+    max_delay_seconds = 120
+  }
+
+  schedule = {
+    expression              = "cron(0/30 6-22 ? * MON-SAT *)"
+    timezone                = "Europe/Berlin"
+    enabled                 = true
+    flexible_window_minutes = 5
+    period_minutes          = 1920 # from Saturday 22:30 to Monday 6:00, rounded up
+  }
+
+  notifications = {
+    emails = ["letters-operations@example.com"]
+    on     = ["failure"]
+    subscriptions = [
+      {
+        protocol             = "https"
+        endpoint             = "https://events.pager.example.com/integration/0123456789abcdef/enqueue"
+        raw_message_delivery = false
+      },
+    ]
+  }
+
+  lambda = {
+    runtime      = "python3.13"
+    architecture = "arm64"
+    memory_mb = {
+      list_failed           = 512
+      requeue_communication = 256
+      summarise             = 256
+    }
+    timeout_seconds = {
+      list_failed           = 600
+      requeue_communication = 45
+      summarise             = 30
+    }
+    log_level            = "INFO"
+    reserved_concurrency = { requeue_communication = 50 }
+  }
+
+  vpc = {
+    subnet_ids         = ["subnet-0a1b2c3d4e5f60718", "subnet-0b2c3d4e5f6071829"]
+    security_group_ids = ["sg-0c3d4e5f607182930"]
+  }
+
+  tracing                  = true
+  log_retention_days       = 90
+  kms_key_arn              = var.kms_key_arn
+  permissions_boundary_arn = "arn:aws:iam::123456789012:policy/workload-boundary"
+
+  tags = {
+    CostCentre = "4711"
+    Owner      = "letters"
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key of the workload. Its policy lets logs, delivery.logs, events and cloudwatch use it, as well as the roles."
+  type        = string
+  default     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+}

@@ -1,0 +1,26 @@
+# The least that works: where failed emails are listed, where they are sent back, and who is told.
+module "communications_redrive" {
+  source = "../.."
+
+  stage = "production"
+
+  api = {
+    base_url = "https://app.example.com/api"
+  }
+
+  sources = {
+    email = {
+      path      = "/emails"
+      operation = "send.email"
+      filters   = { status = "failed" }
+    }
+  }
+
+  requeue = {
+    path = "/communications/requeue"
+  }
+
+  notifications = {
+    emails = ["operations@example.com"]
+  }
+}

@@ -1,0 +1,105 @@
+"""The application's worker: sends what is in its queue, email by SMTP and SMS by the gateway's HTTP API."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any
+
+from local.application.store import Store
+
+SENDER = "no-reply@shop.example"
+PAUSE = 0.05  # seconds between looks at an empty queue
+
+
+@dataclass
+class Worker:
+    """Sends what is in the queue until it is told to stop.
+
+    Parameters
+    ----------
+    smtp
+        Host and port of the mail server.
+    gateway
+        URL of the SMS gateway; a message is POSTed to `<gateway>/messages`.
+    attempts
+        How often a communication is tried before it is marked as failed: the first retry loop.
+    wait
+        Seconds a communication waits before it is tried again.
+    """
+
+    store: Store
+    smtp: tuple[str, int]
+    gateway: str
+    attempts: int = 3
+    wait: float = 1.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set."""
+        while not stop.is_set():
+            if not self.work():
+                stop.wait(PAUSE)
+
+    def work(self) -> bool:
+        """Send the next communication that is due; tell whether there was one.
+
+        The entry leaves the queue in the transaction that notes the delivery, after the provider accepted it.
+        A crash in between sends it again: no queue does better with a provider that knows no idempotency key.
+        """
+        due = "SELECT q.position, q.attempts, c.* FROM queue q JOIN communication c USING (id) WHERE q.due <= ?"
+        entries = self.store.query(f"{due} ORDER BY q.position LIMIT 1", time.time())
+        if not entries:
+            return False
+        entry = entries[0]
+        try:
+            self.deliver(entry)
+        except (OSError, smtplib.SMTPException) as error:
+            self.put_back(entry, f"{type(error).__name__}: {error}")
+        else:
+            with self.store.transaction() as database:
+                database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
+                database.execute(
+                    "UPDATE communication SET sent = 1, status = 'sent', reason = NULL,"
+                    " delivered = delivered + 1 WHERE id = ?",
+                    [entry["id"]],
+                )
+        return True
+
+    def put_back(self, entry: dict[str, Any], reason: str) -> None:
+        """Let an entry wait for its next attempt, or mark its communication as failed after the last."""
+        with self.store.transaction() as database:
+            if entry["attempts"] + 1 < self.attempts:
+                later = "UPDATE queue SET attempts = attempts + 1, due = ? WHERE position = ?"
+                database.execute(later, [time.time() + self.wait, entry["position"]])
+            else:
+                database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
+                failed = "UPDATE communication SET status = 'failed', reason = ? WHERE id = ?"
+                database.execute(failed, [reason, entry["id"]])
+
+    def deliver(self, row: dict[str, Any]) -> None:
+        """Hand a communication to its provider.
+
+        Raises
+        ------
+        OSError, smtplib.SMTPException
+            The provider cannot be reached or does not want it.
+        """
+        if row["kind"] == "email":
+            message = EmailMessage()
+            message["From"], message["To"], message["Subject"] = SENDER, row["recipient"], row["subject"]
+            message["X-Communication-Id"] = row["id"]
+            message.set_content(row["body"])
+            with smtplib.SMTP(*self.smtp, timeout=10) as server:
+                server.send_message(message)
+            return
+        text = {"to": row["recipient"], "text": row["body"], "reference": row["id"]}
+        request = urllib.request.Request(
+            f"{self.gateway}/messages", json.dumps(text).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10):
+            pass

@@ -1,0 +1,80 @@
+"""Run the embedded AWS until it is told to end or its parent is gone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from local.aws.errors import Unavailable
+from local.aws.runtime import ROOT, find
+
+PARENT_POLL_SECONDS = 0.5
+
+
+def main() -> None:
+    """Serve on a free port of 127.0.0.1; ``--ready-file`` says which."""
+    options = _options()
+    try:
+        runtime = find()
+    except Unavailable as reason:
+        sys.exit(str(reason))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    parent = os.getppid()
+    _isolate()
+
+    from local.aws.server import Server  # moto reads its settings from the environment when it is imported
+
+    (ROOT / ".local").mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="aws-", dir=ROOT / ".local"))
+    try:
+        with Server(options.port, runtime, folder, options.smtp) as server:
+            _announce(options.ready_file, server.port)
+            while not stop.wait(PARENT_POLL_SECONDS) and os.getppid() == parent:
+                pass
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
+    parser.add_argument("--ready-file", type=Path, required=True, help="JSON with port, pid, endpoint, when it serves")
+    parser.add_argument("--smtp", type=_server, help="HOST:PORT that takes the mails of topics' e-mail subscribers")
+    parser.add_argument("--port", type=int, default=0, help="0 (the default) for a free one")
+    return parser.parse_args()
+
+
+def _server(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is not HOST:PORT")
+    return host, int(port)
+
+
+def _isolate() -> None:
+    """Drop what would lead this process to the user's real AWS account or through a proxy."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
+            del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def _announce(ready_file: Path, port: int) -> None:
+    """Write the file whole, so that a reader who finds it can read it."""
+    ready = {"port": port, "pid": os.getpid(), "endpoint": f"http://127.0.0.1:{port}"}
+    unfinished = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(ready))
+    unfinished.replace(ready_file)
+
+
+if __name__ == "__main__":
+    main()

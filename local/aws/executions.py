@@ -1,0 +1,146 @@
+"""Executions of state machines: their start, made safe, and the events of their status."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, cast
+
+from moto.core.exceptions import AWSError
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend.execution import Execution
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from werkzeug.wrappers import Response
+
+from local.aws.errors import Refusal
+from local.aws.events import Events
+
+POLL_SECONDS = 0.02
+# Step Functions API reference, StartExecution: what a name may not hold.
+INVALID_IN_NAMES = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
+LONGEST_NAME = 80
+
+
+class Executions:
+    """Starts executions one at a time and reports each one's status to the default event bus."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self.starting = threading.Lock()  # moto looks for the name and then adds it: two starts at once would both pass
+        self._watched: set[str] = set()
+        self._stopped: dict[str, tuple[str | None, str | None]] = {}
+
+    def watch(self, execution_arn: str) -> None:
+        """Report an execution, now running, and again when it has ended; a second call for it does nothing."""
+        with self.starting:
+            if execution_arn in self._watched:
+                return
+            self._watched.add(execution_arn)
+        threading.Thread(target=self._report_to_the_end, args=(execution_arn,), daemon=True).start()
+
+    def stop(self, request: dict[str, Any], pass_on: Callable[[], Response]) -> Response:
+        """Let moto stop an execution and see that it ends as ABORTED.
+
+        moto ends one that is stopped inside a Map as FAILED with States.Runtime; Step Functions API reference,
+        StopExecution and DescribeExecution: its status is ABORTED, with the error and cause of the request.
+        """
+        execution_arn = str(request.get("executionArn"))
+        try:
+            execution = _find(execution_arn)
+        except AWSError:
+            return pass_on()
+        while execution.exec_worker is None or execution.exec_worker.env is None:  # moto cannot stop it before
+            time.sleep(POLL_SECONDS)
+        if execution.status == "RUNNING":
+            self._stopped[execution_arn] = (request.get("error"), request.get("cause"))
+        response = pass_on()
+        while execution_arn in self._stopped and execution.status not in {"ABORTED", "SUCCEEDED"}:
+            time.sleep(POLL_SECONDS)
+        return response
+
+    def start(self, state_machine_arn: str, text: str) -> None:
+        """Start an execution with a name of its own, for a rule or a schedule."""
+        _, _, _, region, account, *_ = state_machine_arn.split(":")
+        backend = stepfunctions_parser_backends[account][region]
+        with self.starting:
+            execution = backend.start_execution(state_machine_arn, str(uuid.uuid4()), text)
+        self.watch(execution.execution_arn)
+
+    def _report_to_the_end(self, execution_arn: str) -> None:
+        execution = _find(execution_arn)
+        self._report(execution, "RUNNING")
+        while execution.status == "RUNNING":
+            time.sleep(POLL_SECONDS)
+        if execution_arn in self._stopped and execution.status != "SUCCEEDED":
+            execution.error, execution.cause = self._stopped[execution_arn]
+            execution.exec_status = ExecutionStatus.ABORTED
+        self._report(execution, execution.status)
+
+    def _report(self, execution: Execution, status: str) -> None:
+        """Put the event as in the Step Functions developer guide, "Automating ... event delivery with EventBridge"."""
+        partition, region, account = (execution.execution_arn.split(":")[part] for part in (1, 3, 4))
+        ended = status != "RUNNING"
+        succeeded = status == "SUCCEEDED"
+        detail: dict[str, Any] = {
+            "executionArn": execution.execution_arn,
+            "stateMachineArn": execution.state_machine_arn,
+            "name": execution.name,
+            "status": status,
+            "startDate": _milliseconds(execution.start_date),
+            "stopDate": _milliseconds(execution.stop_date) if ended else None,
+            "input": execution.execution_input,
+            "inputDetails": {"included": True},
+            "output": json.dumps(execution.output) if succeeded else None,
+            "outputDetails": {"included": True} if succeeded else None,
+            "error": execution.error if ended else None,
+            "cause": execution.cause if ended else None,
+        }
+        self._events.put(
+            f"arn:{partition}:events:{region}:{account}:event-bus/default",
+            source="aws.states",
+            detail_type="Step Functions Execution Status Change",
+            detail=detail,
+            resources=[execution.execution_arn],
+        )
+
+
+def _find(execution_arn: str) -> Execution:
+    _, _, _, region, account, *_ = execution_arn.split(":")
+    found = stepfunctions_parser_backends[account][region].describe_execution(execution_arn)
+    return cast(Execution, found)  # typed as the one that only pretends
+
+
+def named(request: dict[str, Any]) -> dict[str, Any]:
+    """Give a StartExecution request with a valid name: its own, or a random one as AWS gives it.
+
+    Raises
+    ------
+    Refusal
+        InvalidName, by the rules of the Step Functions API reference, StartExecution; moto takes any.
+    """
+    name = request.get("name")
+    if name is None:
+        return {**request, "name": str(uuid.uuid4())}
+    if not 1 <= len(name) <= LONGEST_NAME or INVALID_IN_NAMES.search(name):
+        raise Refusal(400, "InvalidName", f"Invalid Name: '{name}'")
+    return request
+
+
+def validation_of(definition: str) -> dict[str, Any]:
+    """Answer ValidateStateMachineDefinition: moto's parser judges, for what it cannot parse cannot run here."""
+    try:
+        AmazonStateLanguageParser.parse(definition)
+    except Exception as reason:  # noqa: BLE001 - the parser raises whatever its grammar runs into
+        diagnostic = {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": str(reason), "location": "/"}
+        return {"result": "FAIL", "diagnostics": [diagnostic], "truncated": False}
+    return {"result": "OK", "diagnostics": [], "truncated": False}
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

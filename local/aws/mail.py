@@ -1,0 +1,85 @@
+"""Topics' e-mail subscribers get their mail, by SMTP."""
+
+from __future__ import annotations
+
+import queue
+import smtplib
+import sys
+import threading
+from dataclasses import dataclass
+from email.message import EmailMessage
+from weakref import WeakKeyDictionary
+
+from moto.sns.models import Subscription, Topic, sns_backends
+
+SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
+DEFAULT_SUBJECT = "AWS Notification Message"
+FOOTER = "--\nIf you wish to stop receiving notifications from this topic, please unsubscribe: {arn}\n"
+ACCOUNT = "123456789012"
+TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where SMTP is spoken."""
+
+    host: str
+    port: int
+
+
+class Mailer:
+    """Mails what topics were sent, in order, one by one.
+
+    Every e-mail subscription counts as confirmed: on AWS a person clicks the link first. Filter policies are
+    respected. A JSON message with a text per protocol (``MessageStructure``) is mailed whole.
+    """
+
+    def __init__(self, server: Server | None) -> None:
+        self._server = server
+        self._lock = threading.Lock()
+        self._seen: WeakKeyDictionary[Topic, int] = WeakKeyDictionary()
+        self._outbox: queue.Queue[EmailMessage] = queue.Queue()
+        threading.Thread(target=self._send_for_ever, daemon=True).start()
+
+    def post_new(self) -> None:
+        """Mail what was published since the last call; moto keeps every topic's messages."""
+        with self._lock:
+            backends = list(sns_backends[ACCOUNT].values())
+            for topic in [topic for backend in backends for topic in list(backend.topics.values())]:
+                sent = topic.sent_notifications[self._seen.get(topic, 0) :]
+                self._seen[topic] = self._seen.get(topic, 0) + len(sent)
+                for _, text, subject, attributes, _ in sent:
+                    for subscriber in _subscribers(topic):
+                        if _wants(subscriber, attributes, text):
+                            self._outbox.put(_mail(subscriber, subject, text))
+
+    def _send_for_ever(self) -> None:
+        while True:
+            mail = self._outbox.get()
+            if self._server is None:
+                print(f"No --smtp given, not mailed to {mail['To']}: {mail['Subject']}", file=sys.stderr)
+                continue
+            try:
+                with smtplib.SMTP(self._server.host, self._server.port, timeout=TIMEOUT_SECONDS) as connection:
+                    connection.send_message(mail)
+            except (OSError, smtplib.SMTPException) as reason:
+                print(f"Not mailed to {mail['To']}: {reason}", file=sys.stderr)
+
+
+def _subscribers(topic: Topic) -> list[Subscription]:
+    subscriptions = list(topic.sns_backend.subscriptions.values())
+    return [each for each in subscriptions if each.topic is topic and each.protocol in {"email", "email-json"}]
+
+
+def _wants(subscriber: Subscription, attributes: dict[str, object] | None, text: str) -> bool:
+    matcher = subscriber._filter_policy_matcher
+    return matcher is None or matcher.matches(attributes, text)
+
+
+def _mail(subscriber: Subscription, subject: str | None, text: str) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"] = SENDER
+    mail["To"] = subscriber.endpoint
+    mail["Subject"] = subject or DEFAULT_SUBJECT
+    mail.set_content(f"{text}\n\n{FOOTER.format(arn=subscriber.arn)}")
+    return mail

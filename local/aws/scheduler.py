@@ -1,0 +1,77 @@
+"""Firing a deployed schedule, as EventBridge Scheduler does when its time has come."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from moto.scheduler.models import Schedule, scheduler_backends
+
+from local.aws.errors import Refusal
+
+ACCOUNT = "123456789012"
+
+
+@dataclass(frozen=True)
+class Firing:
+    """When the schedule was due, as ``2026-11-24T02:15:00Z``, and the id of this firing."""
+
+    scheduled_time: str
+    execution_id: str
+
+
+def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str, str], None]) -> Firing:
+    """Invoke a schedule's target once with its deployed input.
+
+    The context attributes are those of the Scheduler user guide, "Adding context attributes in a schedule target".
+    A target that cannot be reached is not tried again, unlike on AWS.
+
+    Parameters
+    ----------
+    group, name
+        Of the schedule, in whatever region it is.
+    scheduled_time
+        When it was due; now, to the second, if None.
+    send
+        Delivers a text to a target's ARN.
+
+    Raises
+    ------
+    Refusal
+        There is no such schedule, it is DISABLED, or the time is not one.
+    """
+    schedule = _find(group, name)
+    if schedule.state == "DISABLED":
+        raise Refusal(409, "ConflictException", f"Schedule {group}/{name} is DISABLED: it does not fire.")
+    firing = Firing(_utc(scheduled_time), str(uuid.uuid4()))
+    attributes = {
+        "schedule-arn": schedule.arn,
+        "scheduled-time": firing.scheduled_time,
+        "execution-id": firing.execution_id,
+        "attempt-number": "1",
+    }
+    text = schedule.target.get("Input", "{}")
+    for attribute, value in attributes.items():
+        text = text.replace(f"<aws.scheduler.{attribute}>", value)
+    send(schedule.target["Arn"], text)
+    return firing
+
+
+def _find(group: str, name: str) -> Schedule:
+    for backend in list(scheduler_backends[ACCOUNT].values()):
+        found = backend.schedule_groups.get(group)
+        if found is not None and name in found.schedules:
+            return found.schedules[name]
+    raise Refusal(404, "ResourceNotFoundException", f"Schedule {group}/{name} does not exist.")
+
+
+def _utc(moment: str | None) -> str:
+    try:
+        parsed = datetime.now(UTC) if moment is None else datetime.fromisoformat(moment)
+    except ValueError as reason:
+        raise Refusal(400, "ValidationException", f"scheduledTime: {reason}") from reason
+    if parsed.tzinfo is None:
+        raise Refusal(400, "ValidationException", f"scheduledTime {moment} has no time zone; end it with Z.")
+    return f"{parsed.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

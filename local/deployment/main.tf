@@ -1,0 +1,59 @@
+# The module as a consumer would call it. What is special is only the provider: it talks to the embedded AWS, and with
+# these credentials it could not do anything on the real one.
+
+provider "aws" {
+  region                      = var.region
+  access_key                  = "local"
+  secret_key                  = "local"
+  skip_metadata_api_check     = true
+  skip_credentials_validation = true
+
+  endpoints {
+    cloudwatch     = var.endpoint
+    eventbridge    = var.endpoint
+    iam            = var.endpoint
+    kms            = var.endpoint
+    lambda         = var.endpoint
+    logs           = var.endpoint
+    scheduler      = var.endpoint
+    secretsmanager = var.endpoint
+    sfn            = var.endpoint
+    sns            = var.endpoint
+    sts            = var.endpoint
+  }
+}
+
+module "redrive" {
+  source = "../.."
+
+  stage = var.stage
+
+  api = {
+    base_url = var.api_url
+    auth     = { type = "bearer", secret_arn = var.api_secret_arn }
+  }
+
+  sources = {
+    email = {
+      path       = "/emails"
+      operation  = "send.email"
+      filters    = { status = "failed" }
+      items      = "emails"
+      pagination = { style = "cursor", next = "next_cursor", size = 10 }
+    }
+    sms = {
+      path       = "/sms"
+      operation  = "send.sms"
+      filters    = { status = "failed" }
+      items      = "sms"
+      pagination = { style = "page", size = 10 }
+    }
+  }
+
+  requeue       = { path = "/communications/requeue" }
+  batch_size    = var.batch_size
+  retry         = var.retry
+  schedule      = { expression = "rate(1 hour)" }
+  notifications = { emails = [var.email] }
+  lambda        = { log_level = var.log_level }
+}

@@ -1,0 +1,4 @@
+output "redrive" {
+  description = "Everything the module gives back."
+  value       = module.redrive
+}

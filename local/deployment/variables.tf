@@ -1,0 +1,53 @@
+variable "endpoint" {
+  description = "URL of the embedded AWS."
+  type        = string
+}
+
+variable "region" {
+  description = "Region that the embedded AWS plays."
+  type        = string
+}
+
+variable "api_url" {
+  description = "URL of the example application."
+  type        = string
+}
+
+variable "api_secret_arn" {
+  description = "ARN of the secret that holds the application's bearer token."
+  type        = string
+}
+
+variable "email" {
+  description = "Address that gets the notifications."
+  type        = string
+}
+
+variable "stage" {
+  description = "Stage of the deployment: part of every name."
+  type        = string
+  default     = "local"
+}
+
+variable "batch_size" {
+  description = "Communications a batch."
+  type        = number
+  default     = 20
+}
+
+variable "retry" {
+  description = "How the state machine retries: quicker than in earnest, so that a demo is worth watching."
+  type = object({
+    max_attempts      = optional(number, 3)
+    interval_seconds  = optional(number, 1)
+    backoff_rate      = optional(number, 2)
+    max_delay_seconds = optional(number, 2)
+  })
+  default = {}
+}
+
+variable "log_level" {
+  description = "Log level of the functions."
+  type        = string
+  default     = "INFO"
+}

@@ -1,0 +1,138 @@
+"""Where messages arrive: a mail server and an SMS gateway that accept everything and keep it in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import json
+import socket
+import threading
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+CUSTOMERS = "customers.example"
+"""Domain of the application's recipients; mail to any other domain is for the people who run it."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail as it arrived; `reference` is the id of the communication, for the application's."""
+
+    sender: str
+    recipient: str
+    subject: str
+    body: str
+    reference: str | None
+    arrived: float
+
+
+class MailSink:
+    """An SMTP server on a free port of 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self.mails: list[Mail] = []
+        self._controller = _Controller(self, hostname="127.0.0.1")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return "127.0.0.1", self._controller.port
+
+    def __enter__(self) -> MailSink:
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._controller.stop()
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Keep a mail; the name is aiosmtpd's."""
+        message = email.message_from_bytes(envelope.content or b"", policy=email.policy.default)  # type: ignore[arg-type]
+        body = message.get_body(("plain",))
+        for recipient in envelope.rcpt_tos:
+            self.mails.append(
+                Mail(
+                    sender=envelope.mail_from or "",
+                    recipient=recipient,
+                    subject=str(message["Subject"]),
+                    body=body.get_content().replace("\r\n", "\n") if body else "",
+                    reference=message["X-Communication-Id"],
+                    arrived=time.time(),
+                )
+            )
+        return "250 Message accepted for delivery"
+
+    def notifications(self) -> list[Mail]:
+        """Give the mails that AWS sent to the people who run the application."""
+        return [mail for mail in self.mails if not mail.recipient.endswith("@" + CUSTOMERS)]
+
+    def references(self) -> list[str]:
+        """Give the ids of the emails that the application's customers got, in order."""
+        return [mail.reference or "" for mail in self.mails if mail.recipient.endswith("@" + CUSTOMERS)]
+
+
+class _Controller(Controller):
+    """aiosmtpd's server in a thread, on a port the system chooses; its own way knows fixed ports only."""
+
+    def __init__(self, handler: MailSink, hostname: str) -> None:
+        self._socket = socket.create_server((hostname, 0))
+        super().__init__(handler, hostname=hostname, port=self._socket.getsockname()[1])
+
+    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._socket)
+
+
+@dataclass(frozen=True)
+class Text:
+    """An SMS as it arrived; `reference` is the id of the communication."""
+
+    recipient: str
+    text: str
+    reference: str
+
+
+class SmsGateway:
+    """An SMS provider's API, `POST /messages {"to", "text", "reference"}`, on a free port of 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self.texts: list[Text] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Messages,), {"gateway": self}))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.1], daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> SmsGateway:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def references(self) -> list[str]:
+        """Give the ids of the SMS that the application's customers got, in order."""
+        return [text.reference for text in self.texts]
+
+
+class _Messages(BaseHTTPRequestHandler):
+    gateway: SmsGateway
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.gateway.texts.append(Text(body["to"], body["text"], body["reference"]))
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet: the terminal is the demo's."""

@@ -1,0 +1,161 @@
+"""The local stack: sinks, application, embedded AWS and the module deployed to it, for as long as a block lasts.
+
+    with Stack(failed=47) as stack:
+        stack.apply(batch_size=20)
+        run = stack.fire()
+
+Every server listens on a port of 127.0.0.1 that the system chose, and every run has a folder of its own: any number of
+stacks run side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.application import seed
+from local.application.store import Store
+from local.deploy import ROOT, Deployment, Watcher, bypass_proxies
+from local.processes import serving
+from local.sinks import MailSink, SmsGateway
+
+REGION = "eu-west-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
+OPERATORS = "ops@example.com"
+
+
+class Stack:
+    """Everything on one machine.
+
+    Parameters
+    ----------
+    failed
+        How many failed communications the application's database begins with.
+    name
+        Begins the name of the run's folder under `.local/`.
+
+    Attributes
+    ----------
+    keeps_folder
+        Whether the run's folder stays when the block ends: for its logs, when something went wrong.
+    """
+
+    def __init__(self, failed: int, name: str = "run") -> None:
+        self.failed = failed
+        self.token = secrets.token_urlsafe(24)
+        self.outputs: dict[str, Any] = {}
+        self._name = name
+        self.keeps_folder = False
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Stack:
+        bypass_proxies()
+        with self._exits:
+            self._start()
+            self._exits = self._exits.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    def _start(self) -> None:
+        (ROOT / ".local").mkdir(exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self._name}-", dir=ROOT / ".local"))
+        self._exits.callback(self._leave_folder)
+        self.mails = self._exits.enter_context(MailSink())
+        self.gateway = self._exits.enter_context(SmsGateway())
+
+        database = self.folder / "application.db"
+        self.store = Store(database)
+        self.store.accept_token(self.token)
+        seed.fill(self.store, self.failed)
+        self.expected = seed.expected(self.store)
+
+        smtp = "{}:{}".format(*self.mails.address)
+        application = ["--database", str(database), "--smtp", smtp, "--gateway", self.gateway.url]
+        self.application_url = self._serve("local.application", application)["url"]
+        self.endpoint = self._serve("local.aws", ["--smtp", smtp])["endpoint"]
+        self.deployment = Deployment(self.folder)
+
+    def _serve(self, module: str, arguments: list[str]) -> dict[str, Any]:
+        return self._exits.enter_context(serving(module, arguments, self.folder))
+
+    def _leave_folder(self) -> None:
+        if not self.keeps_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def client(self, service: str) -> Any:
+        """Make a boto3 client that talks to the embedded AWS."""
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            config=Config(retries={"total_max_attempts": 2}, read_timeout=330),
+        )
+
+    def apply(self, watch: Watcher = lambda _event: None, **variables: Any) -> None:
+        """Keep the application's token as a secret, then apply the module; outputs are in `outputs`.
+
+        Parameters
+        ----------
+        watch
+            Gets Terraform's events.
+        **variables
+            Of `local/deployment`, besides those that say where the stack's servers are.
+        """
+        self.secret_arn = self.client("secretsmanager").create_secret(
+            Name="application-token", SecretString=json.dumps({"token": self.token})
+        )["ARN"]
+        given = {"endpoint": self.endpoint, "region": REGION, "api_url": self.application_url}
+        given |= {"api_secret_arn": self.secret_arn, "email": OPERATORS}
+        self.outputs = self.deployment.apply(given | variables, watch)["redrive"]
+
+    def schedule(self) -> dict[str, str]:
+        """Give the group and the name of the deployed schedule."""
+        _, group, name = self.outputs["schedule_arn"].split("/")
+        return {"GroupName": group, "Name": name}
+
+    def fire(self, scheduled_time: str | None = None) -> dict[str, Any]:
+        """Let the deployed schedule fire, as EventBridge Scheduler would at `scheduled_time` (default: now).
+
+        Returns
+        -------
+        dict
+            `scheduledTime` and `executionId` of the firing.
+        """
+        where = "/".join(self.schedule().values())
+        body = json.dumps({"scheduledTime": scheduled_time} if scheduled_time else {}).encode()
+        request = urllib.request.Request(
+            f"{self.endpoint}/_local/schedules/{where}/fire", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            fired: dict[str, Any] = json.load(answer)
+        return fired
+
+
+def wait_until(done: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Wait until `done()` is true.
+
+    Raises
+    ------
+    TimeoutError
+        After `seconds`, naming what was waited for.
+    """
+    give_up = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"{what}: not after {seconds:.0f} s")
+        time.sleep(0.1)

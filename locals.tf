@@ -1,0 +1,92 @@
+locals {
+  prefix = "${var.name}-${var.stage}"
+
+  account = {
+    partition = data.aws_partition.current.partition
+    region    = data.aws_region.current.id
+    id        = data.aws_caller_identity.current.account_id
+  }
+
+  names = {
+    list_failed           = "${local.prefix}-list-failed"
+    requeue_communication = "${local.prefix}-requeue-communication"
+    summarise             = "${local.prefix}-summarise"
+    batch                 = "${local.prefix}-batch"
+    schedule              = "${local.prefix}-schedule"
+    notifications         = "${local.prefix}-notifications"
+  }
+  rule_names = {
+    run_failed   = "${local.prefix}-run-failed"
+    batch_failed = "${local.prefix}-batch-failed"
+  }
+  alarm_names = {
+    requeue_communication_throttled = "${local.names.requeue_communication}-throttled"
+    summarise_throttled             = "${local.names.summarise}-throttled"
+    schedule_missed                 = "${local.names.schedule}-missed"
+  }
+
+  # Known before anything exists: the topic's policy names who may publish, and they in turn need the topic.
+  default_event_bus_arn = "arn:${local.account.partition}:events:${local.account.region}:${local.account.id}:event-bus/default"
+  event_rule_arn_prefix = "arn:${local.account.partition}:events:${local.account.region}:${local.account.id}:rule"
+  alarm_arn_prefix      = "arn:${local.account.partition}:cloudwatch:${local.account.region}:${local.account.id}:alarm"
+}
+
+# What the functions read from their environment. A null would only take room.
+locals {
+  environment = {
+    REDRIVE_NAME                 = var.name
+    REDRIVE_STAGE                = var.stage
+    POWERTOOLS_SERVICE_NAME      = local.prefix
+    POWERTOOLS_METRICS_NAMESPACE = var.name
+    POWERTOOLS_LOG_LEVEL         = var.lambda.log_level
+  }
+
+  auth = {
+    type       = var.api.auth.type
+    secret_arn = var.api.auth.secret_arn
+    header     = var.api.auth.type == "api_key" ? var.api.auth.header : null
+    token_url  = var.api.auth.token_url
+    scope      = var.api.auth.scope
+    service    = local.signs ? var.api.auth.service : null
+    region     = local.signs ? local.signing_region : null
+  }
+  api_json = jsonencode({ for key, value in {
+    base_url                = var.api.base_url
+    auth                    = { for key, value in local.auth : key => value if value != null }
+    headers                 = var.api.headers
+    connect_timeout_seconds = var.api.connect_timeout_seconds
+    read_timeout_seconds    = var.api.read_timeout_seconds
+    ca_bundle_secret_arn    = var.api.ca_bundle_secret_arn
+  } : key => value if value != null })
+
+  sources_json = jsonencode({ for name, source in var.sources : name => {
+    path       = source.path
+    operation  = source.operation
+    filters    = source.filters
+    pagination = { for key, value in source.pagination : key => value if value != null }
+    items      = source.items
+    id         = source.id
+  } })
+
+  requeue_json = jsonencode({
+    path         = var.requeue.path
+    method       = var.requeue.method
+    created_by   = coalesce(var.requeue.created_by, local.prefix)
+    source_paths = { for name, source in var.sources : name => source.requeue_path if source.requeue_path != null }
+  })
+}
+
+# The longest time between two firings. Of a cron() only this is read: without a restriction of days it fires daily at least.
+locals {
+  rate             = try(regex("^rate\\(([0-9]+) (minute|hour|day)s?\\)$", var.schedule.expression), null)
+  rate_minutes     = local.rate == null ? null : tonumber(local.rate[0]) * { minute = 1, hour = 60, day = 1440 }[local.rate[1]]
+  fires_every_day  = can(regex("^cron\\(\\S+ \\S+ [*?] \\* [*?] \\*\\)$", var.schedule.expression))
+  derived_minutes  = local.rate_minutes != null ? local.rate_minutes : local.fires_every_day ? 1440 : null
+  schedule_minutes = var.schedule.period_minutes != null ? var.schedule.period_minutes : local.derived_minutes
+
+  # A firing may be late by the whole window. A schedule that is off misses nothing.
+  schedule_period_minutes = (
+    local.schedule_minutes == null || !var.schedule.enabled ? null
+    : local.schedule_minutes + var.schedule.flexible_window_minutes
+  )
+}

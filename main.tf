@@ -1,0 +1,241 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+# the rules between inputs
+module "consistency" {
+  source = "./modules/consistency"
+
+  names = { name = var.name, stage = var.stage }
+  sizes = { batch_size = var.batch_size, max_per_run = var.max_per_run }
+  patience = {
+    connect_timeout_seconds  = var.api.connect_timeout_seconds
+    read_timeout_seconds     = var.api.read_timeout_seconds
+    function_timeout_seconds = var.lambda.timeout_seconds.requeue_communication
+  }
+}
+
+# what the functions import
+module "dependencies" {
+  source = "./modules/layer"
+
+  name         = "${local.prefix}-dependencies"
+  description  = "What the functions of ${local.prefix} import"
+  package      = "${path.module}/dist/dependencies.zip"
+  runtime      = var.lambda.runtime
+  architecture = var.lambda.architecture
+}
+
+# Scheduler ──> list_failed
+module "schedule" {
+  source = "./modules/schedule"
+
+  name        = local.names.schedule
+  group_name  = local.prefix
+  description = "Starts a run that sends failed communications again"
+  account     = local.account
+
+  expression              = var.schedule.expression
+  timezone                = var.schedule.timezone
+  enabled                 = var.schedule.enabled
+  flexible_window_minutes = var.schedule.flexible_window_minutes
+  function_arn            = module.list_failed.arn
+  input = {
+    trigger       = "schedule"
+    scheduledTime = "<aws.scheduler.scheduled-time>"
+  }
+
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+# list_failed ──> one execution of the state machine per batch
+module "list_failed" {
+  source = "./modules/function"
+
+  name        = local.names.list_failed
+  description = "Lists what the application failed to send and starts a batch for every ${var.batch_size} of it"
+  account     = local.account
+
+  package              = "${path.module}/dist/list_failed.zip"
+  handler              = "list_failed.handler.handler"
+  layers               = [module.dependencies.arn]
+  runtime              = var.lambda.runtime
+  architecture         = var.lambda.architecture
+  memory_mb            = var.lambda.memory_mb.list_failed
+  timeout_seconds      = var.lambda.timeout_seconds.list_failed
+  reserved_concurrency = var.lambda.reserved_concurrency.list_failed
+  vpc                  = var.vpc
+
+  environment = merge(local.environment, {
+    REDRIVE_API               = local.api_json
+    REDRIVE_SOURCES           = local.sources_json
+    REDRIVE_BATCH_SIZE        = tostring(var.batch_size)
+    REDRIVE_MAX_PER_RUN       = tostring(var.max_per_run)
+    REDRIVE_STATE_MACHINE_ARN = module.workflow.state_machine_arn
+  })
+  environment_source = "api.headers or the path, filters and pagination of sources, or split the sources over two instances of the module"
+  policy_documents = concat(
+    [data.aws_iam_policy_document.start_batches.json],
+    data.aws_iam_policy_document.call_api[*].json,
+  )
+
+  # The next firing is the retry: a run that runs again could start what is already on its way.
+  asynchronous = {
+    maximum_retry_attempts    = 0
+    maximum_event_age_seconds = 3600
+    failure_event_bus_arn     = local.default_event_bus_arn
+  }
+
+  tracing                  = var.tracing
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = var.kms_key_arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+# state machine ──> requeue_communication for each, then summarise, then the topic
+module "workflow" {
+  source = "./modules/workflow"
+
+  name    = local.names.batch
+  account = local.account
+
+  requeue_function = {
+    arn             = module.requeue_communication.arn
+    timeout_seconds = var.lambda.timeout_seconds.requeue_communication
+  }
+  summarise_function = {
+    arn             = module.summarise.arn
+    timeout_seconds = var.lambda.timeout_seconds.summarise
+  }
+  topic_arn         = module.notifications.topic_arn
+  topic_kms_key_arn = var.notifications.topic_arn == null ? var.kms_key_arn : var.notifications.topic_kms_key_arn
+
+  batch_size      = var.batch_size
+  max_concurrency = var.max_concurrency
+  retry           = var.retry
+
+  tracing                  = var.tracing
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = var.kms_key_arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+# requeue_communication ──> the application's API
+module "requeue_communication" {
+  source = "./modules/function"
+
+  name        = local.names.requeue_communication
+  description = "Sends one failed communication back through the application's API"
+  account     = local.account
+
+  package              = "${path.module}/dist/requeue_communication.zip"
+  handler              = "requeue_communication.handler.handler"
+  layers               = [module.dependencies.arn]
+  runtime              = var.lambda.runtime
+  architecture         = var.lambda.architecture
+  memory_mb            = var.lambda.memory_mb.requeue_communication
+  timeout_seconds      = var.lambda.timeout_seconds.requeue_communication
+  reserved_concurrency = var.lambda.reserved_concurrency.requeue_communication
+  vpc                  = var.vpc
+
+  environment = merge(local.environment, {
+    REDRIVE_API     = local.api_json
+    REDRIVE_REQUEUE = local.requeue_json
+  })
+  environment_source = "api.headers or the requeue_path of sources, or split the sources over two instances of the module"
+  policy_documents   = data.aws_iam_policy_document.call_api[*].json
+
+  tracing                  = var.tracing
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = var.kms_key_arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+module "summarise" {
+  source = "./modules/function"
+
+  name        = local.names.summarise
+  description = "Counts the outcomes of a batch and words its notification"
+  account     = local.account
+
+  package              = "${path.module}/dist/summarise.zip"
+  handler              = "summarise.handler.handler"
+  layers               = [module.dependencies.arn]
+  runtime              = var.lambda.runtime
+  architecture         = var.lambda.architecture
+  memory_mb            = var.lambda.memory_mb.summarise
+  timeout_seconds      = var.lambda.timeout_seconds.summarise
+  reserved_concurrency = var.lambda.reserved_concurrency.summarise
+
+  environment = merge(local.environment, {
+    REDRIVE_NOTIFY_ON = jsonencode(var.notifications.on)
+  })
+  environment_source = "name and stage"
+
+  tracing                  = var.tracing
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = var.kms_key_arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+# topic ──> people
+module "notifications" {
+  source = "./modules/notifications"
+
+  name    = local.names.notifications
+  account = local.account
+
+  topic_arn     = var.notifications.topic_arn
+  emails        = var.notifications.emails
+  subscriptions = var.notifications.subscriptions
+  rule_arns     = [for name in local.rule_names : "${local.event_rule_arn_prefix}/${name}"]
+  alarm_arns    = [for name in local.alarm_names : "${local.alarm_arn_prefix}:${name}"]
+
+  kms_key_arn = var.kms_key_arn
+  tags        = var.tags
+}
+
+# what nobody's code can report ──> topic
+module "alerts" {
+  source = "./modules/alerts"
+
+  title     = var.name
+  stage     = var.stage
+  account   = local.account
+  notify    = contains(var.notifications.on, "failure")
+  topic_arn = module.notifications.topic_arn
+
+  rule_names = local.rule_names
+  lister = {
+    name           = module.list_failed.name
+    arn            = module.list_failed.arn
+    log_group_name = module.list_failed.log_group_name
+  }
+  state_machine = {
+    name             = module.workflow.state_machine_name
+    arn              = module.workflow.state_machine_arn
+    incomplete_error = module.workflow.incomplete_error
+  }
+
+  # Not the lister: Lambda keeps its event when it is throttled and reports it when it gives up. An alarm would be a second mail.
+  throttled_functions = {
+    requeue_communication = {
+      function_name = module.requeue_communication.name
+      alarm_name    = local.alarm_names.requeue_communication_throttled
+    }
+    summarise = {
+      function_name = module.summarise.name
+      alarm_name    = local.alarm_names.summarise_throttled
+    }
+  }
+  schedule_name           = module.schedule.name
+  schedule_alarm_name     = local.alarm_names.schedule_missed
+  schedule_period_minutes = local.schedule_period_minutes
+
+  tags = var.tags
+}

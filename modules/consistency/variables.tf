@@ -1,0 +1,45 @@
+# What the module's inputs must be to each other. In the validation of either of them Terraform would pass over all its
+# other validations whenever the other is wrong, and a user would learn of the mistakes one by one.
+
+variable "names" {
+  description = "The parts of every name."
+
+  type = object({
+    name  = string
+    stage = string
+  })
+
+  validation {
+    condition     = length("${var.names.name}-${var.names.stage}") <= 42
+    error_message = "name and stage must have at most 42 characters together with the hyphen between them, as AWS allows 64 for the longest name made of them; \"${var.names.name}-${var.names.stage}\" has ${length("${var.names.name}-${var.names.stage}")}."
+  }
+}
+
+variable "sizes" {
+  description = "Most communications of a batch and of a run."
+
+  type = object({
+    batch_size  = number
+    max_per_run = number
+  })
+
+  validation {
+    condition     = var.sizes.max_per_run >= var.sizes.batch_size
+    error_message = "max_per_run must be at least batch_size (${var.sizes.batch_size}); it is ${var.sizes.max_per_run}."
+  }
+}
+
+variable "patience" {
+  description = "Seconds of one request to the API and of the function that makes it."
+
+  type = object({
+    connect_timeout_seconds  = number
+    read_timeout_seconds     = number
+    function_timeout_seconds = number
+  })
+
+  validation {
+    condition     = var.patience.function_timeout_seconds >= var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds + 5
+    error_message = "lambda.timeout_seconds.requeue_communication must be at least ${var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds + 5}, which is api.connect_timeout_seconds + api.read_timeout_seconds + 5, or the function ends before it can say what went wrong; it is ${var.patience.function_timeout_seconds}."
+  }
+}

@@ -1,0 +1,121 @@
+data "aws_iam_policy_document" "trust" {
+  statement {
+    sid     = "LambdaRunsTheFunction"
+    actions = ["sts:AssumeRole"]
+
+    # No aws:SourceAccount or aws:SourceArn here: Lambda does not promise to send them when it assumes an execution
+    # role. Another account cannot hand this role to its own function, as iam:PassRole does not cross accounts.
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "this" {
+  source_policy_documents = var.policy_documents
+
+  statement {
+    sid       = "WriteLogs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${local.log_group_arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.tracing ? [true] : []
+
+    content {
+      #checkov:skip=CKV_AWS_356:X-Ray knows no resource to name.
+      #checkov:skip=CKV_AWS_111:X-Ray knows no resource to name.
+      sid       = "WriteTraces"
+      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      resources = ["*"] # these actions have no resource type
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.asynchronous == null ? [] : [var.asynchronous]
+
+    content {
+      sid       = "ReportAsynchronousFailures"
+      actions   = ["events:PutEvents"]
+      resources = [statement.value.failure_event_bus_arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      sid       = "DecryptEnvironment"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:EncryptionContext:aws:lambda:FunctionArn"
+        values   = [local.arn]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      sid     = "CreateNetworkInterfaces"
+      actions = ["ec2:CreateNetworkInterface"]
+      resources = concat(
+        ["arn:${var.account.partition}:ec2:${var.account.region}:${var.account.id}:network-interface/*"],
+        # any account: the subnets of a shared VPC belong to the account that shares them
+        [for id in statement.value.subnet_ids : "arn:${var.account.partition}:ec2:${var.account.region}:*:subnet/${id}"],
+        [for id in statement.value.security_group_ids : "arn:${var.account.partition}:ec2:${var.account.region}:*:security-group/${id}"],
+      )
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      sid = "ReleaseNetworkInterfaces"
+      actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:DeleteNetworkInterface",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      # Lambda chooses the interfaces, and checks for these actions before there is one to name.
+      resources = ["arn:${var.account.partition}:ec2:${var.account.region}:${var.account.id}:*/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      #checkov:skip=CKV_AWS_356:EC2's Describe actions know no resource to name.
+      sid = "DescribeNetwork"
+      actions = [
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+      ]
+      resources = ["*"] # these actions have no resource type
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name                 = var.name
+  description          = "Lets the Lambda function ${var.name} do its work"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "work"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.this.json
+}

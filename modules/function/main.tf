@@ -1,0 +1,89 @@
+locals {
+  # Built from its parts, so that the plan of a first apply shows every policy that names the function.
+  arn           = "arn:${var.account.partition}:lambda:${var.account.region}:${var.account.id}:function:${var.name}"
+  log_group_arn = "arn:${var.account.partition}:logs:${var.account.region}:${var.account.id}:log-group:${local.log_group_name}"
+
+  log_group_name = "/aws/lambda/${var.name}"
+
+  # Lambda measures the variables as one JSON text, keys, quotes and escapes included, and allows 4 KB for it:
+  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+  environment_limit_bytes = 4096
+  environment_bytes       = ceil(length(base64encode(jsonencode(var.environment))) * 3 / 4)
+}
+
+# Made before the function, which would otherwise make its own, kept for ever.
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision (log_retention_days).
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own unless the user names one (kms_key_arn).
+  name              = local.log_group_name
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_117:The application's API may be public; vpc puts the function into a VPC.
+  #checkov:skip=CKV_AWS_115:Reserving takes from the account's other functions: the user's decision (lambda.reserved_concurrency).
+  #checkov:skip=CKV_AWS_116:An asynchronous failure goes to the on-failure destination, which tells more than a dead-letter queue.
+  #checkov:skip=CKV_AWS_173:Lambda encrypts the environment with a key of its own unless the user names one (kms_key_arn). It holds no secret.
+  #checkov:skip=CKV_AWS_272:The packages come with the module, reproducible from its source; signing needs a profile of the user's.
+  #checkov:skip=CKV_AWS_50:Tracing is on by default and the user's to turn off (tracing).
+  function_name = var.name
+  description   = var.description
+  role          = aws_iam_role.this.arn
+
+  filename         = var.package
+  source_code_hash = filebase64sha256(var.package)
+  handler          = var.handler
+  layers           = var.layers
+  runtime          = var.runtime
+  architectures    = [var.architecture]
+
+  memory_size                    = var.memory_mb
+  timeout                        = var.timeout_seconds
+  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
+  kms_key_arn                    = var.kms_key_arn
+
+  environment {
+    variables = var.environment
+  }
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  tags = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = local.environment_bytes <= local.environment_limit_bytes
+      error_message = "The settings of ${var.name} need ${local.environment_bytes} bytes of environment variables; Lambda allows ${local.environment_limit_bytes} for all of a function's. Shorten ${var.environment_source}."
+    }
+  }
+
+  # A function invoked before its role may write a log line loses it.
+  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_function_event_invoke_config" "this" {
+  count = var.asynchronous == null ? 0 : 1
+
+  function_name                = aws_lambda_function.this.function_name
+  maximum_retry_attempts       = var.asynchronous.maximum_retry_attempts
+  maximum_event_age_in_seconds = var.asynchronous.maximum_event_age_seconds
+
+  destination_config {
+    on_failure {
+      destination = var.asynchronous.failure_event_bus_arn
+    }
+  }
+}

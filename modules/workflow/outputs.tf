@@ -1,0 +1,40 @@
+# Known before the first apply, yet whoever uses them waits for the state machine.
+
+output "state_machine_arn" {
+  description = "ARN of the state machine."
+  value       = local.arn
+  depends_on  = [aws_sfn_state_machine.this]
+}
+
+output "state_machine_name" {
+  description = "Name of the state machine."
+  value       = var.name
+  depends_on  = [aws_sfn_state_machine.this]
+}
+
+output "incomplete_error" {
+  description = "Error of an execution that failed after it had sent its own notification."
+  value       = local.incomplete_error
+}
+
+output "log_group_name" {
+  description = "Name of the state machine's log group."
+  value       = local.log_group_name
+  depends_on  = [aws_cloudwatch_log_group.this]
+}
+
+output "log_group_arn" {
+  description = "ARN of the state machine's log group."
+  value       = local.log_group_arn
+  depends_on  = [aws_cloudwatch_log_group.this]
+}
+
+output "role_arn" {
+  description = "ARN of the state machine's role."
+  value       = aws_iam_role.this.arn
+}
+
+output "role_name" {
+  description = "Name of the state machine's role."
+  value       = aws_iam_role.this.name
+}

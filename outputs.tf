@@ -1,0 +1,89 @@
+output "state_machine_arn" {
+  description = "ARN of the state machine; one execution is one batch."
+  value       = module.workflow.state_machine_arn
+}
+
+output "state_machine_name" {
+  description = "Name of the state machine."
+  value       = module.workflow.state_machine_name
+}
+
+output "function_arns" {
+  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), requeue_communication, summarise."
+  value       = { for function, room in local.functions : function => room.arn }
+}
+
+output "function_names" {
+  description = "Names of the functions, by function."
+  value       = { for function, room in local.functions : function => room.name }
+}
+
+output "topic_arn" {
+  description = "ARN of the topic that notifications go to."
+  value       = module.notifications.topic_arn
+}
+
+output "topic_policy" {
+  description = "What the topic's policy has to allow, as JSON: for notifications.topic_arn; the module's own topic has it."
+  value       = module.notifications.topic_policy
+}
+
+output "schedule_arn" {
+  description = "ARN of the schedule."
+  value       = module.schedule.arn
+}
+
+output "schedule_name" {
+  description = "Name of the schedule."
+  value       = module.schedule.name
+}
+
+output "schedule_group_name" {
+  description = "Name of the schedule's group."
+  value       = module.schedule.group_name
+}
+
+output "role_arns" {
+  description = "ARNs of the roles, by who takes them: the functions, batch (the state machine) and schedule."
+  value       = { for owner, room in local.roles : owner => room.role_arn }
+}
+
+output "role_names" {
+  description = "Names of the roles, by who takes them."
+  value       = { for owner, room in local.roles : owner => room.role_name }
+}
+
+output "log_group_names" {
+  description = "Names of the log groups, by who writes them: the functions and batch (the state machine)."
+  value       = { for writer, room in local.logs : writer => room.log_group_name }
+}
+
+output "log_group_arns" {
+  description = "ARNs of the log groups, by who writes them."
+  value       = { for writer, room in local.logs : writer => room.log_group_arn }
+}
+
+output "alarm_names" {
+  description = "Names of the alarms, by what they watch."
+  value       = module.alerts.alarm_names
+}
+
+output "alarm_arns" {
+  description = "ARNs of the alarms, by what they watch."
+  value       = module.alerts.alarm_arns
+}
+
+output "rule_arns" {
+  description = "ARNs of the EventBridge rules that report failures, by what they report."
+  value       = module.alerts.rule_arns
+}
+
+locals {
+  functions = {
+    list_failed           = module.list_failed
+    requeue_communication = module.requeue_communication
+    summarise             = module.summarise
+  }
+  logs  = merge(local.functions, { batch = module.workflow })
+  roles = merge(local.logs, { schedule = module.schedule })
+}

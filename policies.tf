@@ -1,0 +1,63 @@
+# What the functions may do beyond what every function may: documents only, each attached by its room.
+
+data "aws_iam_policy_document" "start_batches" {
+  statement {
+    sid       = "StartBatches"
+    actions   = ["states:StartExecution"]
+    resources = [module.workflow.state_machine_arn]
+  }
+}
+
+locals {
+  secret_arns = compact([var.api.auth.secret_arn, var.api.ca_bundle_secret_arn])
+
+  # Requests signed with SigV4 for an API behind IAM.
+  signs           = var.api.auth.type == "aws_iam"
+  gateway         = try(regex("^https://([a-z0-9]+)\\.execute-api\\.([a-z0-9-]+)\\.", var.api.base_url), null)
+  signing_region  = coalesce(var.api.auth.region, try(local.gateway[1], null), local.account.region)
+  signing_actions = { execute-api = "execute-api:Invoke", lambda = "lambda:InvokeFunctionUrl", vpc-lattice-svcs = "vpc-lattice-svcs:Invoke" }
+
+  # An API's id is its own in every account, and the API may be another account's.
+  gateway_arns = local.gateway == null ? [] : ["arn:${local.account.partition}:execute-api:${local.signing_region}:*:${local.gateway[0]}/*"]
+  signing_arns = length(var.api.auth.resource_arns) > 0 ? var.api.auth.resource_arns : local.gateway_arns
+}
+
+data "aws_iam_policy_document" "call_api" {
+  count = length(local.secret_arns) > 0 || local.signs ? 1 : 0
+
+  dynamic "statement" {
+    for_each = length(local.secret_arns) > 0 ? [local.secret_arns] : []
+
+    content {
+      sid       = "ReadSecretsOfTheApi"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.api.secrets_kms_key_arn == null ? [] : [var.api.secrets_kms_key_arn]
+
+    content {
+      sid       = "DecryptSecretsOfTheApi"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:EncryptionContext:SecretARN"
+        values   = local.secret_arns
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.signs ? [local.signing_arns] : []
+
+    content {
+      sid       = "CallTheApi"
+      actions   = [local.signing_actions[var.api.auth.service]]
+      resources = statement.value
+    }
+  }
+}

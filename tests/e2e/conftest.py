@@ -1,0 +1,154 @@
+"""One local stack for all of these tests: the module applied once, then asked many things."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from local import runs, verdict
+from local.runs import Execution
+from local.sinks import Mail
+from local.stack import Stack, wait_until
+from tests.e2e.scripted_api import Answer, ScriptedApi
+
+BATCH_SIZE = 20
+
+
+def pytest_collection_modifyitems(items):
+    """Let the test that destroys the stack come last."""
+    items.sort(key=lambda item: item.path.name == "test_destroy.py")
+
+
+@dataclass
+class Run:
+    """A run that has ended, with everything it led to."""
+
+    run_id: str
+    answer: dict[str, Any]
+    executions: list[Execution]
+    mails: list[Mail]
+    checks: list[verdict.Check] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def stack():
+    with Stack(failed=47, name="tests") as stack:
+        stack.apply(batch_size=BATCH_SIZE)
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def main_run(stack) -> Run:
+    """The schedule fires on the 47 failed communications of the seed."""
+    fired = stack.fire("2026-11-24T02:15:00Z")
+    run_id = runs.run_id_of(fired["scheduledTime"])
+    answer = runs.wait_for_answer(stack, run_id)
+    executions = sorted(runs.follow(stack, answer["executions"]), key=lambda one: one.batch)
+    wait_until(lambda: len(stack.mails.notifications()) >= len(executions), "the mails")
+    settle()
+    queued = "SELECT 1 FROM communication WHERE status = 'queued'"
+    wait_until(lambda: not stack.store.query(queued), "the application's deliveries")
+    checks = verdict.judge(stack, BATCH_SIZE, answer, executions)
+    return Run(run_id, answer, executions, stack.mails.notifications(), checks)
+
+
+@pytest.fixture(scope="session")
+def scripted_api():
+    with ScriptedApi() as api:
+        yield api
+
+
+@dataclass
+class Deployed:
+    """The deployed functions, and ways to configure and call them as an operator would, over AWS's API."""
+
+    stack: Stack
+    functions: dict[str, str]
+    original: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def configure(self, function: str, **changes: Any) -> None:
+        """Change environment variables of a function; a value that is no text is written as JSON."""
+        client, name = self.stack.client("lambda"), self.functions[function]
+        now = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        self.original.setdefault(function, now)
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()}
+        if now | texts != now:
+            client.update_function_configuration(FunctionName=name, Environment={"Variables": now | texts})
+
+    def use_api(self, url: str, **changes: Any) -> None:
+        """Let the functions call another API; the rest of `api` is as deployed but for the changes."""
+        for function in ("list_failed", "requeue_communication"):
+            self.configure(function)
+            api = json.loads(self.original[function]["REDRIVE_API"]) | {"base_url": url} | changes
+            self.configure(function, REDRIVE_API=api)
+
+    def restore(self) -> None:
+        """Give every function the environment it was deployed with."""
+        for function, variables in self.original.items():
+            self.configure(function, **variables)
+
+    def run(self, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Invoke the lister and wait for its answer: what it returned, or `errorType` and `errorMessage`."""
+        name = self.functions["list_failed"]
+        answer = self.stack.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event or {}))
+        return json.load(answer["Payload"])
+
+    def ended(self, answer: dict[str, Any]) -> list[Execution]:
+        """Wait for the executions of an answer, also of a run that failed, and give them."""
+        run_id = answer.get("runId") or answer["errorMessage"].split()[1].rstrip(":")
+        arns = runs.answers(self.stack)[run_id]["executions"]
+        return sorted(runs.follow(self.stack, arns), key=lambda one: one.batch)
+
+    def mails_since(self, count: int, wanted: int, seconds: float = 15.0) -> list[Mail]:
+        """Wait for so many more notifications, look whether more follow, and give them."""
+        wait_until(lambda: len(self.stack.mails.notifications()) >= count + wanted, f"{wanted} mails", seconds)
+        settle()
+        return self.stack.mails.notifications()[count:]
+
+
+def settle(seconds: float = 1.0) -> None:
+    """Give what should not happen the time to happen."""
+    time.sleep(seconds)
+
+
+@pytest.fixture(scope="session")
+def deployment(stack, main_run) -> Deployed:
+    """The deployed functions; after the main run, which wants them as they were deployed."""
+    return Deployed(stack, stack.outputs["function_names"])
+
+
+@pytest.fixture
+def as_deployed(deployment) -> Deployed:
+    """The deployed functions, calling the example application."""
+    deployment.restore()
+    return deployment
+
+
+@pytest.fixture
+def api(deployment, scripted_api) -> ScriptedApi:
+    """The scripted API, which the functions call in this test; it lists nothing and takes whatever is requeued."""
+    scripted_api.reset()
+    for path in ("/emails", "/sms"):
+        scripted_api.on("GET", path, Answer([]))
+    scripted_api.on("POST", "/communications/requeue", Answer({}, 202))
+    deployment.use_api(scripted_api.url)
+    deployment.configure("list_failed", REDRIVE_SOURCES=sources())
+    return scripted_api
+
+
+def sources(**email: Any) -> dict[str, Any]:
+    """The sources of the scripted API: plain lists, with changes to the one for emails."""
+    return {
+        "email": {"path": "/emails", "operation": "send.email"} | email,
+        "sms": {"path": "/sms", "operation": "send.sms"},
+    }
+
+
+@pytest.fixture
+def mail_count(stack) -> int:
+    """How many notifications there were before."""
+    return len(stack.mails.notifications())

@@ -1,0 +1,126 @@
+"""The demo as a person starts it: beside others, again, and interrupted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local.deploy import ROOT
+from local.stack import wait_until
+
+CUT_SHORT = 20.0
+"""Seconds an interrupted demo may take to be gone."""
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start a demo as a shell would: in a process group of its own, its output read by a program."""
+    command = [sys.executable, "-m", "local.demo", *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def descendants(pid: int) -> set[int]:
+    """Give the processes below one, from /proc."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found: set[int] = set()
+    wave = {pid}
+    while wave:
+        wave = {child for child, parent in parents.items() if parent in wave} - found
+        found |= wave
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits for its parent to notice its end does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def listening(pids: set[int]) -> set[int]:
+    """Give the TCP ports that processes listen on, from /proc."""
+    inodes = {
+        link.partition("[")[2].rstrip("]")
+        for pid in pids
+        for link in map(os.readlink, Path(f"/proc/{pid}/fd").glob("*"))
+        if link.startswith("socket:")
+    }
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in inodes}
+
+
+def ports_in_use() -> set[int]:
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A"}
+
+
+def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
+    demos = [start("--failed", "12", "--batch-size", "5"), start("--failed", "0")]
+    outputs = [demo.communicate(timeout=200)[0] for demo in demos]
+    assert [demo.returncode for demo in demos] == [0, 0], "\n".join(outputs)
+    assert "cut into batches: 5, 5 and 2" in outputs[0]
+    assert "none: there was nothing to tell" in outputs[1]
+    for output in outputs:
+        assert "Everything is as promised" in output
+        assert "\033" not in output
+        assert output.isascii()
+        assert max(map(len, output.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [(signal.SIGINT, "Terraform applies"), (signal.SIGTERM, "failed to send")],
+    ids=["Ctrl-C during apply", "SIGTERM"],
+)
+def test_a_demo_that_is_interrupted_leaves_no_process_no_port_and_no_folder(number, moment):
+    folders = set((ROOT / ".local").iterdir())
+    demo = start()
+    read = ""
+    while moment not in read:
+        line = demo.stdout.readline()
+        assert line, read
+        read += line
+    if "applies" in moment:
+        time.sleep(6)  # long enough for Terraform to have started its provider
+    family = descendants(demo.pid)
+    ports = listening(family | {demo.pid})
+    assert len(family) >= 2
+    assert len(ports) >= 4
+
+    started = time.monotonic()
+    demo.send_signal(number)
+    output, _ = demo.communicate(timeout=CUT_SHORT)
+    assert time.monotonic() - started < CUT_SHORT
+    assert demo.returncode == 130
+    assert "Interrupted; everything is stopped." in output
+    assert [pid for pid in family if is_alive(pid)] == []
+    assert ports & ports_in_use() == set()
+    assert set((ROOT / ".local").iterdir()) <= folders
+
+
+def test_a_stack_that_is_killed_takes_its_servers_with_it():
+    program = "from local.stack import Stack\nwith Stack(0) as stack: print(stack.folder, flush=True); input()"
+    owner = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    folder = Path(owner.stdout.readline().strip())
+    family = descendants(owner.pid)
+    assert len(family) >= 2
+    owner.kill()
+    owner.wait()
+    wait_until(lambda: not any(map(is_alive, family)), "the end of the application and the embedded AWS", CUT_SHORT)
+    shutil.rmtree(folder)  # what nobody was there to remove

@@ -1,0 +1,161 @@
+"""The embedded AWS as these tests see it: its process, its clients, and the inbox its mails arrive in."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
+Found = TypeVar("Found")
+
+
+class AnyPort(Controller):
+    """A controller that takes port 0 for a free one."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+class Inbox:
+    """An SMTP server that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.controller = AnyPort(self, hostname="127.0.0.1", port=0)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        content = envelope.original_content or b""
+        self.mails.append(BytesParser(policy=default).parsebytes(content.replace(b"\r\n", b"\n")))
+        return "250 OK"
+
+    @property
+    def address(self) -> str:
+        return f"{self.controller.hostname}:{self.controller.port}"
+
+    def wait_for(self, recipient: str, count: int = 1) -> list[EmailMessage]:
+        """Give the mails to one recipient when there are at least so many."""
+        eventually(lambda: len(self.to(recipient)) >= count)
+        return self.to(recipient)
+
+    def to(self, recipient: str) -> list[EmailMessage]:
+        """Give the mails to one recipient."""
+        return [mail for mail in self.mails if mail["To"] == recipient]
+
+
+@dataclass
+class Aws:
+    """A running embedded AWS and its clients."""
+
+    process: subprocess.Popen[bytes]
+    endpoint: str
+    inbox: Inbox
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, service: str) -> Any:
+        if service.startswith("_"):
+            raise AttributeError(service)
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service.rstrip("_"),  # type: ignore[call-overload]
+                endpoint_url=self.endpoint,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=boto3.session.Config(retries={"total_max_attempts": 1}),
+            )
+        return self._clients[service]
+
+    def deploy(self, name: str, code: str, **settings: Any) -> str:
+        """Deploy a function whose module ``f`` holds ``code`` and give its ARN."""
+        settings = {"Timeout": 10, "Runtime": "python3.13", "Handler": "f.handler", "Role": ROLE, **settings}
+        answer = self.lambda_.create_function(FunctionName=name, Code={"ZipFile": zipped({"f.py": code})}, **settings)
+        return str(answer["FunctionArn"])
+
+    def invoke(self, name: str, event: Any = None, **settings: Any) -> tuple[Any, str | None]:
+        """Invoke and give (payload, function error)."""
+        answer = self.lambda_.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **settings)
+        return json.loads(answer["Payload"].read()), answer.get("FunctionError")
+
+    def topic_with_mail(self, name: str, recipient: str) -> str:
+        """Make a topic that mails to one recipient."""
+        arn = self.sns.create_topic(Name=name)["TopicArn"]
+        self.sns.subscribe(TopicArn=arn, Protocol="email", Endpoint=recipient)
+        return str(arn)
+
+    def rule_to_topic(self, name: str, pattern: dict[str, Any], topic: str, transformer: dict[str, Any]) -> None:
+        """Make a rule on the default bus whose target is a topic."""
+        self.events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        self.events.put_targets(Rule=name, Targets=[{"Id": "mail", "Arn": topic, "InputTransformer": transformer}])
+
+    def logs_of(self, name: str) -> str:
+        """Give everything in a function's log group."""
+        events = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        return "\n".join(event["message"] for event in events)
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, textwrap.dedent(text))
+    return content.getvalue()
+
+
+def eventually(look: Callable[[], Found], seconds: float = 10) -> Found:
+    """Look again and again until there is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+    return found
+
+
+def start(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    """Start the embedded AWS and wait until it serves."""
+    ready = folder / "ready.json"
+    command = [sys.executable, "-m", "local.aws", "--ready-file", str(ready), *arguments]
+    process = subprocess.Popen(command, cwd=ROOT)
+    eventually(lambda: ready.exists() or process.poll() is not None, 30)
+    return process, json.loads(ready.read_text())
+
+
+def processes_of(endpoint: str) -> list[int]:
+    """List the processes that were started with an AWS endpoint: its emulators and their runtimes."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if f"AWS_ENDPOINT_URL={endpoint}\0".encode() in environment:
+            found.append(int(entry.name))
+    return found
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False

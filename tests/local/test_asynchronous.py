@@ -1,0 +1,75 @@
+"""An asynchronous invocation is tried as often as AWS would, and then recorded."""
+
+from __future__ import annotations
+
+import queue
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from local.aws import asynchronous
+from local.aws.errors import throttled
+from local.aws.sandbox import Outcome
+
+FAILURE = Outcome(b'{"errorType": "E", "errorMessage": "m"}', True, True, "id", [])
+SUCCESS = Outcome(b"1", False, True, "id", [])
+BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
+DESTINATIONS = {"OnFailure": {"Destination": BUS}, "OnSuccess": {"Destination": BUS}}
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asynchronous, "RETRY_AFTER_SECONDS", (0, 0))
+
+
+def record_of(outcomes: list[Any], **config: Any) -> tuple[str, dict[str, Any]]:
+    """Invoke a function that answers so, and give (detail type, detail) of the event that follows."""
+    events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+
+    def invoke(*_: Any) -> Outcome:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def put(_bus: str, *, detail_type: str, detail: dict[str, Any], **_: Any) -> None:
+        events.put((detail_type, detail))
+
+    settings = SimpleNamespace(config={"DestinationConfig": DESTINATIONS, **config})
+    function: Any = SimpleNamespace(event_invoke_config=[settings], function_arn="arn:f", version="$LATEST")
+    functions: Any = SimpleNamespace(invoke=invoke)
+    bus: Any = SimpleNamespace(put=put)
+    asynchronous.Asynchronous(functions, bus, targets=SimpleNamespace()).submit(function, b"{}")  # type: ignore[arg-type]
+    return events.get(timeout=5)
+
+
+def test_a_failure_is_tried_twice_more_unless_configured() -> None:
+    detail_type, record = record_of([FAILURE, FAILURE, FAILURE])
+    assert detail_type == "Lambda Function Invocation Result - Failure"
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 3
+
+
+def test_a_retry_that_succeeds_is_a_success() -> None:
+    detail_type, record = record_of([FAILURE, SUCCESS])
+    assert detail_type == "Lambda Function Invocation Result - Success"
+    assert record["requestContext"]["condition"] == "Success"
+    assert record["responsePayload"] == 1
+
+
+def test_without_retries_one_failure_is_the_end() -> None:
+    _, record = record_of([FAILURE], MaximumRetryAttempts=0)
+    assert record["requestContext"]["approximateInvokeCount"] == 1
+
+
+def test_an_event_that_is_throttled_for_too_long_is_given_up() -> None:
+    _, record = record_of([throttled("limit")], MaximumEventAgeInSeconds=0)
+    assert record["requestContext"]["condition"] == "EventAgeExceeded"
+    assert "responsePayload" not in record
+
+
+def test_throttling_does_not_count_as_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asynchronous, "THROTTLED_FIRST_SECONDS", 0)
+    _, record = record_of([throttled("limit"), SUCCESS], MaximumRetryAttempts=0)
+    assert record["requestContext"]["approximateInvokeCount"] == 1

@@ -1,0 +1,83 @@
+"""The right configurations, each a way somebody might use the module; all planned in one go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MODULE = "../.."
+
+LEAST: dict[str, Any] = {
+    "stage": "test",
+    "api": {"base_url": "https://app.example.com/api"},
+    "sources": {"email": {"path": "/emails", "operation": "send.email"}},
+    "requeue": {"path": "/requeue"},
+}
+"""What every call of the module must say."""
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-AbC123"
+
+
+def call(name: str, **inputs: Any) -> dict[str, Any]:
+    """Give a call of the module with the least inputs and these."""
+    return {"source": MODULE, "name": name, **LEAST, **inputs}
+
+
+def configuration(calls: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Give a root module, in Terraform's JSON syntax, that makes these calls."""
+    return {"provider": {"aws": [{"region": "eu-west-1"}]}, "module": calls}
+
+
+RIGHT = configuration(
+    {
+        "minimal": {"source": "../../examples/minimal"},
+        "complete": {"source": "../../examples/complete"},
+        # the same module twice in one account, under for_each
+        "twins": call("${each.key}", for_each='${toset(["castor", "pollux"])}'),
+        "own_topic": call(
+            "own-topic",
+            notifications={
+                "topic_arn": "arn:aws:sns:eu-west-1:123456789012:operations",
+                "topic_kms_key_arn": KEY,
+                "on": ["success"],
+                "emails": ["operations@example.com"],
+            },
+            api={
+                "base_url": "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/live",
+                "auth": {"type": "aws_iam"},
+            },
+            schedule={"enabled": False},
+            tracing=False,
+        ),
+        "largest": call(
+            "largest",
+            batch_size=100,
+            max_per_run=100000,
+            max_concurrency=40,
+            retry={"max_attempts": 10, "interval_seconds": 3, "backoff_rate": 1.5, "max_delay_seconds": 100},
+            lambda_={"timeout_seconds": {"requeue_communication": 900}},
+            schedule={"expression": "cron(0 7 ? * MON-FRI *)"},
+            api={
+                "base_url": "http://127.0.0.1:8080",
+                "auth": {
+                    "type": "aws_iam",
+                    "service": "lambda",
+                    "resource_arns": ["arn:aws:lambda:eu-west-1:123456789012:function:api"],
+                },
+            },
+        ),
+        "weekly": call(
+            "weekly",
+            schedule={"expression": "rate(7 days)"},
+            retry={"max_attempts": 0},
+            api={"base_url": "https://app.example.com", "auth": {"type": "api_key", "secret_arn": SECRET}},
+            notifications={"on": []},
+        ),
+        "daily": call("daily", schedule={"expression": "cron(30 6 * * ? *)", "flexible_window_minutes": 10}),
+        "china": call("china", providers={"aws": "aws.china"}),
+    }
+)
+RIGHT["provider"]["aws"].append({"alias": "china", "region": "cn-north-1"})
+for _call in RIGHT["module"].values():
+    if "lambda_" in _call:  # a word that Python keeps for itself
+        _call["lambda"] = _call.pop("lambda_")

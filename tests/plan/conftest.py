@@ -1,0 +1,130 @@
+"""Three plans for all of these tests: one of everything that is right, two of everything that is wrong.
+
+A plan asks AWS only who it is for and whether the state machine is sound; the embedded AWS answers both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_terraform.tf import TerraformRunner
+
+from local import terraform
+from tests.plan.configurations import RIGHT, configuration
+from tests.plan.planned import Plan
+from tests.plan.wrong import CALLS, CALLS_WRONG_TOGETHER
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS_TO_START = 30
+
+
+class Runner(TerraformRunner):
+    """Runs Terraform as ``local/terraform.py`` finds it, against one AWS, and keeps what it prints."""
+
+    def __init__(self, folder: Path, endpoint: str) -> None:
+        super().__init__(str(folder / "data"), module_dir=str(folder), tf_bin=str(folder / "terraform"))
+        self.state_path = ""  # Terraform's own default: the option for it is deprecated
+        self.variables = terraform.environment() | {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        program = Path(self.tf_bin)
+        program.write_text(f'#!/bin/sh\nexec {" ".join(map(_quoted, terraform.command()))} "$@"\n')
+        program.chmod(0o755)
+
+    def plan(self, output: str = "") -> str:
+        """Plan, and give what is printed."""
+        arguments = self._get_cmd_args("plan", output=output and f"-out={output}")
+        return self._run_cmd(arguments).decode()
+
+    def _run_cmd(self, args: list[str], output: bool = False) -> bytes:
+        with patch.dict(os.environ, self.variables, clear=True):
+            printed: bytes = super()._run_cmd(args, output=True)
+        return printed
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An embedded AWS with nothing in it."""
+    ready = tmp_path_factory.mktemp("aws") / "ready.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.aws", "--ready-file", str(ready)], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    try:
+        until = time.monotonic() + SECONDS_TO_START
+        while not ready.exists() or not ready.read_text().strip():
+            assert process.poll() is None, "the embedded AWS ended at once"
+            assert time.monotonic() < until, "the embedded AWS did not start"
+            time.sleep(0.05)
+        yield json.loads(ready.read_text())["endpoint"]
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@contextmanager
+def initialised(configuration: dict[str, Any], endpoint: str) -> Iterator[Runner]:
+    """Put a configuration into a folder two levels below the module, as the examples are, so that ``../..`` is it."""
+    (ROOT / ".local").mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="plan-", dir=ROOT / ".local"))
+    try:
+        (folder / "main.tf.json").write_text(json.dumps(configuration, indent=2))
+        runner = Runner(folder, endpoint)
+        runner.init()
+        yield runner
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def plan(endpoint: str) -> Plan:
+    """The plan of a first apply of every right configuration."""
+    with initialised(RIGHT, endpoint) as runner:
+        file = Path(runner.work_dir) / "plan"
+        try:
+            printed = runner.plan(str(file))
+        except subprocess.CalledProcessError as failed:
+            pytest.fail(f"terraform plan failed:\n{failed.output.decode()}")
+        runner.state_path = str(file)
+        shown: dict[str, Any] = runner.show()
+    return Plan(shown, printed)
+
+
+def refused(calls: dict[str, Any], endpoint: str) -> str:
+    """Give what Terraform prints when it refuses to plan these calls, as one line without its frames."""
+    with (
+        initialised(configuration(calls), endpoint) as runner,
+        pytest.raises(subprocess.CalledProcessError) as refusal,
+    ):
+        runner.plan()
+    return " ".join(refusal.value.output.decode().replace("│", " ").split())
+
+
+@pytest.fixture(scope="session")
+def refusal(endpoint: str) -> str:
+    """What Terraform prints when it is asked to plan every wrong configuration."""
+    return refused(CALLS, endpoint)
+
+
+@pytest.fixture(scope="session")
+def second_refusal(endpoint: str) -> str:
+    """What it prints for inputs that are right one by one, and wrong together."""
+    return refused(CALLS_WRONG_TOGETHER, endpoint)

@@ -1,0 +1,129 @@
+"""The plan of a first apply shows a reviewer everything, and the module gets along with itself and with others."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import hcl2
+
+from tests.plan.configurations import LEAST
+from tests.plan.conftest import ROOT
+from tests.plan.planned import Plan
+
+DOCUMENTS = {
+    "aws_cloudwatch_event_rule": ["event_pattern"],
+    "aws_cloudwatch_event_target": ["arn", "input_transformer"],
+    "aws_cloudwatch_metric_alarm": ["alarm_description", "dimensions"],
+    "aws_iam_role": ["assume_role_policy"],
+    "aws_iam_role_policy": ["policy"],
+    "aws_lambda_function": ["environment"],
+    "aws_scheduler_schedule": ["schedule_expression"],
+    "aws_sfn_state_machine": ["definition", "logging_configuration"],
+    "aws_sns_topic_policy": ["arn", "policy"],
+    "aws_sns_topic_subscription": ["topic_arn", "endpoint"],
+}
+
+
+def _has_unknown(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_unknown, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_unknown, value))
+    return value is True
+
+
+def test_nothing_a_reviewer_reads_is_known_only_after_the_apply(plan: Plan):
+    seen = set()
+    for resource in plan.resources:
+        for attribute in DOCUMENTS.get(resource.type, []):
+            assert resource.values.get(attribute), f"{resource.address} has no {attribute}"
+            assert not _has_unknown(resource.unknown.get(attribute)), f"{resource.address}: {attribute} is unknown"
+            seen.add(resource.type)
+    assert seen == set(DOCUMENTS)
+
+
+def test_every_document_is_read_before_the_apply(plan: Plan):
+    late = [change["address"] for change in plan.shown["resource_changes"] if change["mode"] == "data"]
+    assert late == []
+
+
+def test_a_plan_warns_of_nothing(plan: Plan):
+    assert "Warning" not in plan.printed
+
+
+def test_two_instances_of_the_module_share_no_name(plan: Plan):
+    names = Counter()
+    for resource in plan.resources:
+        name = next(
+            (
+                resource.values[key]
+                for key in ("function_name", "alarm_name", "layer_name", "name")
+                if key in resource.values
+            ),
+            None,
+        )
+        if name and resource.type not in ("aws_iam_role_policy", "aws_lambda_function_event_invoke_config"):
+            region = "cn-north-1" if resource.call == "china" else "eu-west-1"
+            names[resource.type, name, region] += 1
+    assert names["aws_lambda_function", "castor-test-summarise", "eu-west-1"] == 1
+    assert names["aws_lambda_function", "pollux-test-summarise", "eu-west-1"] == 1
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_in_another_partition_every_arn_is_of_it(plan: Plan):
+    texts = json.dumps([resource.values for resource in plan.resources if resource.call == "china"])
+    assert set(re.findall(r"arn:(aws[a-z-]*):", texts)) == {"aws-cn"}
+    assert "https://cn-north-1.console.amazonaws.cn/" in texts
+
+
+def test_no_file_of_the_module_names_a_partition():
+    files = [*ROOT.glob("*.tf"), *ROOT.glob("modules/**/*.tf"), *ROOT.glob("modules/**/*.tftpl")]
+    named = [
+        f"{file.relative_to(ROOT)}: {line.strip()}"
+        for file in files
+        for line in file.read_text().splitlines()
+        if "arn:aws" in line and "such as" not in line  # the examples in messages and descriptions
+    ]
+    assert named == []
+
+
+def test_tags_reach_everything_that_can_carry_them(plan: Plan):
+    untagged = [
+        resource.address
+        for resource in plan.resources
+        if resource.call == "complete" and "tags" in resource.values and not resource.values["tags"]
+    ]
+    assert untagged == []
+
+
+def test_every_role_has_the_permissions_boundary(plan: Plan):
+    roles = plan.of("complete", "aws_iam_role")
+    assert len(roles) == 5
+    assert {role.values["permissions_boundary"] for role in roles} == {
+        "arn:aws:iam::123456789012:policy/workload-boundary"
+    }
+
+
+def test_the_complete_example_uses_every_variable():
+    declared = {name.strip('"') for block in _blocks(ROOT / "variables.tf", "variable") for name in block}
+    [call] = [
+        block for entry in _blocks(ROOT / "examples" / "complete" / "main.tf", "module") for block in entry.values()
+    ]
+    assert declared - set(call) == set()
+
+
+def test_the_minimal_example_says_only_what_must_be_said(plan: Plan):
+    [call] = [
+        block for entry in _blocks(ROOT / "examples" / "minimal" / "main.tf", "module") for block in entry.values()
+    ]
+    said = {name for name in call if not name.startswith("__")} - {"source"}
+    assert said == {*LEAST, "notifications"}
+    [subscription] = plan.of("minimal", "aws_sns_topic_subscription")
+    assert (subscription.values["protocol"], subscription.values["endpoint"]) == ("email", "operations@example.com")
+
+
+def _blocks(file, kind: str) -> list[dict]:
+    with file.open() as opened:
+        return hcl2.load(opened)[kind]

@@ -1,0 +1,119 @@
+"""What Terraform writes for the functions, the functions read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from redrive.settings import (
+    AuthType,
+    ListSettings,
+    NotifyOn,
+    PaginationStyle,
+    RequeueCommunicationSettings,
+    SummariseSettings,
+)
+from tests.plan.configurations import SECRET
+from tests.plan.planned import Plan
+
+CALLS = ["minimal", "complete", "own_topic", "largest", "weekly", "daily", 'twins["pollux"]']
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_function_understands_its_environment(plan: Plan, call: str):
+    ListSettings.from_environment(plan.environment(call, "list_failed"))
+    RequeueCommunicationSettings.from_environment(plan.environment(call, "requeue_communication"))
+    SummariseSettings.from_environment(plan.environment(call, "summarise"))
+
+
+def test_the_lister_is_told_how_to_list_and_what_to_start(plan: Plan):
+    settings = ListSettings.from_environment(plan.environment("complete", "list_failed"))
+    assert (settings.batch_size, settings.max_per_run) == (50, 20000)
+    email, sms = settings.sources["email"], settings.sources["sms"]
+    assert (email.path, email.operation, email.items, email.id) == ("/emails", "send.email", "data", "emailId")
+    assert (email.pagination.style, email.pagination.next) == (PaginationStyle.CURSOR, "paging.next")
+    assert (sms.pagination.style, sms.pagination.first_page) == (PaginationStyle.PAGE, 0)
+    assert sms.filters == {"state": "FAILED"}
+    assert settings.state_machine_arn.endswith(":stateMachine:letters-redrive-production-batch")
+
+
+def test_both_callers_of_the_api_log_in_the_same_way(plan: Plan):
+    lister = ListSettings.from_environment(plan.environment("complete", "list_failed"))
+    requeuer = RequeueCommunicationSettings.from_environment(plan.environment("complete", "requeue_communication"))
+    assert lister.api == requeuer.api
+    assert lister.api.auth.type is AuthType.OAUTH2_CLIENT_CREDENTIALS
+    assert lister.api.auth.scope == "letters.read letters.requeue"
+    assert lister.api.headers == {"X-Tenant": "claims"}
+
+
+def test_a_source_with_a_path_of_its_own_is_sent_back_there(plan: Plan):
+    settings = RequeueCommunicationSettings.from_environment(plan.environment("complete", "requeue_communication"))
+    assert settings.requeue.source_paths == {"sms": "/sms/{primaryId}/requeue"}
+    assert settings.requeue.path == "/queue/{operation}"
+
+
+def test_queue_entries_are_created_by_the_modules_name_and_stage_unless_said_otherwise(plan: Plan):
+    assert (
+        json.loads(plan.environment("daily", "requeue_communication")["REDRIVE_REQUEUE"])["created_by"] == "daily-test"
+    )
+    settings = RequeueCommunicationSettings.from_environment(plan.environment("complete", "requeue_communication"))
+    assert settings.requeue.created_by == "letters-redrive"
+
+
+def test_requests_are_signed_for_the_region_of_the_apis_url(plan: Plan):
+    auth = ListSettings.from_environment(plan.environment("own_topic", "list_failed")).api.auth
+    assert (auth.type, auth.service, auth.region) == (AuthType.AWS_IAM, "execute-api", "eu-central-1")
+    auth = ListSettings.from_environment(plan.environment("largest", "list_failed")).api.auth
+    assert (auth.service, auth.region) == ("lambda", "eu-west-1")
+
+
+def test_a_secret_is_known_by_its_arn_only(plan: Plan):
+    auth = json.loads(plan.environment("weekly", "list_failed")["REDRIVE_API"])["auth"]
+    assert auth == {"type": "api_key", "secret_arn": SECRET, "header": "X-Api-Key"}
+
+
+def test_nothing_that_is_not_set_takes_room(plan: Plan):
+    for function in ("list_failed", "requeue_communication"):
+        assert "null" not in json.dumps(plan.environment("minimal", function))
+
+
+def test_the_summary_knows_which_results_are_notified(plan: Plan):
+    assert SummariseSettings.from_environment(plan.environment("complete", "summarise")).notify_on == (
+        NotifyOn.FAILURE,
+    )
+    assert SummariseSettings.from_environment(plan.environment("weekly", "summarise")).notify_on == ()
+
+
+def test_the_schedule_hands_the_lister_the_time_it_was_due(plan: Plan):
+    schedule = plan.one("complete", "aws_scheduler_schedule").values
+    [target] = schedule["target"]
+    assert json.loads(target["input"]) == {"trigger": "schedule", "scheduledTime": "<aws.scheduler.scheduled-time>"}
+    assert "<aws.scheduler.scheduled-time>" in target["input"]
+    assert (schedule["schedule_expression_timezone"], schedule["state"]) == ("Europe/Berlin", "ENABLED")
+    assert schedule["flexible_time_window"] == [{"maximum_window_in_minutes": 5, "mode": "FLEXIBLE"}]
+
+
+def test_a_paused_schedule_is_there_and_disabled(plan: Plan):
+    assert plan.one("own_topic", "aws_scheduler_schedule").values["state"] == "DISABLED"
+
+
+def test_only_the_callers_of_the_api_are_in_the_vpc(plan: Plan):
+    inside = {
+        function.values["function_name"]
+        for function in plan.of("complete", "aws_lambda_function")
+        if function.values["vpc_config"]
+    }
+    assert inside == {f"letters-redrive-production-{name}" for name in ("list-failed", "requeue-communication")}
+
+
+def test_concurrency_is_reserved_only_where_it_is_asked_for(plan: Plan):
+    reserved = {
+        function.values["function_name"]: function.values["reserved_concurrent_executions"]
+        for function in plan.of("complete", "aws_lambda_function")
+    }
+    assert reserved == {
+        "letters-redrive-production-list-failed": -1,
+        "letters-redrive-production-requeue-communication": 50,
+        "letters-redrive-production-summarise": -1,
+    }

@@ -1,0 +1,171 @@
+"""Everything that can be wrong with the inputs, and what Terraform must say to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.plan.configurations import LEAST, MODULE, SECRET
+
+EMAIL = {"path": "/emails", "operation": "send.email"}
+URL = "https://app.example.com"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """An input that must be refused, in words that hold each of these."""
+
+    variable: str
+    value: Any
+    says: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.says[0]}"
+
+
+def _auth(says: tuple[str, ...], **auth: Any) -> Wrong:
+    return Wrong("api", {"base_url": URL, "auth": auth}, says)
+
+
+def _api(says: tuple[str, ...], **api: Any) -> Wrong:
+    return Wrong("api", {"base_url": URL, **api}, says)
+
+
+def _source(says: tuple[str, ...], name: str = "email", **fields: Any) -> Wrong:
+    return Wrong("sources", {name: {**EMAIL, **fields}, "sms": {"path": "/sms", "operation": "send.sms"}}, says)
+
+
+WRONG = [
+    Wrong("name", "Redrive_1", ("name must be lower-case letters", "Redrive_1")),
+    Wrong("stage", "-test", ("stage must be lower-case letters", '"-test"')),
+    _api(("api.base_url must be https://", "http://app.example.org"), base_url="http://app.example.org"),
+    _api(("api.base_url must be https://", "user:word@app"), base_url="https://user:word@app.example.com"),
+    _auth(("api.auth.type must be none, bearer, api_key", '"digest"'), type="digest"),
+    _auth(("api.auth.secret_arn must be the ARN", "api.auth.type is bearer"), type="bearer"),
+    _auth(("must be whole ARNs of Secrets Manager secrets",), type="basic", secret_arn=SECRET.removesuffix("-AbC123")),
+    _auth(
+        ("api.auth.header must be the name of an HTTP header", '"X Key"'),
+        type="api_key",
+        secret_arn=SECRET,
+        header="X Key",
+    ),
+    _auth(("api.auth.token_url must be the https:// URL",), type="oauth2_client_credentials", secret_arn=SECRET),
+    _auth(
+        ("api.auth.service must be execute-api", '"s3"'), type="aws_iam", service="s3", resource_arns=["arn:a:s3:::b"]
+    ),
+    _auth(("api.auth.resource_arns must say what the functions may call",), type="aws_iam"),
+    _auth(("api.auth.resource_arns must be ARNs; not so: everything",), type="aws_iam", resource_arns=["everything"]),
+    _api(("must hold no credentials", "use api.auth instead of Authorization"), headers={"Authorization": "Bearer x"}),
+    _api(("must leave out what every request sets for itself: Host",), headers={"Host": "other.example.com"}),
+    _api(("must have header names", "not so: X-Lines"), headers={"X-Lines": "one\ntwo"}),
+    _api(
+        ("api.connect_timeout_seconds must be above 0 and at most 60", "they are 0 and 20"), connect_timeout_seconds=0
+    ),
+    _api(("api.secrets_kms_key_arn must be the ARN of a KMS key",), secrets_kms_key_arn="alias/secrets"),
+    Wrong("sources", {}, ("sources must have at least one source",)),
+    _source(("names of sources must be at most 32", "not so: E-Mail"), name="E-Mail"),
+    _source(("sources[*].path must begin with /", "not so in: email"), path="emails"),
+    _source(("sources[*].operation must be a name such as send.email", "not so in: email"), operation="send email"),
+    _source(("pagination.style must be none, page, offset", 'email ("pages")'), pagination={"style": "pages"}),
+    _source(("pagination.next must say in JMESPath", "missing in: email"), pagination={"style": "cursor"}),
+    _source(("pagination.size must be a whole number from 1 to 10000", "not so in: email"), pagination={"size": 0}),
+    _source(("pagination.first_page must be 0 or 1", "not so in: email"), pagination={"first_page": 2}),
+    _source(("must not be empty: they are JMESPath", "empty in: email"), id=""),
+    _source(("requeue_path must begin with / and may hold", "not so in: email"), requeue_path="/{id}"),
+    Wrong("requeue", {"path": "/requeue/{id}"}, ("requeue.path must begin with / and may hold", "/requeue/{id}")),
+    Wrong("requeue", {"path": "/r", "method": "GET"}, ("requeue.method must be POST, PUT or PATCH", '"GET"')),
+    Wrong("requeue", {"path": "/r", "created_by": ""}, ("requeue.created_by must be 1 to 128 characters",)),
+    Wrong("batch_size", 101, ("batch_size must be a whole number from 1 to 100; it is 101",)),
+    Wrong("max_per_run", 100001, ("max_per_run must be a whole number from 1, and at least", "it is 100001")),
+    Wrong("max_concurrency", 41, ("max_concurrency must be a whole number from 1 to 40", "it is 41")),
+    Wrong("retry", {"max_attempts": 11}, ("retry.max_attempts must be a whole number from 0 to 10; it is 11",)),
+    Wrong("retry", {"interval_seconds": 0.5}, ("retry.interval_seconds must be a whole number from 1 to 3600",)),
+    Wrong("retry", {"backoff_rate": 0.9}, ("retry.backoff_rate must be from 1 to 10; it is 0.9",)),
+    Wrong("retry", {"max_delay_seconds": 2}, ("whole number above retry.interval_seconds (2)", "it is 2")),
+    Wrong(
+        "schedule", {"expression": "rate(1 hours)"}, ("schedule.expression must be rate(value unit)", "rate(1 hours)")
+    ),
+    Wrong("schedule", {"timezone": "CET+1"}, ("schedule.timezone must be UTC or the name", '"CET+1"')),
+    Wrong("schedule", {"flexible_window_minutes": 1441}, ("schedule.flexible_window_minutes must be", "it is 1441")),
+    Wrong("schedule", {"period_minutes": 0.5}, ("schedule.period_minutes must be a whole number", "it is 0.5")),
+    Wrong("notifications", {"emails": ["me at home"]}, ("emails must be plain addresses", "not so: me at home")),
+    Wrong("notifications", {"on": ["always"]}, ("notifications.on must hold success, failure", "holds always")),
+    Wrong("notifications", {"topic_arn": "operations"}, ("topic_arn must be the ARN of a standard SNS topic",)),
+    Wrong("notifications", {"topic_kms_key_arn": "alias/x"}, ("topic_kms_key_arn must be the ARN of a KMS key",)),
+    Wrong(
+        "notifications",
+        {"subscriptions": [{"protocol": "http", "endpoint": "http://example.com"}]},
+        ("protocol must be email-json, sms, https", "not so: http."),
+    ),
+    Wrong(
+        "notifications",
+        {
+            "subscriptions": [
+                {"protocol": "firehose", "endpoint": "arn:aws:firehose:eu-west-1:123456789012:deliverystream/x"}
+            ]
+        },
+        ("subscription_role_arn must be given where the protocol is firehose",),
+    ),
+    Wrong("lambda", {"runtime": "python3.10"}, ("lambda.runtime must be python3.11, python3.12", '"python3.10"')),
+    Wrong("lambda", {"architecture": "arm"}, ("lambda.architecture must be arm64 or x86_64", '"arm"')),
+    Wrong("lambda", {"memory_mb": {"summarise": 64}}, ("lambda.memory_mb must be", "not so: summarise (64)")),
+    Wrong("lambda", {"timeout_seconds": {"list_failed": 901}}, ("from 10 to 900", "not so: list_failed (901)")),
+    Wrong("lambda", {"log_level": "info"}, ("lambda.log_level must be DEBUG, INFO", '"info"')),
+    Wrong(
+        "lambda",
+        {"reserved_concurrency": {"list_failed": 0}},
+        ("lambda.reserved_concurrency must be whole numbers from 1", "not so: list_failed"),
+    ),
+    Wrong("vpc", {"subnet_ids": [], "security_group_ids": ["sg-1"]}, ("vpc.subnet_ids must be one or more",)),
+    Wrong("vpc", {"subnet_ids": ["subnet-1"], "security_group_ids": ["x"]}, ("vpc.security_group_ids must be one or",)),
+    Wrong("log_retention_days", 31, ("log_retention_days must be what CloudWatch Logs offers", "it is 31")),
+    Wrong("kms_key_arn", "alias/logs", ("kms_key_arn must be the ARN of a KMS key, not of an alias", '"alias/logs"')),
+    Wrong("permissions_boundary_arn", "boundary", ("permissions_boundary_arn must be the ARN of an IAM policy",)),
+    Wrong("tags", {"aws:owner": "me"}, ("keys of tags must have 1 to 128 characters", 'not so: "aws:owner"')),
+]
+
+TOGETHER = {
+    "name_and_stage": ({"name": "n" * 38}, "name and stage must have at most 42 characters together"),
+    "sizes": ({"max_per_run": 19}, "max_per_run must be at least batch_size (20); it is 19"),
+    "timeouts": (
+        {"lambda": {"timeout_seconds": {"requeue_communication": 29}}},
+        "lambda.timeout_seconds.requeue_communication must be at least 30",
+    ),
+    "room": (
+        {"sources": {f"source{number}": {**EMAIL, "filters": {"status": "failed" * 9}} for number in range(20)}},
+        "for all of a function's. Shorten api.headers or the path, filters and pagination of sources",
+    ),
+}
+"""Inputs that are wrong only together, and what must be said to them. Terraform looks at these after the others."""
+
+EIGHT: dict[str, tuple[Any, str]] = {
+    "stage": ("Production!", "stage must be lower-case letters, digits and hyphens"),
+    "api": ({"base_url": "app.example.com"}, "api.base_url must be https://host"),
+    "sources": ({"email": {"path": "mails", "operation": "send.email"}}, "sources[*].path must begin with /"),
+    "requeue": ({"path": "requeue"}, "requeue.path must begin with /"),
+    "batch_size": (0, "batch_size must be a whole number from 1 to 100"),
+    "max_concurrency": (1000, "max_concurrency must be a whole number from 1 to 40"),
+    "lambda": ({"architecture": "amd64"}, "lambda.architecture must be arm64 or x86_64"),
+    "schedule": ({"expression": "@hourly"}, "schedule.expression must be rate(value unit), such as rate(1 hour)"),
+}
+"""Eight variables of one call, each wrong, and what each must say."""
+
+
+def _packed(wrong: list[Wrong]) -> list[dict[str, Any]]:
+    """Spread the wrong inputs over as few calls of the module as there can be: each variable has one value a call."""
+    calls: list[dict[str, Any]] = []
+    for each in wrong:
+        for call in calls:
+            if each.variable not in call:
+                call[each.variable] = each.value
+                break
+        else:
+            calls.append({each.variable: each.value})
+    return calls
+
+
+CALLS: dict[str, dict[str, Any]] = {
+    f"wrong_{number}": {"source": MODULE, **LEAST, **inputs} for number, inputs in enumerate(_packed(WRONG))
+}
+CALLS["eight"] = {"source": MODULE, **LEAST, **{name: value for name, (value, _) in EIGHT.items()}}
+CALLS_WRONG_TOGETHER = {key: {"source": MODULE, **LEAST, **inputs} for key, (inputs, _) in TOGETHER.items()}

@@ -1,0 +1,553 @@
+variable "name" {
+  description = "What this instance of the module is called; the names of everything on AWS begin with it."
+  type        = string
+  default     = "communications-redrive"
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]*[a-z0-9])?$", var.name))
+    error_message = "name must be lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen, such as communications-redrive; it is \"${var.name}\"."
+  }
+}
+
+variable "stage" {
+  description = "Which of your environments this is, such as production; the second part of every name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", var.stage))
+    error_message = "stage must be lower-case letters, digits and hyphens, not beginning or ending with a hyphen, such as production; it is \"${var.stage}\"."
+  }
+}
+
+variable "api" {
+  description = <<-EOT
+    The application's API and how to log in to it. Secrets only by the ARN of a Secrets Manager secret.
+    - base_url: https:// with host and, if there is one, the path before every other path (http:// only for this machine itself).
+    - auth.type: none, bearer, api_key, basic, oauth2_client_credentials or aws_iam.
+    - auth.secret_arn: the secret; needed by every type but none and aws_iam.
+    - auth.header: api_key: the header that carries the key.
+    - auth.token_url, auth.scope: oauth2_client_credentials: where a token is got, and for what.
+    - auth.service, auth.region: aws_iam: what requests are signed for: execute-api, lambda or vpc-lattice-svcs; the region is read from an API Gateway URL, or is the provider's.
+    - auth.resource_arns: aws_iam: what the functions may call, such as arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*; read from an API Gateway URL, else needed.
+    - headers: further headers of every request; no credentials.
+    - connect_timeout_seconds, read_timeout_seconds: patience with one request.
+    - ca_bundle_secret_arn: a secret with the PEM certificates that sign the API's, where no public authority does.
+    - secrets_kms_key_arn: the key these secrets are encrypted with, if it is one of your own.
+  EOT
+
+  type = object({
+    base_url = string
+    auth = optional(object({
+      type          = optional(string, "none")
+      secret_arn    = optional(string)
+      header        = optional(string, "X-Api-Key")
+      token_url     = optional(string)
+      scope         = optional(string)
+      service       = optional(string, "execute-api")
+      region        = optional(string)
+      resource_arns = optional(list(string), [])
+    }), {})
+    headers                 = optional(map(string), {})
+    connect_timeout_seconds = optional(number, 5)
+    read_timeout_seconds    = optional(number, 20)
+    ca_bundle_secret_arn    = optional(string)
+    secrets_kms_key_arn     = optional(string)
+  })
+
+  validation {
+    condition     = can(regex("^(https://[^/?#@\\s]+|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^?#\\s]*)?$", var.api.base_url))
+    error_message = "api.base_url must be https://host or https://host/path, without user, query or fragment (http:// only for localhost, 127.0.0.1 and [::1]), such as https://app.example.com/api; it is \"${var.api.base_url}\"."
+  }
+
+  validation {
+    condition     = contains(["none", "bearer", "api_key", "basic", "oauth2_client_credentials", "aws_iam"], var.api.auth.type)
+    error_message = "api.auth.type must be none, bearer, api_key, basic, oauth2_client_credentials or aws_iam; it is \"${var.api.auth.type}\"."
+  }
+
+  validation {
+    condition     = var.api.auth.secret_arn != null || !contains(["bearer", "api_key", "basic", "oauth2_client_credentials"], var.api.auth.type)
+    error_message = "api.auth.secret_arn must be the ARN of a Secrets Manager secret where api.auth.type is ${var.api.auth.type}."
+  }
+
+  validation {
+    condition = alltrue([
+      for arn in [var.api.auth.secret_arn, var.api.ca_bundle_secret_arn] :
+      arn == null ? true : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", arn))
+    ])
+    error_message = "api.auth.secret_arn and api.ca_bundle_secret_arn must be whole ARNs of Secrets Manager secrets, with the six characters at the end, such as arn:aws:secretsmanager:eu-west-1:123456789012:secret:application/api-AbC123."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", var.api.auth.header))
+    error_message = "api.auth.header must be the name of an HTTP header, such as X-Api-Key; it is \"${var.api.auth.header}\"."
+  }
+
+  validation {
+    condition     = var.api.auth.type != "oauth2_client_credentials" || can(regex("^(https://[^/?#@\\s]+|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^#\\s]*)?$", var.api.auth.token_url))
+    error_message = "api.auth.token_url must be the https:// URL that gives tokens where api.auth.type is oauth2_client_credentials, such as https://login.example.com/oauth2/token."
+  }
+
+  validation {
+    condition     = contains(["execute-api", "lambda", "vpc-lattice-svcs"], var.api.auth.service)
+    error_message = "api.auth.service must be execute-api (API Gateway), lambda (a function URL) or vpc-lattice-svcs; it is \"${var.api.auth.service}\"."
+  }
+
+  validation {
+    condition     = var.api.auth.type != "aws_iam" || length(var.api.auth.resource_arns) > 0 || can(regex("^https://[a-z0-9]+\\.execute-api\\.[a-z0-9-]+\\.", var.api.base_url))
+    error_message = "api.auth.resource_arns must say what the functions may call where api.auth.type is aws_iam and api.base_url is not https://<id>.execute-api.<region>…, such as [\"arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*\"]."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.api.auth.resource_arns : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
+    error_message = "api.auth.resource_arns must be ARNs; not so: ${join(", ", [for arn in var.api.auth.resource_arns : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])}."
+  }
+
+  validation {
+    condition     = length(setintersection([for name in keys(var.api.headers) : lower(name)], ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"])) == 0
+    error_message = "api.headers must hold no credentials, as they would stand in plan and state: use api.auth instead of ${join(", ", [for name in keys(var.api.headers) : name if contains(["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"], lower(name))])}."
+  }
+
+  validation {
+    condition     = length(setintersection([for name in keys(var.api.headers) : lower(name)], ["host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"])) == 0
+    error_message = "api.headers must leave out what every request sets for itself: ${join(", ", [for name in keys(var.api.headers) : name if contains(["host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"], lower(name))])}."
+  }
+
+  validation {
+    condition     = alltrue([for name, value in var.api.headers : can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) && can(regex("^[\\x20-\\x7e]*$", value))])
+    error_message = "api.headers must have header names (letters, digits, hyphens) and values of printable ASCII on one line; not so: ${join(", ", [for name, value in var.api.headers : name if !can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) || !can(regex("^[\\x20-\\x7e]*$", value))])}."
+  }
+
+  validation {
+    condition     = var.api.connect_timeout_seconds > 0 && var.api.connect_timeout_seconds <= 60 && var.api.read_timeout_seconds > 0 && var.api.read_timeout_seconds <= 600
+    error_message = "api.connect_timeout_seconds must be above 0 and at most 60, api.read_timeout_seconds above 0 and at most 600; they are ${var.api.connect_timeout_seconds} and ${var.api.read_timeout_seconds}."
+  }
+
+  validation {
+    condition     = var.api.secrets_kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.api.secrets_kms_key_arn))
+    error_message = "api.secrets_kms_key_arn must be the ARN of a KMS key, not of an alias, such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab."
+  }
+}
+
+variable "sources" {
+  description = <<-EOT
+    The endpoints that list failed communications, each under a name of your choice that stands in logs and metrics.
+    - path: below api.base_url.
+    - operation: what the worker must do with what is listed here, such as send.email, send.sms or send.communications.
+    - filters: query parameters that narrow the list to what failed.
+    - pagination.style: none, page, offset, cursor (a token in the body), next_url (a whole URL in the body) or link_header (RFC 8288).
+    - pagination.page_param, first_page: page: the parameter with the page's number, and the first number.
+    - pagination.offset_param: offset: the parameter with the number of items to skip.
+    - pagination.cursor_param: cursor: the parameter with the token.
+    - pagination.size_param, size: the parameter with the number of items on a page, and that number.
+    - pagination.next: cursor, next_url: where in the body the token or URL is, in JMESPath.
+    - items: where in the body the list is, in JMESPath; @ is the body itself.
+    - id: where in an item its primary key is, in JMESPath.
+    - requeue_path: a path of its own for what is listed here, before requeue.path.
+  EOT
+
+  type = map(object({
+    path      = string
+    operation = string
+    filters   = optional(map(string), {})
+    pagination = optional(object({
+      style        = optional(string, "none")
+      page_param   = optional(string, "page")
+      first_page   = optional(number, 1)
+      offset_param = optional(string, "offset")
+      size_param   = optional(string, "limit")
+      size         = optional(number, 100)
+      cursor_param = optional(string, "cursor")
+      next         = optional(string)
+    }), {})
+    items        = optional(string, "@")
+    id           = optional(string, "id")
+    requeue_path = optional(string)
+  }))
+
+  validation {
+    condition     = length(var.sources) > 0
+    error_message = "sources must have at least one source, such as { email = { path = \"/emails\", operation = \"send.email\" } }."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.sources) : can(regex("^[a-z][a-z0-9_-]{0,31}$", name))])
+    error_message = "The names of sources must be at most 32 lower-case letters, digits, hyphens and underscores, beginning with a letter; not so: ${join(", ", [for name in keys(var.sources) : name if !can(regex("^[a-z][a-z0-9_-]{0,31}$", name))])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : can(regex("^/[^?#\\s]*$", source.path))])
+    error_message = "sources[*].path must begin with / and have no query (that is what filters are for), such as /emails; not so in: ${join(", ", [for name, source in var.sources : name if !can(regex("^/[^?#\\s]*$", source.path))])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : can(regex("^[A-Za-z][A-Za-z0-9._-]{0,63}$", source.operation))])
+    error_message = "sources[*].operation must be a name such as send.email, at most 64 letters, digits, dots, hyphens and underscores; not so in: ${join(", ", [for name, source in var.sources : name if !can(regex("^[A-Za-z][A-Za-z0-9._-]{0,63}$", source.operation))])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : contains(["none", "page", "offset", "cursor", "next_url", "link_header"], source.pagination.style)])
+    error_message = "sources[*].pagination.style must be none, page, offset, cursor, next_url or link_header; not so in: ${join(", ", [for name, source in var.sources : "${name} (\"${source.pagination.style}\")" if !contains(["none", "page", "offset", "cursor", "next_url", "link_header"], source.pagination.style)])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.pagination.next != null || !contains(["cursor", "next_url"], source.pagination.style)])
+    error_message = "sources[*].pagination.next must say in JMESPath where the next token or URL is where the style is cursor or next_url, such as \"meta.next_cursor\"; missing in: ${join(", ", [for name, source in var.sources : name if source.pagination.next == null && contains(["cursor", "next_url"], source.pagination.style)])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.pagination.size >= 1 && source.pagination.size <= 10000 && floor(source.pagination.size) == source.pagination.size])
+    error_message = "sources[*].pagination.size must be a whole number from 1 to 10000; not so in: ${join(", ", [for name, source in var.sources : name if !(source.pagination.size >= 1 && source.pagination.size <= 10000 && floor(source.pagination.size) == source.pagination.size)])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : contains([0, 1], source.pagination.first_page)])
+    error_message = "sources[*].pagination.first_page must be 0 or 1; not so in: ${join(", ", [for name, source in var.sources : name if !contains([0, 1], source.pagination.first_page)])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.items != "" && source.id != "" && source.pagination.next != ""])
+    error_message = "sources[*].items, id and pagination.next must not be empty: they are JMESPath, such as @, id and meta.next; empty in: ${join(", ", [for name, source in var.sources : name if source.items == "" || source.id == "" || source.pagination.next == ""])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.requeue_path == null ? true : can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path))])
+    error_message = "sources[*].requeue_path must begin with / and may hold {primaryId} and {operation}, such as /emails/{primaryId}/requeue; not so in: ${join(", ", [for name, source in var.sources : name if source.requeue_path == null ? false : !can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path))])}."
+  }
+}
+
+variable "requeue" {
+  description = <<-EOT
+    How one communication is sent back.
+    - path: below api.base_url; may hold {primaryId} and {operation}.
+    - method: POST, PUT or PATCH.
+    - created_by: who the queue entry says has made it; the module's name and stage unless given.
+  EOT
+
+  type = object({
+    path       = string
+    method     = optional(string, "POST")
+    created_by = optional(string)
+  })
+
+  validation {
+    condition     = can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", var.requeue.path))
+    error_message = "requeue.path must begin with / and may hold {primaryId} and {operation}, such as /communications/requeue; it is \"${var.requeue.path}\"."
+  }
+
+  validation {
+    condition     = contains(["POST", "PUT", "PATCH"], var.requeue.method)
+    error_message = "requeue.method must be POST, PUT or PATCH; it is \"${var.requeue.method}\"."
+  }
+
+  validation {
+    condition     = var.requeue.created_by == null ? true : can(regex("^[^\\s].{0,127}$", var.requeue.created_by))
+    error_message = "requeue.created_by must be 1 to 128 characters on one line, not beginning with a space."
+  }
+}
+
+variable "batch_size" {
+  description = "Most communications of one batch, which is one execution of the state machine and one notification."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.batch_size >= 1 && var.batch_size <= 100 && floor(var.batch_size) == var.batch_size
+    error_message = "batch_size must be a whole number from 1 to 100; it is ${var.batch_size}."
+  }
+}
+
+variable "max_per_run" {
+  description = "Most communications of one run; the rest waits for the next."
+  type        = number
+  default     = 10000
+
+  validation {
+    condition     = var.max_per_run >= 1 && var.max_per_run <= 100000 && floor(var.max_per_run) == var.max_per_run
+    error_message = "max_per_run must be a whole number from 1, and at least batch_size, to 100000; it is ${var.max_per_run}."
+  }
+}
+
+variable "max_concurrency" {
+  description = "Most communications of one batch sent at a time. Batches of a run go side by side."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_concurrency >= 1 && var.max_concurrency <= 40 && floor(var.max_concurrency) == var.max_concurrency
+    error_message = "max_concurrency must be a whole number from 1 to 40, the most Step Functions runs side by side in one execution; it is ${var.max_concurrency}."
+  }
+}
+
+variable "retry" {
+  description = <<-EOT
+    How a communication is tried again within its batch while the API is unavailable. Each wait is a random part of what is said here.
+    - max_attempts: retries after the first try; 0 for none.
+    - interval_seconds: the first wait.
+    - backoff_rate: how much longer each wait is than the one before.
+    - max_delay_seconds: the longest wait.
+  EOT
+
+  type = object({
+    max_attempts      = optional(number, 3)
+    interval_seconds  = optional(number, 2)
+    backoff_rate      = optional(number, 2)
+    max_delay_seconds = optional(number, 60)
+  })
+  default = {}
+
+  validation {
+    condition     = var.retry.max_attempts >= 0 && var.retry.max_attempts <= 10 && floor(var.retry.max_attempts) == var.retry.max_attempts
+    error_message = "retry.max_attempts must be a whole number from 0 to 10; it is ${var.retry.max_attempts}."
+  }
+
+  validation {
+    condition     = var.retry.interval_seconds >= 1 && var.retry.interval_seconds <= 3600 && floor(var.retry.interval_seconds) == var.retry.interval_seconds
+    error_message = "retry.interval_seconds must be a whole number from 1 to 3600; it is ${var.retry.interval_seconds}."
+  }
+
+  validation {
+    condition     = var.retry.backoff_rate >= 1 && var.retry.backoff_rate <= 10
+    error_message = "retry.backoff_rate must be from 1 to 10; it is ${var.retry.backoff_rate}."
+  }
+
+  validation {
+    condition     = var.retry.max_delay_seconds > var.retry.interval_seconds && var.retry.max_delay_seconds <= 86400 && floor(var.retry.max_delay_seconds) == var.retry.max_delay_seconds
+    error_message = "retry.max_delay_seconds must be a whole number above retry.interval_seconds (${var.retry.interval_seconds}) and at most 86400; it is ${var.retry.max_delay_seconds}."
+  }
+}
+
+variable "schedule" {
+  description = <<-EOT
+    When a run starts.
+    - expression: rate() or cron() of EventBridge Scheduler, such as rate(15 minutes) or cron(0 7 ? * MON-FRI *).
+    - timezone: IANA time zone in which a cron() is read, such as Europe/Berlin.
+    - enabled: false pauses it.
+    - flexible_window_minutes: by how much a run may start late, to spread load; 0 for on time.
+    - period_minutes: the longest time between two runs, for the alarm when the schedule misses three. Read from rate(), and a day for a cron() that fires every day; for any other cron() there is no alarm unless this is given, and none where three periods are more than seven days.
+  EOT
+
+  type = object({
+    expression              = optional(string, "rate(1 hour)")
+    timezone                = optional(string, "UTC")
+    enabled                 = optional(bool, true)
+    flexible_window_minutes = optional(number, 0)
+    period_minutes          = optional(number)
+  })
+  default = {}
+
+  validation {
+    condition = anytrue([
+      can(regex("^rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\\)$", var.schedule.expression)),
+      can(regex("^cron\\([^\\s()]+( [^\\s()]+){5}\\)$", var.schedule.expression)),
+    ])
+    error_message = "schedule.expression must be rate(value unit), such as rate(1 hour) or rate(15 minutes), or cron() with six fields, such as cron(0 7 ? * MON-FRI *); it is \"${var.schedule.expression}\"."
+  }
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$", var.schedule.timezone))
+    error_message = "schedule.timezone must be UTC or the name of an IANA time zone, such as Europe/Berlin; it is \"${var.schedule.timezone}\"."
+  }
+
+  validation {
+    condition     = var.schedule.flexible_window_minutes >= 0 && var.schedule.flexible_window_minutes <= 1440 && floor(var.schedule.flexible_window_minutes) == var.schedule.flexible_window_minutes
+    error_message = "schedule.flexible_window_minutes must be a whole number from 0 (off) to 1440; it is ${var.schedule.flexible_window_minutes}."
+  }
+
+  validation {
+    condition     = var.schedule.period_minutes == null ? true : var.schedule.period_minutes >= 1 && floor(var.schedule.period_minutes) == var.schedule.period_minutes
+    error_message = "schedule.period_minutes must be a whole number of minutes, at least 1, or null; it is ${coalesce(var.schedule.period_minutes, 0)}."
+  }
+}
+
+variable "notifications" {
+  description = <<-EOT
+    Who is told.
+    - emails: addresses; each gets a mail from AWS to confirm first.
+    - on: success, failure or both. Failure includes runs and batches that could not report themselves, and the alarms.
+    - topic_arn: a topic of yours instead of one of the module's. Its policy must allow what the output topic_policy says.
+    - topic_kms_key_arn: the key of that topic, if it has one.
+    - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn.
+  EOT
+
+  type = object({
+    emails            = optional(list(string), [])
+    on                = optional(list(string), ["success", "failure"])
+    topic_arn         = optional(string)
+    topic_kms_key_arn = optional(string)
+    subscriptions = optional(list(object({
+      protocol              = string
+      endpoint              = string
+      raw_message_delivery  = optional(bool)
+      subscription_role_arn = optional(string)
+    })), [])
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for email in var.notifications.emails : can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))])
+    error_message = "notifications.emails must be plain addresses, such as operations@example.com; not so: ${join(", ", [for email in var.notifications.emails : email if !can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))])}."
+  }
+
+  validation {
+    condition     = alltrue([for outcome in var.notifications.on : contains(["success", "failure"], outcome)])
+    error_message = "notifications.on must hold success, failure, both or nothing; it also holds ${join(", ", setsubtract(var.notifications.on, ["success", "failure"]))}."
+  }
+
+  validation {
+    condition     = var.notifications.topic_arn == null ? true : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.notifications.topic_arn))
+    error_message = "notifications.topic_arn must be the ARN of a standard SNS topic (alarms cannot publish to a FIFO topic), such as arn:aws:sns:eu-west-1:123456789012:operations; it is \"${coalesce(var.notifications.topic_arn, "null")}\"."
+  }
+
+  validation {
+    condition     = var.notifications.topic_kms_key_arn == null ? true : var.notifications.topic_arn != null && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.notifications.topic_kms_key_arn))
+    error_message = "notifications.topic_kms_key_arn must be the ARN of a KMS key, not of an alias, and goes with notifications.topic_arn; the module's own topic is encrypted with kms_key_arn."
+  }
+
+  validation {
+    condition     = alltrue([for subscription in var.notifications.subscriptions : contains(["email-json", "sms", "https", "sqs", "lambda", "firehose", "application"], subscription.protocol)])
+    error_message = "notifications.subscriptions[*].protocol must be email-json, sms, https, sqs, lambda, firehose or application (email: see notifications.emails); not so: ${join(", ", [for subscription in var.notifications.subscriptions : subscription.protocol if !contains(["email-json", "sms", "https", "sqs", "lambda", "firehose", "application"], subscription.protocol)])}."
+  }
+
+  validation {
+    condition     = alltrue([for subscription in var.notifications.subscriptions : (subscription.protocol == "firehose") == (subscription.subscription_role_arn != null)])
+    error_message = "notifications.subscriptions[*].subscription_role_arn must be given where the protocol is firehose, and only there."
+  }
+}
+
+variable "lambda" {
+  description = <<-EOT
+    The functions.
+    - runtime: python3.11, python3.12 or python3.13.
+    - architecture: arm64 or x86_64.
+    - memory_mb: per function; CPU comes in proportion.
+    - timeout_seconds: per function. The lister stops in good order shortly before, and the next run goes on.
+    - log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
+    - reserved_concurrency: per function, invocations at a time taken from the account's and not exceeded; null for none.
+  EOT
+
+  type = object({
+    runtime      = optional(string, "python3.13")
+    architecture = optional(string, "arm64")
+    memory_mb = optional(object({
+      list_failed           = optional(number, 256)
+      requeue_communication = optional(number, 256)
+      summarise             = optional(number, 256)
+    }), {})
+    timeout_seconds = optional(object({
+      list_failed           = optional(number, 300)
+      requeue_communication = optional(number, 60)
+      summarise             = optional(number, 30)
+    }), {})
+    log_level = optional(string, "INFO")
+    reserved_concurrency = optional(object({
+      list_failed           = optional(number)
+      requeue_communication = optional(number)
+      summarise             = optional(number)
+    }), {})
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13"], var.lambda.runtime)
+    error_message = "lambda.runtime must be python3.11, python3.12 or python3.13; it is \"${var.lambda.runtime}\"."
+  }
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.lambda.architecture)
+    error_message = "lambda.architecture must be arm64 or x86_64; it is \"${var.lambda.architecture}\"."
+  }
+
+  validation {
+    condition     = alltrue([for memory in values(var.lambda.memory_mb) : memory >= 128 && memory <= 10240 && floor(memory) == memory])
+    error_message = "lambda.memory_mb must be whole numbers from 128 to 10240; not so: ${join(", ", [for name, memory in var.lambda.memory_mb : "${name} (${memory})" if !(memory >= 128 && memory <= 10240 && floor(memory) == memory)])}."
+  }
+
+  validation {
+    condition     = alltrue([for timeout in values(var.lambda.timeout_seconds) : timeout >= 10 && timeout <= 900 && floor(timeout) == timeout])
+    error_message = "lambda.timeout_seconds must be whole numbers from 10 to 900; not so: ${join(", ", [for name, timeout in var.lambda.timeout_seconds : "${name} (${timeout})" if !(timeout >= 10 && timeout <= 900 && floor(timeout) == timeout)])}."
+  }
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.lambda.log_level)
+    error_message = "lambda.log_level must be DEBUG, INFO, WARNING, ERROR or CRITICAL; it is \"${var.lambda.log_level}\"."
+  }
+
+  validation {
+    condition     = alltrue([for limit in values(var.lambda.reserved_concurrency) : limit == null ? true : limit >= 1 && floor(limit) == limit])
+    error_message = "lambda.reserved_concurrency must be whole numbers from 1, or null for none (to pause, set schedule.enabled = false); not so: ${join(", ", [for name, limit in var.lambda.reserved_concurrency : name if limit == null ? false : !(limit >= 1 && floor(limit) == limit)])}."
+  }
+}
+
+variable "vpc" {
+  description = <<-EOT
+    The VPC of the two functions that call the API, where the API can only be reached from there; null for none.
+    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states, secretsmanager and events).
+    - security_group_ids: groups that let that traffic out.
+  EOT
+
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    error_message = "vpc.subnet_ids must be one or more ids of subnets, such as subnet-0123456789abcdef0; better two, in different availability zones."
+  }
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.security_group_ids) > 0 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    error_message = "vpc.security_group_ids must be one or more ids of security groups, such as sg-0123456789abcdef0."
+  }
+}
+
+variable "tracing" {
+  description = "Trace runs and batches with X-Ray."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "Days every log is kept; 0 for ever."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be what CloudWatch Logs offers: 0 (for ever), 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; it is ${var.log_retention_days}."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "KMS key for everything that holds data: logs, environment, executions and topic. Its policy must let these services use it. Null leaves logs, environment and executions to keys of AWS, and the topic without one: EventBridge and CloudWatch could not publish to it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key, not of an alias, such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab; it is \"${coalesce(var.kms_key_arn, "null")}\"."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of every role, where your organisation asks for one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, such as arn:aws:iam::123456789012:policy/boundary; it is \"${coalesce(var.permissions_boundary_arn, "null")}\"."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource that can carry some."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:") && length(key) <= 128 && length(key) > 0])
+    error_message = "The keys of tags must have 1 to 128 characters and not begin with aws:, which is reserved; not so: ${join(", ", [for key in keys(var.tags) : "\"${key}\"" if startswith(lower(key), "aws:") || length(key) > 128 || length(key) == 0])}."
+  }
+}
