@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from redrive import clock
 from redrive.api import Api
-from redrive.errors import ConfigurationError, RunIncomplete
-from redrive.execution import batches, start_executions, step_functions
-from redrive.listing import list_failed_communications
-from redrive.models import operator_run_id, scheduled_run_id
+from redrive.errors import RunIncomplete
+from redrive.execution import Started, batches, start_executions, step_functions
+from redrive.ledger import Ledger, dynamodb
+from redrive.listing import Listing
 from redrive.observability import observed, publish
 from redrive.parsing import parse
+from redrive.run import Request, Run, judge_listing, settle_earlier
 from redrive.secrets import Secrets
 from redrive.settings import ListSettings
 from redrive.transport import Deadline, listing_retry
@@ -27,29 +26,6 @@ SECONDS_PER_START = 0.1
 """What starting an execution takes at most in the long run: the quota refills 150 a second at least, and we are one."""
 
 
-class Trigger(StrEnum):
-    """Who starts a run."""
-
-    SCHEDULE = "schedule"
-    OPERATOR = "operator"
-
-
-@dataclass(frozen=True)
-class Event:
-    """What starts a run: the schedule with its time, or an operator with nothing at all."""
-
-    trigger: Trigger = Trigger.OPERATOR
-    scheduled_time: str | None = None
-
-    def run_id(self, request_id: str) -> str:
-        """Name the run."""
-        if self.scheduled_time:
-            return scheduled_run_id(self.scheduled_time)
-        if self.trigger is Trigger.SCHEDULE:
-            raise ConfigurationError("event.scheduledTime: missing; a firing delivered twice would be two runs")
-        return operator_run_id(datetime.now(UTC), request_id)
-
-
 @cache
 def _settings() -> ListSettings:
     return ListSettings.from_environment()
@@ -58,6 +34,11 @@ def _settings() -> ListSettings:
 @cache
 def _api() -> Api:
     return Api(_settings().api, listing_retry(Deadline()), Secrets())
+
+
+@cache
+def _ledger() -> Ledger:
+    return Ledger(dynamodb(), _settings().ledger)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -69,38 +50,61 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         A source or a start failed; whatever could be started has been.
     ConfigurationError
         The event or a setting is wrong; nothing was started.
+    LedgerUnavailable
+        Nothing was started.
     """
-    run_id = parse(Event, event, "event", only_known=True).run_id(context.aws_request_id)
+    request = parse(Request, event, "event", only_known=True)
+    run_id = request.run_id(context.aws_request_id)
     with observed(context, runId=run_id) as logger:
-        settings, api = _settings(), _api()
+        settings, api, ledger, run = _settings(), _api(), _ledger(), Run()
         api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
 
-        def has_time(found: int) -> bool:
+        def can_read() -> bool:
             """Tell whether a page can be read to its end, and then what was found be started."""
             a_page = settings.api.connect_timeout_seconds + settings.api.read_timeout_seconds
-            return api.deadline.remaining() > a_page + SECONDS_PER_START * found / settings.batch_size
+            return api.deadline.remaining() > a_page + SECONDS_PER_START * len(run.to_send) / settings.batch_size
 
-        listing = list_failed_communications(settings.sources, api, settings.max_per_run, has_time)
-        started = start_executions(
-            step_functions(),
-            settings.state_machine_arn,
-            run_id,
-            batches(listing.communications, settings.batch_size),
-            has_time=lambda: api.deadline.remaining() > 0,
-        )
+        listed_at = clock.now()
+        listing = Listing(request.chosen(settings.sources), api, can_read)
+        judge_listing(listing, ledger, request, settings, run)
+        if request.is_full and not request.dry_run:
+            settle_earlier(listing, ledger, listed_at, run, can_read)
+        started = Started() if request.dry_run else _start(run_id, request, run)
         for source, listed in listing.listed.items():
-            publish(source, {"Listed": listed, "ApiLatency": listing.latencies[source]})
+            metrics = {"Listed": listed, "Delivered": run.delivered[source], "CameBack": run.came_back[source]}
+            publish(source, {**metrics, "ApiLatency": listing.latencies[source]})
         result = {
             "runId": run_id,
-            "listed": len(listing.communications),
-            "eligible": len(listing.communications),
-            "skipped": {},
+            "listed": len(listing.seen),
+            "eligible": len(run.to_send),
+            "skipped": dict(run.skipped),
             "batches": len(started.executions),
             "executions": started.executions,
-            "truncated": listing.truncated or started.truncated,
-            "dryRun": False,
+            "truncated": run.truncated or started.truncated,
+            "dryRun": request.dry_run,
         }
         logger.info("run done", extra=result)
         if problems := listing.problems + started.problems:
             raise RunIncomplete(f"run {run_id}: started {len(started.executions)} batches. {'; '.join(problems)}")
-        return result
+        return result | ({"communications": [d.to_json() for d in run.decisions]} if request.dry_run else {})
+
+
+def _start(run_id: str, request: Request, run: Run) -> Started:
+    """Start the batches; the first one's notification tells what became of earlier runs."""
+    ledger, settings = _ledger(), _settings()
+    news = {"delivered": run.delivered.total(), "cameBack": run.came_back.total()}
+    if any(news.values()):
+        ledger.add_news(news)
+    earlier = ledger.take_news() if run.to_send else {}
+    started = start_executions(
+        step_functions(),
+        settings.state_machine_arn,
+        run_id,
+        batches(run.to_send, settings.batch_size),
+        has_time=lambda: _api().deadline.remaining() > 0,
+        force=request.force,
+        earlier=earlier,
+    )
+    if earlier and not started.executions:
+        ledger.add_news(earlier)
+    return started

@@ -13,7 +13,8 @@ from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from redrive.auth import ApiAuth, api_auth
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
-from redrive.models import Communication, Outcome, OutcomeKind, idempotency_key, queue_entry
+from redrive.ledger_rules import Claim
+from redrive.models import Outcome, OutcomeKind, idempotency_key, queue_entry
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
 from redrive.transport import Deadline, PatientRetry, open_session
@@ -75,14 +76,15 @@ class Api:
             raise ListingError(_told("GET", url, answer))
         return answer
 
-    def requeue(self, communication: Communication, run_id: str, settings: RequeueSettings) -> Outcome:
-        """Send one communication back: one request with its queue entry.
+    def requeue(self, claim: Claim, settings: RequeueSettings) -> Outcome:
+        """Send one communication back: one request with its queue entry, under the key of the claim's attempt.
 
         Raises
         ------
         ApiUnavailable, CredentialsRefused
             See :meth:`_send`.
         """
+        communication = claim.communication
         path = settings.source_paths.get(communication.source, settings.path)
         path = path.replace("{primaryId}", quote(communication.primary_id, safe=""))
         path = path.replace("{operation}", quote(communication.operation, safe=""))
@@ -90,17 +92,17 @@ class Api:
         answer = self._send(
             settings.method,
             url,
-            json=queue_entry(communication, run_id, settings.created_by),
-            headers={"Idempotency-Key": idempotency_key(communication, run_id)},
+            json=queue_entry(communication, claim.opened, settings.created_by),
+            headers={"Idempotency-Key": idempotency_key(communication, claim.attempt)},
         )
         status = answer.status_code
         if answer.ok:
             if "html" in answer.headers.get("Content-Type", ""):
                 # A sign-in or maintenance page in front of the API: nothing says that it was requeued.
                 raise ApiUnavailable(f"{settings.method} {urlsplit(url).path}: HTTP {status} with an HTML page")
-            return Outcome(communication, OutcomeKind.REQUEUED, run_id, status)
+            return Outcome(communication, OutcomeKind.REQUEUED, claim.attempt, status)
         kind = OutcomeKind.SKIPPED if status == HTTPStatus.CONFLICT else OutcomeKind.REJECTED
-        return Outcome(communication, kind, run_id, status, f"HTTP {_status(status)}")
+        return Outcome(communication, kind, claim.attempt, status, f"HTTP {_status(status)}")
 
     def _send(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -60,10 +60,20 @@ def start_executions(
     run_id: str,
     batches: Iterable[tuple[Communication, ...]],
     has_time: Callable[[], bool],
+    *,
+    force: bool = False,
+    earlier: Mapping[str, int] | None = None,
 ) -> Started:
     """Start an execution for each batch; one that cannot be started does not keep back the others.
 
     Throttling is the client's to retry: give it one that does so with jitter.
+
+    Parameters
+    ----------
+    force
+        Whether the cooldown is ignored.
+    earlier
+        What became of earlier runs, for the first batch's notification.
     """
     started = Started()
     execution_prefix = state_machine_arn.replace(":stateMachine:", ":execution:")
@@ -72,10 +82,17 @@ def start_executions(
             started.truncated = True
             break
         name = execution_name(run_id, batch)
+        data: dict[str, Any] = {
+            "schemaVersion": SCHEMA_VERSION,
+            "runId": run_id,
+            "batch": number,
+            "force": force,
+            "communications": [communication.to_json() for communication in batch],
+        }
+        if earlier and not started.executions:
+            data["earlier"] = earlier
         try:
-            client.start_execution(
-                stateMachineArn=state_machine_arn, name=name, input=json.dumps(_input(run_id, number, batch))
-            )
+            client.start_execution(stateMachineArn=state_machine_arn, name=name, input=json.dumps(data))
         except client.exceptions.ExecutionAlreadyExists:
             pass  # an earlier delivery of this firing started it
         except (ClientError, BotoCoreError) as error:
@@ -83,12 +100,3 @@ def start_executions(
             continue
         started.executions.append(f"{execution_prefix}:{name}")
     return started
-
-
-def _input(run_id: str, number: int, batch: tuple[Communication, ...]) -> dict[str, Any]:
-    return {
-        "schemaVersion": SCHEMA_VERSION,
-        "runId": run_id,
-        "batch": number,
-        "communications": [communication.to_json() for communication in batch],
-    }

@@ -50,6 +50,9 @@ MAY_CLAIM = (
 
 OWN_LEASE = "#state = :attempting AND leaseOwner = :owner"
 
+NEWS: dict[str, Any] = {"communication": {"S": "#news"}}
+"""The one item that is no communication: no operation is called so."""
+
 NO_EXPIRY = ("expiry",)
 """What a person must look at, or has forbidden, is not forgotten by itself."""
 
@@ -116,12 +119,12 @@ class Ledger:
                 "updated": now,
                 "expiry": self._expiry(now),
             },
-            defaults={"firstSeen": now, "notBefore": 0, "attempts": 0, "concluded": 0},
+            defaults={"firstSeen": now, "opened": now, "notBefore": 0, "attempts": 0, "concluded": 0},
             removed=("waitingFor", "waitingSince"),
         )
         entry = cast("Entry", found.entry)  # where there was none, there is one now
         if found.done:
-            return Claim(communication, owner, entry.concluded + 1, entry.attempts)
+            return Claim(communication, owner, entry.concluded + 1, entry.attempts, entry.opened)
         reason = judge(entry, now, self._settings.max_attempts, owner=owner, force=force)
         return Refused(reason or Refusal.LEASED, entry)
 
@@ -160,7 +163,7 @@ class Ledger:
                 "error": error,
                 "updated": now,
             },
-            removed=NO_EXPIRY if outcome is OutcomeKind.REJECTED else (),
+            removed=("opened", *(NO_EXPIRY if outcome is OutcomeKind.REJECTED else ())),
             event=Event(now, outcome, claim.owner, error or ""),
         ).done
 
@@ -277,6 +280,23 @@ class Ledger:
             answer = self._client.query(**request)
         following = answer.get("LastEvaluatedKey")
         return Waiting(tuple(map(_entry, answer["Items"])), json.dumps(following) if following else None)
+
+    def add_news(self, news: Mapping[str, int]) -> None:
+        """Keep counts until the next notification tells them."""
+        with _errors_in_words():
+            self._client.update_item(
+                TableName=self._settings.table,
+                Key=NEWS,
+                UpdateExpression="ADD " + ", ".join(f"#{name} :{name}" for name in news),
+                ExpressionAttributeNames={f"#{name}": name for name in news},
+                ExpressionAttributeValues=_serialize({f":{name}": count for name, count in news.items()}),
+            )
+
+    def take_news(self) -> dict[str, int]:
+        """Give the counts kept so far, and keep them no longer."""
+        with _errors_in_words():
+            answer = self._client.delete_item(TableName=self._settings.table, Key=NEWS, ReturnValues="ALL_OLD")
+        return {name: int(value["N"]) for name, value in answer.get("Attributes", {}).items() if "N" in value}
 
     def _manual(self, now: float) -> dict[str, Any]:
         return {"state": State.MANUAL, "waitingFor": WaitingFor.PERSON, "waitingSince": now, "leaseUntil": 0}
@@ -414,6 +434,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         lease_owner=found.get("leaseOwner", ""),
         lease_until=numbers.get("leaseUntil", 0),
         not_before=numbers.get("notBefore", 0),
+        opened=numbers.get("opened", 0),
         run_id=found.get("runId", ""),
         outcome=OutcomeKind(found["outcome"]) if "outcome" in found else None,
         http_status=int(numbers["httpStatus"]) if "httpStatus" in numbers else None,

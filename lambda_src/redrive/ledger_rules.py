@@ -77,6 +77,8 @@ class Entry:
         Who may send it until when; nobody where that is past.
     not_before
         The end of its cooldown.
+    opened
+        When the open attempt was claimed first.
     """
 
     communication: Communication
@@ -86,6 +88,7 @@ class Entry:
     lease_owner: str = ""
     lease_until: float = 0
     not_before: float = 0
+    opened: float = 0
     run_id: str = ""
     outcome: OutcomeKind | None = None
     http_status: int | None = None
@@ -106,12 +109,15 @@ class Claim:
         The number in the idempotency key; it never comes again.
     attempts
         How many are concluded, of those that the limit is for.
+    opened
+        When this attempt was claimed first, in seconds since 1970.
     """
 
     communication: Communication
     owner: str
     attempt: int
     attempts: int
+    opened: float
 
 
 @dataclass(frozen=True)

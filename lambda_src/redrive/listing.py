@@ -1,10 +1,9 @@
-"""Listing to the end: every source of a run, page by page, into one list without duplicates."""
+"""Listing to the end: every source of a run, page by page, into one stream without duplicates."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 
 from redrive.api import Api
 from redrive.errors import RedriveError
@@ -13,78 +12,81 @@ from redrive.pagination import read_pages
 from redrive.settings import Source
 
 
-@dataclass
 class Listing:
-    """What the sources gave.
+    """The failed communications of several sources; iterate over it once, then ask how it went.
 
-    Attributes
-    ----------
-    communications
-        Each once, in the order found.
-    listed
-        How many of them by source.
-    latencies
-        Milliseconds that each page took, by source.
-    problems
-        What went wrong, one text each, with the source's name.
-    truncated
-        Whether there was more than the limit or the time allowed.
-    """
-
-    communications: list[Communication] = field(default_factory=list)
-    listed: dict[str, int] = field(default_factory=dict)
-    latencies: dict[str, list[float]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    truncated: bool = False
-
-
-def list_failed_communications(
-    sources: Mapping[str, Source], api: Api, limit: int, has_time: Callable[[int], bool]
-) -> Listing:
-    """Read the sources in turn, a page each, so that a long one does not starve the others.
-
-    A source that fails ends there, with a problem; what it gave before and the other sources count.
+    The sources are read in turn, a page each, so that a long one does not starve the others. One that fails ends there,
+    with a problem; what it gave before and the other sources count.
 
     Parameters
     ----------
-    limit
-        How many communications are taken at most.
     has_time
-        Tells, for so many communications found, whether there is time to read another page.
+        Tells whether there is time to read another page.
+
+    Attributes
+    ----------
+    seen
+        Operation and primary id of everything listed, also of what is too young to be sent.
+    listed, too_young
+        How many communications, by source.
+    latencies
+        Milliseconds that each page took, by source.
+    complete
+        The sources that were read to their end.
     """
-    listing = Listing(listed=dict.fromkeys(sources, 0), latencies={name: [] for name in sources})
-    seen: set[tuple[str, str]] = set()
-    without_id = dict.fromkeys(sources, 0)
-    readers = deque((name, read_pages(name, source, api)) for name, source in sources.items())
-    while readers:
-        if not has_time(len(seen)):
-            listing.truncated = True
-            break
-        name, pages = readers.popleft()
-        try:
-            page = next(pages, None)
-        except RedriveError as error:
-            listing.problems.append(f"source {name}: {error}")
-            continue
-        if page is None:
-            continue
-        readers.append((name, pages))
-        listing.latencies[name].append(page.milliseconds)
-        without_id[name] += page.without_id
-        for primary_id in page.ids:
-            key = (sources[name].operation, primary_id)
-            if key in seen:
+
+    def __init__(self, sources: Mapping[str, Source], api: Api, has_time: Callable[[], bool]) -> None:
+        self._sources = sources
+        self._api = api
+        self._has_time = has_time
+        self.seen: set[tuple[str, str]] = set()
+        self.listed = dict.fromkeys(sources, 0)
+        self.too_young = dict.fromkeys(sources, 0)
+        self.latencies: dict[str, list[float]] = {name: [] for name in sources}
+        self.complete: set[str] = set()
+        self._errors: dict[str, RedriveError] = {}
+        self._without = {name: {"id": 0, "failed_at": 0} for name in sources}
+
+    @property
+    def problems(self) -> list[str]:
+        """Give what went wrong, one text each, with the source's name."""
+        return [f"source {name}: {error}" for name, error in self._errors.items()] + [
+            f"source {name}: {count} items without a usable {field}; "
+            f"sources.{name}.{field} is {getattr(self._sources[name], field)!r}"
+            for name, counts in self._without.items()
+            for field, count in counts.items()
+            if count
+        ]
+
+    @property
+    def truncated(self) -> bool:
+        """Whether some source was not read to its end, other than for a problem."""
+        return len(self.complete) + len(self._errors) < len(self._sources)
+
+    def __iter__(self) -> Iterator[Communication]:
+        """Give each communication once, in the order found."""
+        readers = deque((name, read_pages(name, source, self._api)) for name, source in self._sources.items())
+        while readers and self._has_time():
+            name, pages = readers.popleft()
+            try:
+                page = next(pages, None)
+            except RedriveError as error:
+                self._errors[name] = error
                 continue
-            if len(seen) == limit:
-                listing.truncated = True
-                readers.clear()
-                break
-            seen.add(key)
-            listing.listed[name] += 1
-            listing.communications.append(Communication(primary_id, sources[name].operation, name))
-    listing.problems += [
-        f"source {name}: {count} items without a usable id; sources.{name}.id is {sources[name].id!r}"
-        for name, count in without_id.items()
-        if count
-    ]
-    return listing
+            if page is None:
+                self.complete.add(name)
+                continue
+            readers.append((name, pages))
+            self.latencies[name].append(page.milliseconds)
+            self._without[name]["id"] += page.without_id
+            self._without[name]["failed_at"] += page.without_time
+            self.too_young[name] += sum(1 for _ in self._new(name, page.young))
+            yield from self._new(name, page.ids)
+
+    def _new(self, name: str, ids: tuple[str, ...]) -> Iterator[Communication]:
+        operation = self._sources[name].operation
+        for primary_id in ids:
+            if (operation, primary_id) not in self.seen:
+                self.seen.add((operation, primary_id))
+                self.listed[name] += 1
+                yield Communication(primary_id, operation, name)

@@ -51,7 +51,7 @@ class Outcome:
 
     communication: Communication
     kind: OutcomeKind
-    attempt: str
+    attempt: int | None
     http_status: int | None = None
     error: str | None = None
 
@@ -66,21 +66,24 @@ class Outcome:
         }
 
 
-def queue_entry(communication: Communication, run_id: str, created_by: str) -> dict[str, str]:
+def queue_entry(communication: Communication, created: float, created_by: str) -> dict[str, str]:
     """Make the payload of the application's queue: these four keys exactly.
 
-    ``created`` is the time of the run, not of the call: over every retry the same idempotency key carries the same
-    payload.
+    Parameters
+    ----------
+    created
+        When the attempt was opened, in seconds since 1970; not when it is sent: over every retry the same idempotency
+        key carries the same payload.
     """
     return {
         "primaryId": communication.primary_id,
         "operation": communication.operation,
         "createdBy": created_by,
-        "created": run_time(run_id).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
 
-def idempotency_key(communication: Communication, attempt: str) -> str:
+def idempotency_key(communication: Communication, attempt: int) -> str:
     """Name one attempt at one communication: ``<operation>:<primaryId>:<attempt>``.
 
     It is a header value, so what a header cannot hold is percent-encoded.
@@ -97,6 +100,20 @@ def primary_id(value: object) -> str | None:
     if isinstance(value, str) and value.strip() and len(value) <= MAX_ID_LENGTH:
         return value
     return None
+
+
+def moment(value: object) -> float | None:
+    """Read a time from an answer, in seconds since 1970: RFC 3339, or a number of seconds or milliseconds.
+
+    A time without a zone is taken for UTC. None if it is neither.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value / 1000 if value > 10**11 else float(value)
+    try:
+        read = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
 def scheduled_run_id(scheduled_time: str) -> str:
@@ -119,11 +136,3 @@ def scheduled_run_id(scheduled_time: str) -> str:
 def operator_run_id(now: datetime, request_id: str) -> str:
     """Name a run that a person started: its time, and a part of the request's id."""
     return f"{now.astimezone(UTC).strftime(RUN_TIME_FORMAT)}-{re.sub('[^0-9a-zA-Z]', '', request_id)[:8]}"
-
-
-def run_time(run_id: str) -> datetime:
-    """Give the time in a run's name."""
-    try:
-        return datetime.strptime(run_id.split("-")[0], RUN_TIME_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        raise ConfigurationError("runId: must begin with a time such as 20261124T021500Z") from None

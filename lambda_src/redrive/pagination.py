@@ -14,9 +14,10 @@ from aws_lambda_powertools.exceptions import InvalidEnvelopeExpressionError
 from aws_lambda_powertools.utilities.jmespath_utils import query
 from jmespath.exceptions import JMESPathError
 
+from redrive import clock
 from redrive.api import Api
 from redrive.errors import ConfigurationError, ListingError
-from redrive.models import primary_id
+from redrive.models import moment, primary_id
 from redrive.settings import PaginationStyle, Source
 
 MAX_PASSES = 3
@@ -25,10 +26,24 @@ MAX_PASSES = 3
 
 @dataclass(frozen=True)
 class Page:
-    """The ids of one answer, in order, how many of its items have no usable id, and how long the answer took."""
+    """One answer.
+
+    Attributes
+    ----------
+    ids
+        In order, without those of items that failed too recently.
+    young
+        Those: younger than ``min_age_seconds``.
+    without_id, without_time
+        How many items have no usable id or, where one is asked for, no usable ``failed_at``; these count as old.
+    milliseconds
+        How long the answer took.
+    """
 
     ids: tuple[str, ...]
+    young: tuple[str, ...]
     without_id: int
+    without_time: int
     milliseconds: float
 
 
@@ -50,6 +65,7 @@ class Answer:
     request: PageRequest
     response: requests.Response
     body: Any
+    items: list[Any]
     ids: tuple[str | None, ...]
 
 
@@ -85,10 +101,11 @@ def read_pages(name: str, source: Source, api: Api) -> Iterator[Page]:
     for number in range(MAX_PASSES):
         pages, is_new = 0, False
         for page in _read_once(name, source, api):
-            fresh = tuple(id_ for id_ in page.ids if id_ not in known)
-            known.update(fresh)
-            pages, is_new = pages + 1, is_new or bool(fresh)
-            yield replace(page, ids=fresh, without_id=page.without_id if number == 0 else 0)
+            fresh, young = (tuple(id_ for id_ in ids if id_ not in known) for ids in (page.ids, page.young))
+            known.update(fresh, young)
+            pages, is_new = pages + 1, is_new or bool(fresh or young)
+            unusable = {} if number == 0 else {"without_id": 0, "without_time": 0}  # counted once
+            yield replace(page, ids=fresh, young=young, **unusable)
         if pages < 2 or not is_new:
             return
 
@@ -109,7 +126,8 @@ def _read_once(name: str, source: Source, api: Api) -> Iterator[Page]:
                 return  # so some APIs say that there are no more pages
             raise ListingError(f"sources.{name}.path: HTTP 404; there is no such endpoint")
         body = _json(response, f"sources.{name}")
-        answer = Answer(name, source, api, request, response, body, _ids(body, source, f"sources.{name}"))
+        items = _items(body, source, f"sources.{name}")
+        answer = Answer(name, source, api, request, response, body, items, _ids(items, source, f"sources.{name}"))
         if style in _NUMBERED:
             if not answer.ids:
                 return
@@ -117,9 +135,30 @@ def _read_once(name: str, source: Source, api: Api) -> Iterator[Page]:
                 raise ListingError(
                     f"sources.{name}: two pages are the same; does the API know {_number_param(source)!r}?"
                 )
-        ids = tuple(id_ for id_ in answer.ids if id_ is not None)
-        yield Page(ids, len(answer.ids) - len(ids), response.elapsed.total_seconds() * 1000)
+        yield _page(answer)
         request, before = _FOLLOWING[style](answer), answer
+
+
+def _page(answer: Answer) -> Page:
+    ids = [id_ for id_ in answer.ids if id_ is not None]
+    failed_at = _failed_at(answer)
+    ripe = clock.now() - answer.source.min_age_seconds
+    young = {id_ for id_, at in zip(answer.ids, failed_at, strict=False) if id_ and at is not None and at > ripe}
+    return Page(
+        ids=tuple(id_ for id_ in ids if id_ not in young),
+        young=tuple(id_ for id_ in ids if id_ in young),
+        without_id=len(answer.ids) - len(ids),
+        without_time=failed_at.count(None),
+        milliseconds=answer.response.elapsed.total_seconds() * 1000,
+    )
+
+
+def _failed_at(answer: Answer) -> list[float | None]:
+    expression = answer.source.failed_at
+    if not (expression and answer.source.min_age_seconds):
+        return []
+    found = _search(f"map(&({expression}), @)", answer.items, f"sources.{answer.name}.failed_at")
+    return [moment(value) for value in found]
 
 
 def _first_request(source: Source, api: Api) -> PageRequest:
@@ -196,11 +235,15 @@ def _next_token(answer: Answer) -> str | None:
     return str(token)
 
 
-def _ids(body: Any, source: Source, where: str) -> tuple[str | None, ...]:
+def _items(body: Any, source: Source, where: str) -> list[Any]:
     items = _search(source.items, body, f"{where}.items")
     if not isinstance(items, list):
         found = "null" if items is None else type(items).__name__
         raise ListingError(f"{where}.items: {source.items!r} must give a list, and gives {found}")
+    return items
+
+
+def _ids(items: list[Any], source: Source, where: str) -> tuple[str | None, ...]:
     # One search a page, and not a projection: that would drop the items without an id.
     return tuple(primary_id(value) for value in _search(f"map(&({source.id}), @)", items, f"{where}.id"))
 

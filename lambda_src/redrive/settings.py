@@ -81,7 +81,7 @@ class Pagination:
 
 @dataclass(frozen=True)
 class Source:
-    """``sources.*``: one endpoint that lists failed communications; ``items`` and ``id`` are JMESPath expressions."""
+    """``sources.*``: one endpoint that lists failed communications; items, id and failed_at are JMESPath."""
 
     path: str
     operation: str
@@ -89,6 +89,8 @@ class Source:
     pagination: Pagination = field(default_factory=Pagination)
     items: str = "@"
     id: str = "id"
+    failed_at: str | None = None
+    min_age_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class ListSettings:
         """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
         return cls(
             api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
-            ledger=parse_json(LedgerSettings, _read("REDRIVE_LEDGER", environment), "redrive_limit"),
+            ledger=ledger_settings(environment),
             sources=parse_json(dict[str, Source], _read("REDRIVE_SOURCES", environment), "sources"),
             batch_size=parse_json(int, _read("REDRIVE_BATCH_SIZE", environment), "batch_size"),
             max_per_run=parse_json(int, _read("REDRIVE_MAX_PER_RUN", environment), "max_per_run"),
@@ -151,7 +153,7 @@ class RequeueCommunicationSettings:
         """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
         return cls(
             api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
-            ledger=parse_json(LedgerSettings, _read("REDRIVE_LEDGER", environment), "redrive_limit"),
+            ledger=ledger_settings(environment),
             requeue=parse_json(RequeueSettings, _read("REDRIVE_REQUEUE", environment), "requeue"),
         )
 
@@ -172,6 +174,11 @@ class SummariseSettings:
             stage=_read("REDRIVE_STAGE", environment),
             notify_on=parse_json(tuple[NotifyOn, ...], _read("REDRIVE_NOTIFY_ON", environment), "notifications.on"),
         )
+
+
+def ledger_settings(environment: Mapping[str, str] = os.environ) -> LedgerSettings:
+    """Read the ledger's settings alone, all that ``ledger_admin`` is told."""
+    return parse_json(LedgerSettings, _read("REDRIVE_LEDGER", environment), "redrive_limit")
 
 
 def _read(name: str, environment: Mapping[str, str]) -> str:

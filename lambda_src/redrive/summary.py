@@ -46,6 +46,14 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """Of what earlier runs requeued: how many left the application's list, and how many failed again."""
+
+    delivered: int = 0
+    came_back: int = 0
+
+
+@dataclass(frozen=True)
 class Batch:
     """A state machine's data at its end: its input, and either ``outcomes`` or ``stopped``."""
 
@@ -54,6 +62,7 @@ class Batch:
     communications: tuple[Communication, ...]
     outcomes: tuple[Result, ...] = ()
     stopped: Stop | None = None
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,7 @@ def notification(batch: Batch, name: str, stage: str, execution_arn: str) -> Not
         f"Run {batch.run_id}, batch {batch.batch}",
         _stop_in_words(batch.stopped) if batch.stopped else _counts_in_words(batch),
         _failures_in_words(batch),
+        _earlier_in_words(batch.earlier),
         f"Execution:\n{console_url(execution_arn)}",
     ]
     subject = re.sub(r"[^ -~]", "?", f"[{where}] {headline(batch)}")
@@ -147,6 +157,12 @@ def _failures_in_words(batch: Batch) -> str:
     if len(failures) > MAX_NAMED:
         lines.append(f"- and {len(failures) - MAX_NAMED} more: see the execution")
     return "\n".join(["Not requeued:", *lines]) if lines else ""
+
+
+def _earlier_in_words(earlier: Earlier | None) -> str:
+    if earlier is None:
+        return ""
+    return f"Of those requeued earlier, {earlier.delivered} went out and {earlier.came_back} came back."
 
 
 def reason(error: str) -> str:

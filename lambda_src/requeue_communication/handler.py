@@ -8,9 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from redrive.api import Api
+from redrive.ledger import Ledger, dynamodb
 from redrive.models import Communication
 from redrive.observability import observed, publish
 from redrive.parsing import parse
+from redrive.redriving import redrive
 from redrive.secrets import Secrets
 from redrive.settings import RequeueCommunicationSettings
 from redrive.transport import Deadline, requeue_retry
@@ -29,6 +31,7 @@ class Event:
     run_id: str
     execution: str
     communication: Communication
+    force: bool = False
 
 
 @cache
@@ -41,18 +44,23 @@ def _api() -> Api:
     return Api(_settings().api, requeue_retry(Deadline()), Secrets())
 
 
+@cache
+def _ledger() -> Ledger:
+    return Ledger(dynamodb(), _settings().ledger)
+
+
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Requeue a communication.
+    """Requeue a communication, if the ledger allows it.
 
     Returns
     -------
     dict
         ``{"primaryId", "operation", "source", "outcome", "attempt", "httpStatus", "error"}``, where ``outcome`` is
-        ``requeued``, ``skipped`` or ``rejected``.
+        ``requeued``, ``skipped``, ``rejected`` or ``exhausted``.
 
     Raises
     ------
-    ApiUnavailable
+    ApiUnavailable, LedgerUnavailable
         Worth a retry; the state machine makes it, with the same idempotency key.
     CredentialsRefused
         Not worth one; the state machine stops the batch.
@@ -67,10 +75,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         measured: dict[str, float] = {}
         started = time.perf_counter()
         try:
-            outcome = api.requeue(communication, asked.run_id, _settings().requeue)
+            outcome = redrive(
+                communication, asked.execution, asked.run_id, api, _ledger(), _settings().requeue, force=asked.force
+            )
             measured[outcome.kind.title()] = 1
         finally:
             measured["ApiLatency"] = (time.perf_counter() - started) * 1000
             publish(communication.source, measured)
-        logger.info("communication done", outcome=outcome.kind, http_status=outcome.http_status)
+        logger.info("communication done", extra={"outcome": outcome.kind, "httpStatus": outcome.http_status})
         return outcome.to_json()

@@ -1,0 +1,59 @@
+"""One redrive: claim, send, conclude. Whatever ends it in between, the next claim goes on with the same attempt."""
+
+from __future__ import annotations
+
+from redrive.api import Api
+from redrive.errors import ApiUnavailable
+from redrive.ledger import Ledger
+from redrive.ledger_rules import Refusal, Refused, State
+from redrive.models import Communication, Outcome, OutcomeKind
+from redrive.settings import RequeueSettings
+
+
+def redrive(
+    communication: Communication,
+    owner: str,
+    run_id: str,
+    api: Api,
+    ledger: Ledger,
+    settings: RequeueSettings,
+    *,
+    force: bool = False,
+) -> Outcome:
+    """Send a communication back once, if nobody else does and its limits allow it.
+
+    Parameters
+    ----------
+    owner
+        The execution: every retry of it finds its own lease, or its own conclusion.
+    force
+        Ignore the cooldown, never a live lease.
+
+    Raises
+    ------
+    ApiUnavailable, CredentialsRefused
+        The attempt stays open and does not count.
+    LedgerUnavailable
+        Before sending nothing was sent; after it the same attempt is sent again, under the same key.
+    """
+    claim = ledger.claim(communication, owner, run_id, force=force)
+    if isinstance(claim, Refused):
+        return _refused(claim, owner, run_id, ledger)
+    try:
+        outcome = api.requeue(claim, settings)
+    except ApiUnavailable as error:
+        ledger.note_trouble(claim, str(error))
+        raise
+    ledger.conclude(claim, outcome.kind, outcome.http_status, outcome.error)
+    return outcome
+
+
+def _refused(refused: Refused, owner: str, run_id: str, ledger: Ledger) -> Outcome:
+    entry = refused.entry
+    communication = entry.communication
+    if entry.lease_owner == owner and entry.outcome and entry.state in (State.REQUEUED, State.MANUAL):
+        # This execution has done it already, and only its answer was lost.
+        return Outcome(communication, entry.outcome, entry.concluded, entry.http_status, entry.error)
+    if refused.reason is Refusal.EXHAUSTED and ledger.exhaust(communication, owner, run_id):
+        return Outcome(communication, OutcomeKind.EXHAUSTED, entry.concluded, None, f"{entry.attempts} attempts made")
+    return Outcome(communication, OutcomeKind.SKIPPED, None, None, refused.reason)
