@@ -25,6 +25,8 @@ locals {
     schedule_missed                 = "${local.names.schedule}-missed"
   }
 
+  create_topic = var.notifications.create_topic != null ? var.notifications.create_topic : var.notifications.topic_arn == null
+
   # Known before anything exists: the topic's policy names who may publish, and they in turn need the topic.
   default_event_bus_arn = "arn:${local.account.partition}:events:${local.account.region}:${local.account.id}:event-bus/default"
   event_rule_arn_prefix = "arn:${local.account.partition}:events:${local.account.region}:${local.account.id}:rule"

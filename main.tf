@@ -75,10 +75,10 @@ module "list_failed" {
     REDRIVE_STATE_MACHINE_ARN = module.workflow.state_machine_arn
   })
   environment_source = "api.headers or the path, filters and pagination of sources, or split the sources over two instances of the module"
-  policy_documents = concat(
-    [data.aws_iam_policy_document.start_batches.json],
-    data.aws_iam_policy_document.call_api[*].json,
-  )
+  policy_documents = [
+    data.aws_iam_policy_document.start_batches.json,
+    data.aws_iam_policy_document.call_api.json,
+  ]
 
   # The next firing is the retry: a run that runs again could start what is already on its way.
   asynchronous = {
@@ -110,7 +110,7 @@ module "workflow" {
     timeout_seconds = var.lambda.timeout_seconds.summarise
   }
   topic_arn         = module.notifications.topic_arn
-  topic_kms_key_arn = var.notifications.topic_arn == null ? var.kms_key_arn : var.notifications.topic_kms_key_arn
+  topic_kms_key_arn = local.create_topic ? var.kms_key_arn : var.notifications.topic_kms_key_arn
 
   batch_size      = var.batch_size
   max_concurrency = var.max_concurrency
@@ -146,7 +146,7 @@ module "requeue_communication" {
     REDRIVE_REQUEUE = local.requeue_json
   })
   environment_source = "api.headers or the requeue_path of sources, or split the sources over two instances of the module"
-  policy_documents   = data.aws_iam_policy_document.call_api[*].json
+  policy_documents   = [data.aws_iam_policy_document.call_api.json]
 
   tracing                  = var.tracing
   log_retention_days       = var.log_retention_days
@@ -190,6 +190,7 @@ module "notifications" {
   name    = local.names.notifications
   account = local.account
 
+  create_topic  = local.create_topic
   topic_arn     = var.notifications.topic_arn
   emails        = var.notifications.emails
   subscriptions = var.notifications.subscriptions

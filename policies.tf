@@ -23,8 +23,6 @@ locals {
 }
 
 data "aws_iam_policy_document" "call_api" {
-  count = length(local.secret_arns) > 0 || local.signs ? 1 : 0
-
   dynamic "statement" {
     for_each = length(local.secret_arns) > 0 ? [local.secret_arns] : []
 

@@ -2,6 +2,7 @@ variable "name" {
   description = "What this instance of the module is called; the names of everything on AWS begin with it."
   type        = string
   default     = "communications-redrive"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]*[a-z0-9])?$", var.name))
@@ -12,6 +13,7 @@ variable "name" {
 variable "stage" {
   description = "Which of your environments this is, such as production; the second part of every name."
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", var.stage))
@@ -25,10 +27,10 @@ variable "api" {
     - base_url: https:// with host and, if there is one, the path before every other path (http:// only for this machine itself).
     - auth.type: none, bearer, api_key, basic, oauth2_client_credentials or aws_iam.
     - auth.secret_arn: the secret; needed by every type but none and aws_iam.
-    - auth.header: api_key: the header that carries the key.
-    - auth.token_url, auth.scope: oauth2_client_credentials: where a token is got, and for what.
-    - auth.service, auth.region: aws_iam: what requests are signed for: execute-api, lambda or vpc-lattice-svcs; the region is read from an API Gateway URL, or is the provider's.
-    - auth.resource_arns: aws_iam: what the functions may call, such as arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*; read from an API Gateway URL, else needed.
+    - auth.header: the header that carries the key of api_key.
+    - auth.token_url, auth.scope: where oauth2_client_credentials gets its token, and for what.
+    - auth.service, auth.region: what aws_iam signs requests for: execute-api, lambda or vpc-lattice-svcs; the region is read from an API Gateway URL, else the provider's.
+    - auth.resource_arns: what the functions may call by aws_iam, such as arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*; read from an API Gateway URL, else needed.
     - headers: further headers of every request; no credentials.
     - connect_timeout_seconds, read_timeout_seconds: patience with one request.
     - ca_bundle_secret_arn: a secret with the PEM certificates that sign the API's, where no public authority does.
@@ -53,6 +55,7 @@ variable "api" {
     ca_bundle_secret_arn    = optional(string)
     secrets_kms_key_arn     = optional(string)
   })
+  nullable = false
 
   validation {
     condition     = can(regex("^(https://[^/?#@\\s]+|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^?#\\s]*)?$", var.api.base_url))
@@ -135,11 +138,11 @@ variable "sources" {
     - operation: what the worker must do with what is listed here, such as send.email, send.sms or send.communications.
     - filters: query parameters that narrow the list to what failed.
     - pagination.style: none, page, offset, cursor (a token in the body), next_url (a whole URL in the body) or link_header (RFC 8288).
-    - pagination.page_param, first_page: page: the parameter with the page's number, and the first number.
-    - pagination.offset_param: offset: the parameter with the number of items to skip.
-    - pagination.cursor_param: cursor: the parameter with the token.
-    - pagination.size_param, size: the parameter with the number of items on a page, and that number.
-    - pagination.next: cursor, next_url: where in the body the token or URL is, in JMESPath.
+    - pagination.page_param, pagination.first_page: of style page: the parameter with the page's number, and the first number.
+    - pagination.offset_param: of style offset: the parameter with the number of items to skip.
+    - pagination.cursor_param: of style cursor: the parameter with the token.
+    - pagination.size_param, pagination.size: the parameter with the number of items on a page, and that number.
+    - pagination.next: of styles cursor and next_url: where in the body the token or URL is, in JMESPath.
     - items: where in the body the list is, in JMESPath; @ is the body itself.
     - id: where in an item its primary key is, in JMESPath.
     - requeue_path: a path of its own for what is listed here, before requeue.path.
@@ -163,6 +166,7 @@ variable "sources" {
     id           = optional(string, "id")
     requeue_path = optional(string)
   }))
+  nullable = false
 
   validation {
     condition     = length(var.sources) > 0
@@ -228,6 +232,7 @@ variable "requeue" {
     method     = optional(string, "POST")
     created_by = optional(string)
   })
+  nullable = false
 
   validation {
     condition     = can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", var.requeue.path))
@@ -249,6 +254,7 @@ variable "batch_size" {
   description = "Most communications of one batch, which is one execution of the state machine and one notification."
   type        = number
   default     = 20
+  nullable    = false
 
   validation {
     condition     = var.batch_size >= 1 && var.batch_size <= 100 && floor(var.batch_size) == var.batch_size
@@ -260,6 +266,7 @@ variable "max_per_run" {
   description = "Most communications of one run; the rest waits for the next."
   type        = number
   default     = 10000
+  nullable    = false
 
   validation {
     condition     = var.max_per_run >= 1 && var.max_per_run <= 100000 && floor(var.max_per_run) == var.max_per_run
@@ -271,6 +278,7 @@ variable "max_concurrency" {
   description = "Most communications of one batch sent at a time. Batches of a run go side by side."
   type        = number
   default     = 5
+  nullable    = false
 
   validation {
     condition     = var.max_concurrency >= 1 && var.max_concurrency <= 40 && floor(var.max_concurrency) == var.max_concurrency
@@ -293,7 +301,8 @@ variable "retry" {
     backoff_rate      = optional(number, 2)
     max_delay_seconds = optional(number, 60)
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     condition     = var.retry.max_attempts >= 0 && var.retry.max_attempts <= 10 && floor(var.retry.max_attempts) == var.retry.max_attempts
@@ -333,7 +342,8 @@ variable "schedule" {
     flexible_window_minutes = optional(number, 0)
     period_minutes          = optional(number)
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     condition = anytrue([
@@ -365,6 +375,7 @@ variable "notifications" {
     - emails: addresses; each gets a mail from AWS to confirm first.
     - on: success, failure or both. Failure includes runs and batches that could not report themselves, and the alarms.
     - topic_arn: a topic of yours instead of one of the module's. Its policy must allow what the output topic_policy says.
+    - create_topic: false where topic_arn is that of a topic made in the same apply, as the plan does not know it yet.
     - topic_kms_key_arn: the key of that topic, if it has one.
     - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn.
   EOT
@@ -373,6 +384,7 @@ variable "notifications" {
     emails            = optional(list(string), [])
     on                = optional(list(string), ["success", "failure"])
     topic_arn         = optional(string)
+    create_topic      = optional(bool)
     topic_kms_key_arn = optional(string)
     subscriptions = optional(list(object({
       protocol              = string
@@ -381,7 +393,8 @@ variable "notifications" {
       subscription_role_arn = optional(string)
     })), [])
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     condition     = alltrue([for email in var.notifications.emails : can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))])
@@ -396,6 +409,11 @@ variable "notifications" {
   validation {
     condition     = var.notifications.topic_arn == null ? true : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.notifications.topic_arn))
     error_message = "notifications.topic_arn must be the ARN of a standard SNS topic (alarms cannot publish to a FIFO topic), such as arn:aws:sns:eu-west-1:123456789012:operations; it is \"${coalesce(var.notifications.topic_arn, "null")}\"."
+  }
+
+  validation {
+    condition     = var.notifications.create_topic == null ? true : var.notifications.create_topic == (var.notifications.topic_arn == null)
+    error_message = "notifications.create_topic must be false where notifications.topic_arn is given and true where it is not, or be left out."
   }
 
   validation {
@@ -445,7 +463,8 @@ variable "lambda" {
       summarise             = optional(number)
     }), {})
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     condition     = contains(["python3.11", "python3.12", "python3.13"], var.lambda.runtime)
@@ -506,12 +525,14 @@ variable "tracing" {
   description = "Trace runs and batches with X-Ray."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "log_retention_days" {
   description = "Days every log is kept; 0 for ever."
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
@@ -545,6 +566,7 @@ variable "tags" {
   description = "Tags of every resource that can carry some."
   type        = map(string)
   default     = {}
+  nullable    = false
 
   validation {
     condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:") && length(key) <= 128 && length(key) > 0])

@@ -45,21 +45,16 @@ class Variable:
         return "object(" in self.type
 
 
-def main(arguments: list[str]) -> int:
-    """Write the README, or compare it; give the exit status."""
+def main(check: bool) -> None:
+    """Write the README, or compare it and exit with what is wrong."""
     old = README.read_text(encoding="utf-8") if README.exists() else f"{BEGIN}\n{END}\n"
     if BEGIN not in old or END not in old:
-        print(f"{README.name} has no place for the inputs and outputs: put {BEGIN} and {END} where they belong.")
-        return 1
+        sys.exit(f"{README.name} has no place for the inputs and outputs: put {BEGIN} and {END} where they belong.")
     new = old[: old.index(BEGIN)] + f"{BEGIN}\n\n{tables()}\n{old[old.index(END) :]}"
-    if new == old and README.exists():
-        return 0
-    if "--check" in arguments:
-        print(f"{README.name} does not tell the inputs and outputs as they are. Run: make docs")
-        return 1
-    README.write_text(new, encoding="utf-8", newline="\n")
-    print(f"{README.name} now tells the inputs and outputs as they are.")
-    return 0
+    if check and not (README.exists() and new == old):
+        sys.exit(f"{README.name} does not tell the inputs and outputs as they are. Run: make docs")
+    if not check:
+        README.write_text(new, encoding="utf-8", newline="\n")
 
 
 def tables() -> str:
@@ -136,4 +131,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(check="--check" in sys.argv[1:])

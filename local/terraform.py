@@ -25,9 +25,6 @@ end; this is what they call, with the process's own output. The library's versio
 MIRROR = "TF_PLUGIN_MIRROR_DIR"
 """Environment variable that names a mirror; it goes before every folder found."""
 
-PROVIDER = "*/hashicorp/aws/*/*_*"
-"""How a mirror holds the provider, as ``terraform providers mirror`` writes it: by host, name, version and platform."""
-
 
 def command() -> list[str]:
     """Give the beginning of the command line.
@@ -62,8 +59,13 @@ def environment() -> dict[str, str]:
 
 
 def mirror() -> Path | None:
-    """Find a file system mirror that holds the provider: the one named, else the first of the usual places."""
-    return next((folder for folder in mirrors() if any(folder.glob(PROVIDER))), None)
+    """Find a file system mirror that holds the provider: the one named, else the first of the usual places.
+
+    A mirror is laid out as ``terraform providers mirror`` writes it: by host, name, version and platform.
+    """
+    is_tofu = not shutil.which("terraform") and shutil.which("tofu")
+    provider = f"registry.{'opentofu.org' if is_tofu else 'terraform.io'}/hashicorp/aws/*/*_*"
+    return next((folder for folder in mirrors() if any(folder.glob(provider))), None)
 
 
 def mirrors() -> Iterator[Path]:

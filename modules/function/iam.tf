@@ -25,8 +25,6 @@ data "aws_iam_policy_document" "this" {
     for_each = var.tracing ? [true] : []
 
     content {
-      #checkov:skip=CKV_AWS_356:X-Ray knows no resource to name.
-      #checkov:skip=CKV_AWS_111:X-Ray knows no resource to name.
       sid       = "WriteTraces"
       actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
       resources = ["*"] # these actions have no resource type
@@ -93,7 +91,6 @@ data "aws_iam_policy_document" "this" {
     for_each = var.vpc == null ? [] : [var.vpc]
 
     content {
-      #checkov:skip=CKV_AWS_356:EC2's Describe actions know no resource to name.
       sid = "DescribeNetwork"
       actions = [
         "ec2:DescribeNetworkInterfaces",

@@ -27,7 +27,6 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:An asynchronous failure goes to the on-failure destination, which tells more than a dead-letter queue.
   #checkov:skip=CKV_AWS_173:Lambda encrypts the environment with a key of its own unless the user names one (kms_key_arn). It holds no secret.
   #checkov:skip=CKV_AWS_272:The packages come with the module, reproducible from its source; signing needs a profile of the user's.
-  #checkov:skip=CKV_AWS_50:Tracing is on by default and the user's to turn off (tracing).
   function_name = var.name
   description   = var.description
   role          = aws_iam_role.this.arn

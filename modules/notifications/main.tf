@@ -1,6 +1,5 @@
 locals {
-  own = var.topic_arn == null
-  arn = local.own ? "arn:${var.account.partition}:sns:${var.account.region}:${var.account.id}:${var.name}" : var.topic_arn
+  arn = var.create_topic ? "arn:${var.account.partition}:sns:${var.account.region}:${var.account.id}:${var.name}" : var.topic_arn
 
   subscriptions = merge(
     { for email in var.emails : "email ${email}" => {
@@ -9,13 +8,14 @@ locals {
       raw_message_delivery  = null
       subscription_role_arn = null
     } },
-    { for subscription in var.subscriptions : "${subscription.protocol} ${subscription.endpoint}" => subscription },
+    # by number: the ARN of an endpoint made in the same apply is not known yet
+    { for number, subscription in var.subscriptions : "${subscription.protocol} ${number}" => subscription },
   )
 }
 
 resource "aws_sns_topic" "this" {
   #checkov:skip=CKV_AWS_26:Under alias/aws/sns EventBridge and CloudWatch may not publish: failures would be silent. A key of the user's may let them.
-  count = local.own ? 1 : 0
+  count = var.create_topic ? 1 : 0
 
   name              = var.name
   kms_master_key_id = var.kms_key_arn # without a key of the user's none at all: see the line above
@@ -72,7 +72,7 @@ data "aws_iam_policy_document" "topic" {
 
 # The state machine is not named here: its role's own policy lets it publish.
 resource "aws_sns_topic_policy" "this" {
-  count = local.own ? 1 : 0
+  count = var.create_topic ? 1 : 0
 
   arn    = local.arn
   policy = data.aws_iam_policy_document.topic.json

@@ -13,6 +13,11 @@ variable "account" {
   })
 }
 
+variable "create_topic" {
+  description = "Whether to make a topic; otherwise topic_arn is used."
+  type        = bool
+}
+
 variable "topic_arn" {
   description = "A topic of the user's to use instead of an own one."
   type        = string

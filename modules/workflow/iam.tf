@@ -28,8 +28,6 @@ data "aws_iam_policy_document" "trust" {
 }
 
 data "aws_iam_policy_document" "this" {
-  #checkov:skip=CKV_AWS_356:The actions of log delivery and X-Ray have no resource type: see the statements.
-  #checkov:skip=CKV_AWS_111:The actions of log delivery and X-Ray have no resource type: see the statements.
   statement {
     sid       = "InvokeFunctions"
     actions   = ["lambda:InvokeFunction"]

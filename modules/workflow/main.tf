@@ -65,7 +65,6 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_sfn_state_machine" "this" {
-  #checkov:skip=CKV_AWS_284:Tracing is on by default and the user's to turn off (tracing).
   #checkov:skip=CKV_AWS_285:Errors are logged; the history of every execution is kept by Step Functions itself for 90 days.
   name       = var.name
   type       = "STANDARD"

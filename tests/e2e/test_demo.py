@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from local.deploy import ROOT
+from local.deploy import ROOT, Deployment, DeploymentFailed
 from local.stack import wait_until
 
 CUT_SHORT = 20.0
@@ -87,7 +88,7 @@ def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
     ids=["Ctrl-C during apply", "SIGTERM"],
 )
 def test_a_demo_that_is_interrupted_leaves_no_process_no_port_and_no_folder(number, moment):
-    folders = set((ROOT / ".local").iterdir())
+    folders = set(ROOT.glob(".local/demo-*"))
     demo = start()
     read = ""
     while moment not in read:
@@ -109,7 +110,13 @@ def test_a_demo_that_is_interrupted_leaves_no_process_no_port_and_no_folder(numb
     assert "Interrupted; everything is stopped." in output
     assert [pid for pid in family if is_alive(pid)] == []
     assert ports & ports_in_use() == set()
-    assert set((ROOT / ".local").iterdir()) <= folders
+    assert set(ROOT.glob(".local/demo-*")) <= folders
+
+
+def test_a_deployment_that_fails_says_so_in_terraforms_own_words(stack, tmp_path):
+    variables = json.loads(stack.deployment.variables.read_text()) | {"stage": "Not A Stage"}
+    with pytest.raises(DeploymentFailed, match='stage must be lower-case letters.*it is "Not A Stage"'):
+        Deployment(tmp_path).apply(variables, watch=lambda _event: None)
 
 
 def test_a_stack_that_is_killed_takes_its_servers_with_it():

@@ -115,7 +115,7 @@ def test_every_kind_of_answer_to_a_requeue_has_its_outcome(api, deployment):
 
 def test_an_execution_somebody_stops_makes_one_mail(api, deployment, stack, mail_count):
     api.on("GET", "/emails", emails(5))
-    api.on("POST", "/communications/requeue", Answer({}, 429, {"Retry-After": "3"}))
+    api.on("POST", "/communications/requeue", Answer({}, 429, {"Retry-After": "1"}))
     [arn] = deployment.run()["executions"]
     wait_until(lambda: api.asked("POST"), "the first requeue")
     stack.client("stepfunctions").stop_execution(executionArn=arn, error="Operator", cause="stopped by hand")

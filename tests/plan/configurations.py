@@ -74,9 +74,37 @@ RIGHT = configuration(
             notifications={"on": []},
         ),
         "daily": call("daily", schedule={"expression": "cron(30 6 * * ? *)", "flexible_window_minutes": 10}),
+        # everything the module is given is made in the same apply, so that the plan knows no ARN of it
+        "same_apply": call(
+            "same-apply",
+            api={
+                "base_url": "https://app.example.com",
+                "auth": {"type": "bearer", "secret_arn": "${aws_secretsmanager_secret.api.arn}"},
+                "ca_bundle_secret_arn": "${aws_secretsmanager_secret.api.arn}",
+                "secrets_kms_key_arn": "${aws_kms_key.this.arn}",
+            },
+            notifications={
+                "create_topic": False,
+                "topic_arn": "${aws_sns_topic.this.arn}",
+                "topic_kms_key_arn": "${aws_kms_key.this.arn}",
+                "subscriptions": [{"protocol": "sqs", "endpoint": "${aws_sqs_queue.this.arn}"}],
+            },
+            kms_key_arn="${aws_kms_key.this.arn}",
+            permissions_boundary_arn="${aws_iam_policy.boundary.arn}",
+            vpc={"subnet_ids": ["${aws_subnet.this.id}"], "security_group_ids": ["${aws_security_group.this.id}"]},
+        ),
         "china": call("china", providers={"aws": "aws.china"}),
     }
 )
+RIGHT["resource"] = {
+    "aws_iam_policy": {"boundary": {"policy": "{}"}},
+    "aws_kms_key": {"this": {}},
+    "aws_secretsmanager_secret": {"api": {"name": "api"}},
+    "aws_security_group": {"this": {"vpc_id": "vpc-1"}},
+    "aws_sns_topic": {"this": {}},
+    "aws_sqs_queue": {"this": {}},
+    "aws_subnet": {"this": {"vpc_id": "vpc-1", "cidr_block": "10.0.0.0/24"}},
+}
 RIGHT["provider"]["aws"].append({"alias": "china", "region": "cn-north-1"})
 for _call in RIGHT["module"].values():
     if "lambda_" in _call:  # a word that Python keeps for itself

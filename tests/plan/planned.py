@@ -23,7 +23,7 @@ class Resource:
     def call(self) -> str:
         """The call of the module in the root module that it comes from."""
         found = re.match(r"module\.(\w+(\[\"[^\"]+\"\])?)", self.address)
-        assert found
+        assert found, f"{self.address} is in no module"
         return found[1]
 
 
@@ -36,11 +36,11 @@ class Plan:
 
     @cached_property
     def resources(self) -> list[Resource]:
-        """Every resource the plan creates, in every call of the module."""
+        """Every resource that the calls of the module create."""
         return [
             Resource(found["address"], found["type"], found["change"]["after"], found["change"]["after_unknown"])
             for found in self.shown["resource_changes"]
-            if found["mode"] == "managed"
+            if found["mode"] == "managed" and "module_address" in found
         ]
 
     def of(self, call: str, type_: str) -> list[Resource]:

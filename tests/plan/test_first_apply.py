@@ -12,6 +12,8 @@ from tests.plan.configurations import LEAST
 from tests.plan.conftest import ROOT
 from tests.plan.planned import Plan
 
+UNKNOWN_INPUTS = "same_apply"
+
 DOCUMENTS = {
     "aws_cloudwatch_event_rule": ["event_pattern"],
     "aws_cloudwatch_event_target": ["arn", "input_transformer"],
@@ -36,7 +38,7 @@ def _has_unknown(value: object) -> bool:
 
 def test_nothing_a_reviewer_reads_is_known_only_after_the_apply(plan: Plan):
     seen = set()
-    for resource in plan.resources:
+    for resource in (resource for resource in plan.resources if resource.call != UNKNOWN_INPUTS):
         for attribute in DOCUMENTS.get(resource.type, []):
             assert resource.values.get(attribute), f"{resource.address} has no {attribute}"
             assert not _has_unknown(resource.unknown.get(attribute)), f"{resource.address}: {attribute} is unknown"
@@ -46,7 +48,13 @@ def test_nothing_a_reviewer_reads_is_known_only_after_the_apply(plan: Plan):
 
 def test_every_document_is_read_before_the_apply(plan: Plan):
     late = [change["address"] for change in plan.shown["resource_changes"] if change["mode"] == "data"]
-    assert late == []
+    assert [address for address in late if not address.startswith(f"module.{UNKNOWN_INPUTS}.")] == []
+
+
+def test_what_the_module_is_given_may_be_made_in_the_same_apply(plan: Plan):
+    assert len(plan.of(UNKNOWN_INPUTS, "aws_lambda_function")) == 3
+    assert plan.of(UNKNOWN_INPUTS, "aws_sns_topic") == []
+    assert plan.one(UNKNOWN_INPUTS, "aws_sns_topic_subscription").values["protocol"] == "sqs"
 
 
 def test_a_plan_warns_of_nothing(plan: Plan):

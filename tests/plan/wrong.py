@@ -91,6 +91,7 @@ WRONG = [
     Wrong("notifications", {"emails": ["me at home"]}, ("emails must be plain addresses", "not so: me at home")),
     Wrong("notifications", {"on": ["always"]}, ("notifications.on must hold success, failure", "holds always")),
     Wrong("notifications", {"topic_arn": "operations"}, ("topic_arn must be the ARN of a standard SNS topic",)),
+    Wrong("notifications", {"create_topic": False}, ("notifications.create_topic must be false where",)),
     Wrong("notifications", {"topic_kms_key_arn": "alias/x"}, ("topic_kms_key_arn must be the ARN of a KMS key",)),
     Wrong(
         "notifications",
