@@ -14,6 +14,8 @@ locals {
     batch                 = "${local.prefix}-batch"
     schedule              = "${local.prefix}-schedule"
     notifications         = "${local.prefix}-notifications"
+    ledger                = "${local.prefix}-ledger"
+    ledger_admin          = "${local.prefix}-ledger-admin"
   }
   rule_names = {
     run_failed   = "${local.prefix}-run-failed"
@@ -61,14 +63,22 @@ locals {
     ca_bundle_secret_arn    = var.api.ca_bundle_secret_arn
   } : key => value if value != null })
 
-  sources_json = jsonencode({ for name, source in var.sources : name => {
-    path       = source.path
-    operation  = source.operation
-    filters    = source.filters
-    pagination = { for key, value in source.pagination : key => value if value != null }
-    items      = source.items
-    id         = source.id
-  } })
+  sources_json = jsonencode({ for name, source in var.sources : name => { for key, value in {
+    path            = source.path
+    operation       = source.operation
+    filters         = source.filters
+    pagination      = { for key, value in source.pagination : key => value if value != null }
+    items           = source.items
+    id              = source.id
+    failed_at       = source.failed_at
+    min_age_seconds = source.failed_at == null ? null : source.min_age_seconds
+  } : key => value if value != null } })
+
+  # A lease lasts from one try to the next, which renews it: the function at its slowest, then the longest wait.
+  ledger_json = jsonencode(merge(var.redrive_limit, {
+    table         = module.ledger.table_name
+    lease_seconds = var.lambda.timeout_seconds.requeue_communication + var.retry.max_delay_seconds + 60
+  }))
 
   requeue_json = jsonencode({
     path         = var.requeue.path

@@ -69,16 +69,17 @@ module "list_failed" {
 
   environment = merge(local.environment, {
     REDRIVE_API               = local.api_json
+    REDRIVE_LEDGER            = local.ledger_json
     REDRIVE_SOURCES           = local.sources_json
     REDRIVE_BATCH_SIZE        = tostring(var.batch_size)
     REDRIVE_MAX_PER_RUN       = tostring(var.max_per_run)
     REDRIVE_STATE_MACHINE_ARN = module.workflow.state_machine_arn
   })
   environment_source = "api.headers or the path, filters and pagination of sources, or split the sources over two instances of the module"
-  policy_documents = [
-    data.aws_iam_policy_document.start_batches.json,
-    data.aws_iam_policy_document.call_api.json,
-  ]
+  policy_documents = concat(
+    [data.aws_iam_policy_document.start_batches.json, data.aws_iam_policy_document.call_api.json],
+    module.ledger.policies.judge,
+  )
 
   # The next firing is the retry: a run that runs again could start what is already on its way.
   asynchronous = {
@@ -143,10 +144,11 @@ module "requeue_communication" {
 
   environment = merge(local.environment, {
     REDRIVE_API     = local.api_json
+    REDRIVE_LEDGER  = local.ledger_json
     REDRIVE_REQUEUE = local.requeue_json
   })
   environment_source = "api.headers or the requeue_path of sources, or split the sources over two instances of the module"
-  policy_documents   = [data.aws_iam_policy_document.call_api.json]
+  policy_documents   = concat([data.aws_iam_policy_document.call_api.json], module.ledger.policies.redrive)
 
   tracing                  = var.tracing
   log_retention_days       = var.log_retention_days
@@ -175,6 +177,45 @@ module "summarise" {
     REDRIVE_NOTIFY_ON = jsonencode(var.notifications.on)
   })
   environment_source = "name and stage"
+
+  tracing                  = var.tracing
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = var.kms_key_arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+# the memory of what was sent: who may send it now, and how often it was
+module "ledger" {
+  source = "./modules/ledger"
+
+  name                = local.names.ledger
+  account             = local.account
+  deletion_protection = var.ledger.deletion_protection
+  kms_key_arn         = var.kms_key_arn
+  tags                = var.tags
+}
+
+# people ──> ledger
+module "ledger_admin" {
+  source = "./modules/function"
+
+  name        = local.names.ledger_admin
+  description = "Lists what waits for a person, shows one with its history, releases it or discards it"
+  account     = local.account
+
+  package              = "${path.module}/dist/ledger_admin.zip"
+  handler              = "ledger_admin.handler.handler"
+  layers               = [module.dependencies.arn]
+  runtime              = var.lambda.runtime
+  architecture         = var.lambda.architecture
+  memory_mb            = var.lambda.memory_mb.ledger_admin
+  timeout_seconds      = var.lambda.timeout_seconds.ledger_admin
+  reserved_concurrency = var.lambda.reserved_concurrency.ledger_admin
+
+  environment        = merge(local.environment, { REDRIVE_LEDGER = local.ledger_json })
+  environment_source = "name and stage"
+  policy_documents   = module.ledger.policies.administer
 
   tracing                  = var.tracing
   log_retention_days       = var.log_retention_days

@@ -28,6 +28,16 @@ output "topic_policy" {
   value       = module.notifications.topic_policy
 }
 
+output "ledger_table_name" {
+  description = "Name of the ledger's table."
+  value       = module.ledger.table_name
+}
+
+output "ledger_table_arn" {
+  description = "ARN of the ledger's table."
+  value       = module.ledger.table_arn
+}
+
 output "schedule_arn" {
   description = "ARN of the schedule."
   value       = module.schedule.arn
@@ -83,6 +93,7 @@ locals {
     list_failed           = module.list_failed
     requeue_communication = module.requeue_communication
     summarise             = module.summarise
+    ledger_admin          = module.ledger_admin
   }
   logs  = merge(local.functions, { batch = module.workflow })
   roles = merge(local.logs, { schedule = module.schedule })

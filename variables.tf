@@ -145,6 +145,7 @@ variable "sources" {
     - pagination.next: of styles cursor and next_url: where in the body the token or URL is, in JMESPath.
     - items: where in the body the list is, in JMESPath; @ is the body itself.
     - id: where in an item its primary key is, in JMESPath.
+    - failed_at, min_age_seconds: where in an item the time of its failure is, in JMESPath, and how old that must be: the younger ones are left to the application's own retries.
     - requeue_path: a path of its own for what is listed here, before requeue.path.
   EOT
 
@@ -162,9 +163,11 @@ variable "sources" {
       cursor_param = optional(string, "cursor")
       next         = optional(string)
     }), {})
-    items        = optional(string, "@")
-    id           = optional(string, "id")
-    requeue_path = optional(string)
+    items           = optional(string, "@")
+    id              = optional(string, "id")
+    failed_at       = optional(string)
+    min_age_seconds = optional(number, 0)
+    requeue_path    = optional(string)
   }))
   nullable = false
 
@@ -211,6 +214,11 @@ variable "sources" {
   validation {
     condition     = alltrue([for source in values(var.sources) : source.items != "" && source.id != "" && source.pagination.next != ""])
     error_message = "sources[*].items, id and pagination.next must not be empty: they are JMESPath, such as @, id and meta.next; empty in: ${join(", ", [for name, source in var.sources : name if source.items == "" || source.id == "" || source.pagination.next == ""])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : (source.min_age_seconds == 0 && source.failed_at == null) || (source.min_age_seconds > 0 && try(length(source.failed_at) > 0, false))])
+    error_message = "sources[*].min_age_seconds and failed_at go together: a number above 0, and in JMESPath where an item says when it failed, such as 900 and \"failedAt\"; not so in: ${join(", ", [for name, source in var.sources : name if !((source.min_age_seconds == 0 && source.failed_at == null) || (source.min_age_seconds > 0 && try(length(source.failed_at) > 0, false)))])}."
   }
 
   validation {
@@ -323,6 +331,65 @@ variable "retry" {
     condition     = var.retry.max_delay_seconds > var.retry.interval_seconds && var.retry.max_delay_seconds <= 86400 && floor(var.retry.max_delay_seconds) == var.retry.max_delay_seconds
     error_message = "retry.max_delay_seconds must be a whole number above retry.interval_seconds (${var.retry.interval_seconds}) and at most 86400; it is ${var.retry.max_delay_seconds}."
   }
+}
+
+variable "redrive_limit" {
+  description = <<-EOT
+    How often a communication is sent back, and how long it waits in between. Only what the API took counts: while it is unavailable no attempt is used up.
+    - max_attempts: afterwards a person must look.
+    - cooldown_seconds: how long the application has to deliver what it took back, before it counts as failed again.
+    - backoff_rate: how much longer each wait is than the one before.
+    - max_cooldown_seconds: the longest wait.
+    - retention_days: how long the ledger remembers a communication that no longer fails. The application must not remember idempotency keys longer.
+  EOT
+
+  type = object({
+    max_attempts         = optional(number, 5)
+    cooldown_seconds     = optional(number, 900)
+    backoff_rate         = optional(number, 2)
+    max_cooldown_seconds = optional(number, 86400)
+    retention_days       = optional(number, 30)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.redrive_limit.max_attempts >= 1 && var.redrive_limit.max_attempts <= 100 && floor(var.redrive_limit.max_attempts) == var.redrive_limit.max_attempts
+    error_message = "redrive_limit.max_attempts must be a whole number from 1 to 100; it is ${var.redrive_limit.max_attempts}."
+  }
+
+  validation {
+    condition     = var.redrive_limit.cooldown_seconds >= 1 && var.redrive_limit.cooldown_seconds <= var.redrive_limit.max_cooldown_seconds
+    error_message = "redrive_limit.cooldown_seconds must be from 1 to redrive_limit.max_cooldown_seconds (${var.redrive_limit.max_cooldown_seconds}); it is ${var.redrive_limit.cooldown_seconds}."
+  }
+
+  validation {
+    condition     = var.redrive_limit.backoff_rate >= 1 && var.redrive_limit.backoff_rate <= 10
+    error_message = "redrive_limit.backoff_rate must be from 1 to 10; it is ${var.redrive_limit.backoff_rate}."
+  }
+
+  validation {
+    condition     = var.redrive_limit.max_cooldown_seconds <= 604800
+    error_message = "redrive_limit.max_cooldown_seconds must be at most 604800 (a week); it is ${var.redrive_limit.max_cooldown_seconds}."
+  }
+
+  validation {
+    condition     = var.redrive_limit.retention_days >= 8 && var.redrive_limit.retention_days <= 3650
+    error_message = "redrive_limit.retention_days must be from 8, beyond the longest wait, to 3650; it is ${var.redrive_limit.retention_days}."
+  }
+}
+
+variable "ledger" {
+  description = <<-EOT
+    The ledger's table.
+    - deletion_protection: refuse to destroy it until this is turned off. Without its memory, what is under way is sent again.
+  EOT
+
+  type = object({
+    deletion_protection = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
 }
 
 variable "schedule" {
@@ -450,17 +517,20 @@ variable "lambda" {
       list_failed           = optional(number, 256)
       requeue_communication = optional(number, 256)
       summarise             = optional(number, 256)
+      ledger_admin          = optional(number, 256)
     }), {})
     timeout_seconds = optional(object({
       list_failed           = optional(number, 300)
       requeue_communication = optional(number, 60)
       summarise             = optional(number, 30)
+      ledger_admin          = optional(number, 30)
     }), {})
     log_level = optional(string, "INFO")
     reserved_concurrency = optional(object({
       list_failed           = optional(number)
       requeue_communication = optional(number)
       summarise             = optional(number)
+      ledger_admin          = optional(number)
     }), {})
   })
   default  = {}

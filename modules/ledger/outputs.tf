@@ -1,0 +1,22 @@
+# Known before the first apply, yet whoever uses them waits for the table.
+
+output "table_name" {
+  description = "Name of the table."
+  value       = var.name
+  depends_on  = [aws_dynamodb_table.this]
+}
+
+output "table_arn" {
+  description = "ARN of the table."
+  value       = local.arn
+  depends_on  = [aws_dynamodb_table.this]
+}
+
+output "policies" {
+  description = "IAM policy documents (JSON) of those who use the table: redrive, judge and administer."
+  value = {
+    redrive    = [data.aws_iam_policy_document.redrive.json, data.aws_iam_policy_document.key.json]
+    judge      = [data.aws_iam_policy_document.judge.json, data.aws_iam_policy_document.key.json]
+    administer = [data.aws_iam_policy_document.administer.json, data.aws_iam_policy_document.key.json]
+  }
+}
