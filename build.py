@@ -1,11 +1,11 @@
 """Package the functions: ``python build.py`` writes ``dist/``, ``python build.py --check`` judges it.
 
-``dist/`` is committed, so that nothing is built at plan or apply and a consumer of the module needs no
-Python. It holds one zip per function and one layer with the libraries of ``requirements/layer.txt``, the
-same bytes wherever they are built.
+``dist/`` is committed, so that nothing is built at plan or apply and a consumer of the module needs no Python.
+It holds, the same bytes wherever they are built, a zip per function and two layers: ``redrive.zip`` with the
+package that the functions share, and ``dependencies.zip`` with the libraries of ``requirements/layer.txt``.
 
-A build leaves the layer alone while ``dist/dependencies.sha256`` names it and what it is made from as they
-are now: with nothing to do it needs neither pip nor a network. ``--check`` does not take that record's
+A build leaves the libraries alone while ``dist/dependencies.sha256`` names their layer and what it is made from
+as they are now: with nothing to do it needs neither pip nor a network. ``--check`` does not take that record's
 word, because whoever swaps the layer can swap the record too: it makes everything anew from the hash-locked
 wheels (kept in ``.build/``, fetched where they are missing) and compares byte by byte.
 """
@@ -13,23 +13,24 @@ wheels (kept in ``.build/``, fetched where they are missing) and compares byte b
 from __future__ import annotations
 
 import argparse
-import ast
 import hashlib
 import io
 import os
 import re
 import sys
-import tokenize
 import zipfile
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-LAYER_INPUTS = ("build.py", "requirements/layer.txt", "requirements/layer-pruned.toml")
+PACKAGE = "redrive"
+DEPENDENCIES, RECORD = "dependencies.zip", "dependencies.sha256"
+RECORDED = ("build.py", "requirements/layer.txt", "requirements/layer-pruned.toml")
 
-FUNCTION_LIMIT, LAYER_LIMIT = 60_000, 5_000_000  # bytes; the project's own, far below AWS's quotas
+# in bytes; the project's own, far below AWS's quotas
+FUNCTION_LIMIT, PACKAGE_LIMIT, DEPENDENCIES_LIMIT = 20_000, 200_000, 5_000_000
+
 OLDEST_PYTHON = "3.11"  # of the runtimes: a wheel of pure Python for it serves the later ones too
+LAYER_FOLDER = "python/"  # what of a layer Lambda's Python looks through
 COMPILED = re.compile(r"\.(so(\.[\d.]+)?|pyd|dylib|dll)$")
 
 
@@ -54,44 +55,39 @@ def main() -> None:
 def build(root: Path) -> list[str]:
     """Bring ``root/dist`` up to date and return what changed, a line each. Raises BuildError.
 
-    Everything is made in memory first and each file is replaced at once: a build that fails or is
-    interrupted leaves whole files behind.
+    Everything is made in memory first and each file is replaced at once: a build that fails or is interrupted
+    leaves whole files behind.
     """
     dist, scratch = root / "dist", root / ".build"
-    wanted = function_zips(root)
-    if not layer_is_current(root):
-        wanted |= layer(root)
+    wanted = own_code(root) | ({} if dependencies_are_current(root) else dependencies(root))
     changes = []
-    for name, content in wanted.items():
-        if not (dist / name).is_file() or (dist / name).read_bytes() != content:
+    for name in faults(dist, wanted):
+        if name in wanted:
             dist.mkdir(exist_ok=True)
             scratch.mkdir(exist_ok=True)
             partial = scratch / f"{name}.{os.getpid()}"
-            partial.write_bytes(content)
+            partial.write_bytes(wanted[name])
             partial.replace(dist / name)
-            changes.append(f"dist/{name}: {len(content):,} bytes")
-    for path in strays(dist, wanted):
-        path.unlink()
-        changes.append(f"dist/{path.name}: removed, there is no such function")
+            changes.append(f"dist/{name}: {len(wanted[name]):,} bytes")
+        else:
+            (dist / name).unlink()
+            changes.append(f"dist/{name}: removed, there is no such function")
     return changes
 
 
 def check(root: Path) -> list[str]:
     """Return what in ``root/dist`` is not what the source gives, a line each. Raises BuildError."""
-    dist = root / "dist"
-    wanted = function_zips(root) | layer(root)
-    problems = []
-    for name, content in wanted.items():
-        if not (dist / name).is_file():
-            problems.append(f"dist/{name} is missing.")
-        elif as_committed(dist / name) != content:
-            problems.append(f"dist/{name} is not what the source gives.")
-    return problems + [f"dist/{path.name} belongs to no function." for path in strays(dist, wanted)]
+    wanted = own_code(root) | dependencies(root)
+    return [f"dist/{name} {fault}." for name, fault in faults(root / "dist", wanted).items()]
 
 
-def strays(dist: Path, wanted: dict[str, bytes]) -> list[Path]:
-    """Return the zips of functions that are no more."""
-    return [path for path in sorted(dist.glob("*.zip")) if path.name not in {*wanted, "dependencies.zip"}]
+def faults(dist: Path, wanted: dict[str, bytes]) -> dict[str, str]:
+    """Return what is wrong with the files of ``dist``, by name. What is not wanted is the zip of a former function."""
+    others = {path.name for path in dist.glob("*.zip")} - {*wanted, DEPENDENCIES}
+    missing = [name for name in wanted if not (dist / name).is_file()]
+    stale = [name for name in wanted if name not in missing and as_committed(dist / name) != wanted[name]]
+    found = dict.fromkeys(missing, "is missing") | dict.fromkeys(stale, "is not what the source gives")
+    return found | dict.fromkeys(sorted(others), "belongs to no function")
 
 
 def as_committed(path: Path) -> bytes:
@@ -100,20 +96,19 @@ def as_committed(path: Path) -> bytes:
     return content if path.suffix == ".zip" else content.replace(b"\r\n", b"\n")
 
 
-def archive(name: str, files: dict[str, bytes], limit: int) -> bytes:
-    """Zip files into the same bytes everywhere. Raises BuildError if one is compiled or ``limit`` is passed.
+def archive(name: str, files: dict[str, bytes], limit: int, below: str = "") -> bytes:
+    """Zip files, ``below`` a folder, into the same bytes everywhere; ``limit`` in bytes. Raises BuildError.
 
-    Entries are stored, because DEFLATE differs between builds of zlib, and sorted. Their date is the oldest
-    a zip can hold, their mode rw-r--r--, noted as by Unix on Windows too, or Lambda could not read them.
+    Entries are stored, because DEFLATE differs between builds of zlib, and sorted. Their date is the oldest a zip can
+    hold, their mode rw-r--r--, noted as by Unix on Windows too, or Lambda could not read them.
     """
     if compiled := [path for path in files if COMPILED.search(path)]:
-        raise BuildError(f"dist/{name} would hold {compiled[0]}, compiled for one system: only Python may go in")
+        raise BuildError(f"dist/{name} would hold {below}{compiled[0]}, compiled for one system: only Python may go in")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
         for path in sorted(files):
-            entry = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3
-            entry.external_attr = 0o100644 << 16
+            entry = zipfile.ZipInfo(below + path, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16
             target.writestr(entry, files[path])
     content = buffer.getvalue()
     if len(content) > limit:
@@ -121,114 +116,52 @@ def archive(name: str, files: dict[str, bytes], limit: int) -> bytes:
     return content
 
 
-# --- functions: a folder of lambda_src with a handler.py -------------------------------------------------
-
-
-def function_zips(root: Path) -> dict[str, bytes]:
-    """Package each function: its own modules and the shared ones its handler can load. Raises BuildError."""
-    source = root / "lambda_src"
-    if compiled := [path for path in source.rglob("*") if COMPILED.search(path.name)]:
-        raise BuildError(f"{compiled[0].relative_to(root).as_posix()} is compiled for one system: remove it")
-    files = {path.parent.name: handler_files(path.parent) for path in sorted(source.glob("*/handler.py"))}
-    if not files:
-        raise BuildError("lambda_src has no function: that is a folder with a handler.py")
-    used = {path.split("/")[0] for paths in files.values() for path in paths}
-    for folder in sorted(path.name for path in source.iterdir() if any(path.rglob("*.py"))):
-        if folder not in used:
-            raise BuildError(f"lambda_src/{folder} has no handler.py and no function imports it: remove it")
-    return {f"{name}.zip": archive(f"{name}.zip", files[name], FUNCTION_LIMIT) for name in files}
-
-
-def handler_files(function: Path) -> dict[str, bytes]:
-    """Return what a function's handler can load of ``lambda_src``, by path in the zip. Raises BuildError."""
-    source, found = function.parent, dict[str, bytes]()
-    modules = [(f"lambda_src/{function.name}", f"{function.name}.handler")]
-    while modules:
-        importer, module = modules.pop()
-        parts = module.split(".")
-        for package in (".".join(parts[:depth]) for depth in range(1, len(parts) + 1)):  # a, a.b, a.b.c
-            path = module_file(source, package)
-            if path is None:
-                raise BuildError(f"{importer} needs {package}, which is no module of lambda_src")
-            name = path.relative_to(source).as_posix()
-            if name not in found:
-                code = as_committed(path).decode()
-                modules += imports(source, name, code)
-                found[name] = without_comments(code).encode()
-    return found
-
-
-def module_file(source: Path, module: str) -> Path | None:
-    """Return the file of a module of ``source``, or None if there is none."""
-    path = source.joinpath(*module.split("."))
-    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
-
-
-def imports(source: Path, name: str, code: str) -> Iterator[tuple[str, str]]:
-    """Yield (place, module) for each module of ``source`` that a file imports at any time when it runs."""
-    try:
-        nodes: list[ast.AST] = [ast.parse(code)]
-    except SyntaxError as error:
-        raise BuildError(f"lambda_src/{name}:{error.lineno}: {error.msg}") from error
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-            nodes += node.orelse
-            continue
-        nodes += ast.iter_child_nodes(node)
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = name.split("/")[: -node.level] if node.level else []
-            base = ".".join([*package, *filter(None, [node.module])])
-            inner = [f"{base}.{alias.name}" for alias in node.names]
-            modules = [base, *(module for module in inner if module_file(source, module))]
+def own_code(root: Path) -> dict[str, bytes]:
+    """Package each folder of ``lambda_src``: the functions', and the shared one as a layer. Raises BuildError."""
+    folders, zips = source_folders(root), dict[str, bytes]()
+    for folder, files in folders.items():
+        name = f"{folder}.zip"
+        if folder == PACKAGE:
+            zips[name] = archive(name, files, PACKAGE_LIMIT, below=LAYER_FOLDER)
+        elif f"{folder}/handler.py" in files:
+            zips[name] = archive(name, files, FUNCTION_LIMIT)
         else:
-            continue
-        for module in modules:
-            top = source / module.split(".")[0]
-            if top.is_dir() or top.with_suffix(".py").is_file():
-                yield f"lambda_src/{name}:{node.lineno}", module
+            raise BuildError(f"lambda_src/{folder} is neither a function, with a handler.py, nor {PACKAGE}: remove it")
+    if PACKAGE not in folders or len(folders) == 1:
+        raise BuildError(f"lambda_src must have {PACKAGE}, the package, and a function, a folder with a handler.py")
+    return zips
 
 
-@cache  # most modules go into several zips
-def without_comments(code: str) -> str:
-    """Blank out comments and docstrings, a third of the source; lines keep their numbers for tracebacks."""
-    lines = code.split("\n")
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is None:
-                continue
-            text, *others = node.body
-            before = lines[text.lineno - 1].encode()[: text.col_offset].decode()  # the ast counts in bytes
-            for row in range(text.lineno, (text.end_lineno or text.lineno) + 1):
-                lines[row - 1] = ""
-            lines[text.lineno - 1] = before.rstrip() if others else f"{before}..."
-    blanked = "\n".join(lines)
-    for token in tokenize.generate_tokens(io.StringIO(blanked).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column].rstrip()
-    return "\n".join(lines)
+def source_folders(root: Path) -> dict[str, dict[str, bytes]]:
+    """Read the Python of each folder of ``lambda_src``; hidden files are an editor's. Raises BuildError."""
+    source, folders = root / "lambda_src", dict[str, dict[str, bytes]]()
+    for path in sorted(source.rglob("*")):
+        name = path.relative_to(source).as_posix()
+        if COMPILED.search(name):
+            raise BuildError(f"lambda_src/{name} is compiled for one system: remove it")
+        if path.suffix == ".py" and not re.search(r"(^|/)\.", name):
+            code = as_committed(path)
+            try:
+                compile(code, name, "exec", dont_inherit=True)
+            except SyntaxError as error:
+                raise BuildError(f"lambda_src/{name}:{error.lineno}: {error.msg}") from error
+            folders.setdefault(name.split("/")[0], {})[name] = code
+    return folders
 
 
-# --- layer: the pinned libraries ---------------------------------------------------------------------------
-
-
-def layer_is_current(root: Path) -> bool:
+def dependencies_are_current(root: Path) -> bool:
     """Tell whether the record names the layer and its inputs as they are (file times say nothing under Git)."""
-    zipped, noted = root / "dist/dependencies.zip", root / "dist/dependencies.sha256"
+    zipped, noted = root / "dist" / DEPENDENCIES, root / "dist" / RECORD
     return zipped.is_file() and noted.is_file() and as_committed(noted) == record(root, zipped.read_bytes())
 
 
 def record(root: Path, zipped: bytes) -> bytes:
-    """Note what a layer is made from, and the layer, as ``sha256sum --check`` reads it."""
-    contents = {path: as_committed(root / path) for path in LAYER_INPUTS} | {"dist/dependencies.zip": zipped}
-    lines = [f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in contents.items()]
-    return "".join(lines).encode()
+    """Note what the layer is made from, and the layer, as ``sha256sum --check`` reads it."""
+    contents = {path: as_committed(root / path) for path in RECORDED} | {f"dist/{DEPENDENCIES}": zipped}
+    return "".join(f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in contents.items()).encode()
 
 
-def layer(root: Path) -> dict[str, bytes]:
+def dependencies(root: Path) -> dict[str, bytes]:
     """Make the layer and its record from the pinned wheels, without what is pruned. Raises BuildError."""
     import tomllib  # here, like other imports below: a build with nothing to do starts faster without
     from fnmatch import fnmatchcase
@@ -242,69 +175,54 @@ def layer(root: Path) -> dict[str, bytes]:
         if len(kept) == len(files):
             raise BuildError(f"requirements/layer-pruned.toml: nothing matches {pattern!r} now: take it out")
         files = kept
-    entries = {f"python/{path}": content for path, content in files.items()}
-    zipped = archive("dependencies.zip", entries, LAYER_LIMIT)
-    return {"dependencies.zip": zipped, "dependencies.sha256": record(root, zipped)}
+    zipped = archive(DEPENDENCIES, files, DEPENDENCIES_LIMIT, below=LAYER_FOLDER)
+    return {DEPENDENCIES: zipped, RECORD: record(root, zipped)}
 
 
 def wheels(root: Path) -> list[bytes]:
     """Return the pure-Python wheel of each pin, from ``.build/wheels`` or the index. Raises BuildError."""
     cache, requirements = root / ".build/wheels", root / "requirements/layer.txt"
-    locked = pins(requirements)
+    pins = locked(requirements)
 
     def cached() -> dict[str, bytes]:
-        contents = [path.read_bytes() for path in sorted(cache.glob("*-none-any.whl"))]
-        by_hash = {hashlib.sha256(content).hexdigest(): content for content in contents}
-        return {pin: by_hash[one] for pin, hashes in locked.items() for one in hashes if one in by_hash}
+        found = [path.read_bytes() for path in sorted(cache.glob("*-none-any.whl"))]
+        return {pins[one]: wheel for wheel in found if (one := hashlib.sha256(wheel).hexdigest()) in pins}
 
-    if cached().keys() != locked.keys():
+    if cached().keys() != {*pins.values()}:
         fetch(requirements, cache)
     have = cached()
-    if missing := sorted(locked.keys() - have.keys()):
+    if missing := sorted({*pins.values()} - have.keys()):
         raise BuildError(f"{missing[0]}: no pure-Python wheel has a hash of requirements/layer.txt")
     return list(have.values())
 
 
-def pins(requirements: Path) -> dict[str, set[str]]:
-    """Read each pin of a lock file and its SHA-256 hashes. Raises BuildError for anything else in it."""
-    found = {}
+def locked(requirements: Path) -> dict[str, str]:
+    """Read the SHA-256 hashes of a lock file, each with its pin. Raises BuildError for anything else in it."""
+    pins = dict[str, str]()
     for entry in re.split(r"\n(?=\S)", as_committed(requirements).decode()):
-        if entry.startswith("#"):
-            continue
-        pin = re.match(r"[\w.-]+==[\w.]+ \\\n", entry)
-        hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
-        if not pin or not hashes:
+        pin, hashes = re.match(r"[\w.-]+==[\w.]+(?= \\\n)", entry), re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
+        if pin and hashes:
+            pins |= dict.fromkeys(hashes, pin[0])
+        elif not entry.startswith("#"):
             raise BuildError(f"requirements/layer.txt: {entry.split()[0]} is no version with hashes: `make lock`")
-        found[pin[0].split()[0]] = set(hashes)
-    return found
+    return pins
 
 
 def fetch(requirements: Path, cache: Path) -> None:
-    """Put the wheels of a lock file that hold no compiled code into ``cache``, with this Python's pip."""
+    """Have pip put the wheels of a lock file that hold no compiled code into ``cache``. Raises BuildError."""
     import subprocess
-    import tempfile
 
-    pure = ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none", "--no-deps"]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", *pure]
-    command += [f"--python-version={OLDEST_PYTHON}", "--require-hashes", f"--requirement={requirements}"]
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        command.append(f"--dest={folder}")
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
-        if done.returncode:
-            raise BuildError(explained(done.stderr))
-        for wheel in Path(folder).glob("*.whl"):
-            wheel.replace(cache / wheel.name)
-
-
-def explained(errors: str) -> str:
-    """Say what pip's errors mean for the build."""
-    if "No module named pip" in errors:
-        return f"the layer is to be made anew and {sys.executable} has no pip: run `make build`"
-    advice = "Is there a package index that pip can reach (`pip config list`), and pure Python for each pin?"
-    if "DO NOT MATCH THE HASHES" in errors:
-        advice = "The index serves another file than the one pinned: find out why before building from it."
-    return "\n".join(["pip could not fetch the wheels.", *errors.strip().splitlines()[-6:], advice])
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    command += ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none", "--no-deps"]
+    command += [f"--python-version={OLDEST_PYTHON}", f"--requirement={requirements}", f"--dest={cache}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
+    if "No module named pip" in done.stderr:
+        raise BuildError(f"dist/{DEPENDENCIES} is to be made anew and {sys.executable} has no pip: run `make build`")
+    if done.returncode:
+        advice = "Is there a package index that pip can reach (`pip config list`), and pure Python for each pin?"
+        if "DO NOT MATCH THE HASHES" in done.stderr:
+            advice = "The index serves another file than the one pinned: find out why before building from it."
+        raise BuildError("\n".join(["pip could not fetch the wheels.", *done.stderr.strip().splitlines()[-6:], advice]))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ locals {
     schedule_missed                 = "${local.names.schedule}-missed"
   }
 
+  layers = [module.dependencies.arn, module.package.arn]
+
   create_topic = var.notifications.create_topic != null ? var.notifications.create_topic : var.notifications.topic_arn == null
 
   # Known before anything exists: the topic's policy names who may publish, and they in turn need the topic.

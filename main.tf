@@ -15,13 +15,23 @@ module "consistency" {
   }
 }
 
-# what the functions import
+# what the functions import: the libraries, and the package they share
 module "dependencies" {
   source = "./modules/layer"
 
   name         = "${local.prefix}-dependencies"
-  description  = "What the functions of ${local.prefix} import"
+  description  = "The libraries that the functions of ${local.prefix} import"
   package      = "${path.module}/dist/dependencies.zip"
+  runtime      = var.lambda.runtime
+  architecture = var.lambda.architecture
+}
+
+module "package" {
+  source = "./modules/layer"
+
+  name         = "${local.prefix}-redrive"
+  description  = "The package that the functions of ${local.prefix} share"
+  package      = "${path.module}/dist/redrive.zip"
   runtime      = var.lambda.runtime
   architecture = var.lambda.architecture
 }
@@ -59,7 +69,7 @@ module "list_failed" {
 
   package              = "${path.module}/dist/list_failed.zip"
   handler              = "list_failed.handler.handler"
-  layers               = [module.dependencies.arn]
+  layers               = local.layers
   runtime              = var.lambda.runtime
   architecture         = var.lambda.architecture
   memory_mb            = var.lambda.memory_mb.list_failed
@@ -134,7 +144,7 @@ module "requeue_communication" {
 
   package              = "${path.module}/dist/requeue_communication.zip"
   handler              = "requeue_communication.handler.handler"
-  layers               = [module.dependencies.arn]
+  layers               = local.layers
   runtime              = var.lambda.runtime
   architecture         = var.lambda.architecture
   memory_mb            = var.lambda.memory_mb.requeue_communication
@@ -166,7 +176,7 @@ module "summarise" {
 
   package              = "${path.module}/dist/summarise.zip"
   handler              = "summarise.handler.handler"
-  layers               = [module.dependencies.arn]
+  layers               = local.layers
   runtime              = var.lambda.runtime
   architecture         = var.lambda.architecture
   memory_mb            = var.lambda.memory_mb.summarise
@@ -206,7 +216,7 @@ module "ledger_admin" {
 
   package              = "${path.module}/dist/ledger_admin.zip"
   handler              = "ledger_admin.handler.handler"
-  layers               = [module.dependencies.arn]
+  layers               = local.layers
   runtime              = var.lambda.runtime
   architecture         = var.lambda.architecture
   memory_mb            = var.lambda.memory_mb.ledger_admin

@@ -9,7 +9,7 @@ output "state_machine_name" {
 }
 
 output "function_arns" {
-  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), requeue_communication, summarise."
+  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), requeue_communication, summarise, ledger_admin."
   value       = { for function, room in local.functions : function => room.arn }
 }
 

@@ -611,7 +611,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for everything that holds data: logs, environment, executions and topic. Its policy must let these services use it. Null leaves logs, environment and executions to keys of AWS, and the topic without one: EventBridge and CloudWatch could not publish to it."
+  description = "KMS key for everything that holds data: logs, environment, executions, topic and ledger. Its policy must let these services use it. Null leaves logs, environment, executions and ledger to keys of AWS, and the topic without one: EventBridge and CloudWatch could not publish to it."
   type        = string
   default     = null
 

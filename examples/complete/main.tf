@@ -33,8 +33,10 @@ module "communications_redrive" {
         size         = 200
         next         = "paging.next"
       }
-      items = "data"
-      id    = "emailId"
+      items           = "data"
+      id              = "emailId"
+      failed_at       = "failure.at"
+      min_age_seconds = 3600 # the application's own retries end within the hour
     }
     sms = {
       path      = "/sms"
@@ -68,6 +70,14 @@ module "communications_redrive" {
     backoff_rate      = 2
     max_delay_seconds = 120
   }
+  redrive_limit = {
+    max_attempts         = 3
+    cooldown_seconds     = 1800
+    backoff_rate         = 3
+    max_cooldown_seconds = 43200
+    retention_days       = 90
+  }
+  ledger = { deletion_protection = true }
 
   schedule = {
     expression              = "cron(0/30 6-22 ? * MON-SAT *)"
@@ -96,11 +106,13 @@ module "communications_redrive" {
       list_failed           = 512
       requeue_communication = 256
       summarise             = 256
+      ledger_admin          = 256
     }
     timeout_seconds = {
       list_failed           = 600
       requeue_communication = 45
       summarise             = 30
+      ledger_admin          = 30
     }
     log_level            = "INFO"
     reserved_concurrency = { requeue_communication = 50 }

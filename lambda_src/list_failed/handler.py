@@ -92,10 +92,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _start(run_id: str, request: Request, run: Run) -> Started:
     """Start the batches; the first one's notification tells what became of earlier runs."""
     ledger, settings = _ledger(), _settings()
-    news = {"delivered": run.delivered.total(), "cameBack": run.came_back.total()}
-    if any(news.values()):
-        ledger.add_news(news)
-    earlier = ledger.take_news() if run.to_send else {}
+    if delivered := run.delivered.total():
+        ledger.add_news({"delivered": delivered})
+    news = ledger.take_news() if run.to_send else {}
+    # Not kept in the ledger: where nothing starts, they come back in the next run again.
+    came_back = {"cameBack": run.came_back.total()} if run.came_back.total() else {}
     started = start_executions(
         step_functions(),
         settings.state_machine_arn,
@@ -103,8 +104,8 @@ def _start(run_id: str, request: Request, run: Run) -> Started:
         batches(run.to_send, settings.batch_size),
         has_time=lambda: _api().deadline.remaining() > 0,
         force=request.force,
-        earlier=earlier,
+        earlier=news | came_back,
     )
-    if earlier and not started.executions:
-        ledger.add_news(earlier)
+    if news and not started.executions:
+        ledger.add_news(news)
     return started

@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redrive import clock
-from redrive.errors import LedgerUnavailable
+from redrive.errors import ConfigurationError, LedgerUnavailable
 from redrive.ledger_rules import Claim, Entry, Event, Refusal, Refused, State, WaitingFor, cooldown_seconds, judge
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
@@ -44,7 +44,7 @@ FAR_FUTURE = 10**11
 MAY_CLAIM = (
     "attribute_not_exists(communication) OR ("
     "#state IN (:attempting, :requeued, :delivered, :released) AND (leaseUntil <= :now OR leaseOwner = :owner) AND "
-    "(#state = :attempting OR (attempts < :max AND notBefore <= :cool)))"
+    "(#state IN (:attempting, :released) OR (leaseOwner <> :owner AND attempts < :max AND notBefore <= :cool)))"
 )
 """What :func:`redrive.ledger_rules.judge` says, for the table to check in the same moment as it writes."""
 
@@ -176,11 +176,11 @@ class Ledger:
             values={"error": error, "httpStatus": None, "updated": clock.now()},
         )
 
-    def exhaust(self, communication: Communication, owner: str, run_id: str) -> bool:
-        """Make a communication manual whose attempts are used up; False where it is no longer so."""
+    def exhaust(self, entry: Entry, owner: str, run_id: str) -> Entry:
+        """Make a communication manual whose attempts are used up, if they still are; give how it stands then."""
         now = clock.now()
-        return self._update(
-            communication,
+        found = self._update(
+            entry.communication,
             condition="#state IN (:requeued, :delivered) AND attempts >= :max AND leaseUntil <= :now",
             operands={
                 "requeued": State.REQUEUED,
@@ -191,13 +191,16 @@ class Ledger:
             values={
                 **self._manual(now),
                 "outcome": OutcomeKind.EXHAUSTED,
+                "httpStatus": None,
+                "error": f"{entry.attempts} attempts made",
                 "leaseOwner": owner,
                 "runId": run_id,
                 "updated": now,
             },
             removed=NO_EXPIRY,
             event=Event(now, OutcomeKind.EXHAUSTED, owner),
-        ).done
+        )
+        return found.entry or entry
 
     def deliver(self, communication: Communication, listed_at: float) -> bool:
         """Write down that a requeued communication had left the application's list by then: it was delivered."""
@@ -265,6 +268,11 @@ class Ledger:
             ``next`` of the page before.
         limit
             How many at most.
+
+        Raises
+        ------
+        ConfigurationError
+            ``start`` is no such text.
         """
         request: dict[str, Any] = {
             "TableName": self._settings.table,
@@ -273,7 +281,7 @@ class Ledger:
             "ExpressionAttributeValues": _serialize({":for": waiting_for}),
         }
         if start:
-            request["ExclusiveStartKey"] = json.loads(start)
+            request["ExclusiveStartKey"] = _start_key(start)
         if limit:
             request["Limit"] = limit
         with _errors_in_words():
@@ -396,8 +404,19 @@ def _errors_in_words() -> Iterator[None]:
 
 _SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
 
-_JUDGED = ("primaryId", "operation", "source", "state", "attempts", "leaseOwner", "leaseUntil", "notBefore")
-"""The attributes that :func:`redrive.ledger_rules.judge` asks for, and whose they are."""
+_JUDGED = (
+    "primaryId",
+    "operation",
+    "source",
+    "state",
+    "attempts",
+    "concluded",
+    "leaseOwner",
+    "leaseUntil",
+    "notBefore",
+    "outcome",
+)
+"""The attributes that :func:`redrive.ledger_rules.judge` asks for, and what a dry run tells besides."""
 
 
 def _name(communication: Communication) -> str:
@@ -406,6 +425,17 @@ def _name(communication: Communication) -> str:
 
 def _key(communication: Communication) -> dict[str, Any]:
     return {"communication": {"S": _name(communication)}}
+
+
+def _start_key(text: str) -> dict[str, Any]:
+    """Read what a page gave as ``next``."""
+    try:
+        key = json.loads(text)
+    except ValueError:
+        key = None
+    if not isinstance(key, dict) or key.keys() != {"communication", "waitingFor", "waitingSince"}:
+        raise ConfigurationError("event.next: must be what the answer before gave as next")
+    return key
 
 
 def _serialize(values: Mapping[str, Any]) -> dict[str, Any]:

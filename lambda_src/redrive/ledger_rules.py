@@ -44,6 +44,8 @@ class Refusal(StrEnum):
     EXHAUSTED = "exhausted"
     MANUAL = "manual"
     DISCARDED = "discarded"
+    CONCLUDED = "concluded"
+    TOO_YOUNG = "too_young"
 
 
 class WaitingFor(StrEnum):
@@ -136,7 +138,7 @@ def judge(
     Parameters
     ----------
     owner
-        Whose own lease is no hindrance.
+        Whose own lease is no hindrance; but what it has concluded itself it does not send again.
     force
         Ignore the cooldown, never a lease.
     """
@@ -148,8 +150,10 @@ def judge(
         return Refusal.DISCARDED
     if entry.lease_until > now and entry.lease_owner != owner:
         return Refusal.LEASED
-    if entry.state is State.ATTEMPTING:
+    if entry.state in (State.ATTEMPTING, State.RELEASED):
         return None
+    if owner and entry.lease_owner == owner:
+        return Refusal.CONCLUDED
     if entry.not_before > now and not force:
         return Refusal.COOLING_DOWN
     if entry.attempts >= max_attempts:

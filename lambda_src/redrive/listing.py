@@ -27,8 +27,10 @@ class Listing:
     ----------
     seen
         Operation and primary id of everything listed, also of what is too young to be sent.
-    listed, too_young
+    listed
         How many communications, by source.
+    too_young
+        What failed too recently to be sent.
     latencies
         Milliseconds that each page took, by source.
     complete
@@ -41,7 +43,7 @@ class Listing:
         self._has_time = has_time
         self.seen: set[tuple[str, str]] = set()
         self.listed = dict.fromkeys(sources, 0)
-        self.too_young = dict.fromkeys(sources, 0)
+        self.too_young: list[Communication] = []
         self.latencies: dict[str, list[float]] = {name: [] for name in sources}
         self.complete: set[str] = set()
         self._errors: dict[str, RedriveError] = {}
@@ -80,7 +82,7 @@ class Listing:
             self.latencies[name].append(page.milliseconds)
             self._without[name]["id"] += page.without_id
             self._without[name]["failed_at"] += page.without_time
-            self.too_young[name] += sum(1 for _ in self._new(name, page.young))
+            self.too_young.extend(self._new(name, page.young))
             yield from self._new(name, page.ids)
 
     def _new(self, name: str, ids: tuple[str, ...]) -> Iterator[Communication]:

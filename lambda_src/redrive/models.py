@@ -14,6 +14,12 @@ from redrive.errors import ConfigurationError
 MAX_ID_LENGTH = 128
 """Characters in a primary id. A batch of 100 of them, with their outcomes, stays under Step Functions' 256 KiB."""
 
+MAX_SECONDS = 10**11
+"""A larger number is milliseconds: as seconds it were after the year 5138, as milliseconds it is after March 1973."""
+
+MAX_MILLISECONDS = 10**14
+"""A larger number is no time: microseconds, taken for milliseconds, would lie in the future for ever."""
+
 RUN_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -97,9 +103,14 @@ def primary_id(value: object) -> str | None:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if isinstance(value, str) and value.strip() and len(value) <= MAX_ID_LENGTH:
+    if isinstance(value, str) and value.strip() and len(value) <= MAX_ID_LENGTH and _is_unicode(value):
         return value
     return None
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be sent: JSON can spell half a surrogate pair, and DynamoDB refuses a batch with one."""
+    return text.encode(errors="ignore").decode() == text
 
 
 def moment(value: object) -> float | None:
@@ -108,9 +119,11 @@ def moment(value: object) -> float | None:
     A time without a zone is taken for UTC. None if it is neither.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return value / 1000 if value > 10**11 else float(value)
+        if not abs(value) < MAX_MILLISECONDS:  # so that a NaN is none either
+            return None
+        return value / 1000 if value > MAX_SECONDS else float(value)
     try:
-        read = datetime.fromisoformat(str(value))
+        read = datetime.fromisoformat(str(value).upper())  # RFC 3339 allows t and z
     except ValueError:
         return None
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()

@@ -50,10 +50,9 @@ def redrive(
 
 def _refused(refused: Refused, owner: str, run_id: str, ledger: Ledger) -> Outcome:
     entry = refused.entry
-    communication = entry.communication
-    if entry.lease_owner == owner and entry.outcome and entry.state in (State.REQUEUED, State.MANUAL):
-        # This execution has done it already, and only its answer was lost.
-        return Outcome(communication, entry.outcome, entry.concluded, entry.http_status, entry.error)
-    if refused.reason is Refusal.EXHAUSTED and ledger.exhaust(communication, owner, run_id):
-        return Outcome(communication, OutcomeKind.EXHAUSTED, entry.concluded, None, f"{entry.attempts} attempts made")
-    return Outcome(communication, OutcomeKind.SKIPPED, None, None, refused.reason)
+    if refused.reason is Refusal.EXHAUSTED:
+        entry = ledger.exhaust(entry, owner, run_id)
+    if entry.lease_owner == owner and entry.outcome and entry.state is not State.DISCARDED:
+        # This execution's doing, just now or before its answer was lost.
+        return Outcome(entry.communication, entry.outcome, entry.concluded, entry.http_status, entry.error)
+    return Outcome(entry.communication, OutcomeKind.SKIPPED, None, None, refused.reason)

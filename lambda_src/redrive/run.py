@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -78,6 +78,11 @@ class Request:
             if name in self.sources or not self.sources
         }
 
+    def wanted(self) -> Callable[[Communication], bool]:
+        """Give what tells whether a listed communication is asked for."""
+        ids = set(self.ids)
+        return lambda communication: not ids or communication.primary_id in ids
+
     @property
     def is_full(self) -> bool:
         """Whether it lists all that failed, so that what is missing in the list is no longer failed."""
@@ -91,6 +96,12 @@ class Decision:
     communication: Communication
     entry: Entry | None
     refusal: Refusal | None
+
+    @property
+    def came_back(self) -> bool:
+        """Whether it was requeued earlier, has had its time to go out, and failed again."""
+        entry = self.entry
+        return bool(entry and entry.state in (State.REQUEUED, State.DELIVERED) and entry.not_before <= clock.now())
 
     @property
     def is_sent(self) -> bool:
@@ -109,12 +120,10 @@ class Decision:
 
 
 def decide(
-    communications: Iterator[Communication], ledger: Ledger, request: Request, max_attempts: int
+    communications: Iterable[Communication], ledger: Ledger, request: Request, max_attempts: int
 ) -> Iterator[Decision]:
     """Judge communications by the ledger, a hundred with each read."""
-    wanted = set(request.ids)
-    asked = (c for c in communications if not wanted or c.primary_id in wanted)
-    for communication, entry in ledger.read(asked):
+    for communication, entry in ledger.read(communications):
         refusal = judge(entry, clock.now(), max_attempts, force=request.force)
         yield Decision(communication, entry, refusal)
 
@@ -144,27 +153,33 @@ class Run:
     truncated: bool = False
     decisions: list[Decision] = field(default_factory=list)
 
+    def add(self, decision: Decision, request: Request) -> None:
+        """Sort a communication by what is to happen with it."""
+        if request.dry_run:
+            self.decisions.append(decision)
+        if decision.is_sent:
+            self.to_send.append(decision.communication)
+            self.came_back[decision.communication.source] += decision.came_back and not request.dry_run
+        elif decision.refusal:
+            self.skipped[decision.refusal] += 1
+
 
 def judge_listing(listing: Listing, ledger: Ledger, request: Request, settings: ListSettings, run: Run) -> None:
     """List to the end, or to the limit, and sort what is listed by what is to happen with it."""
     limit = min(settings.max_per_run, request.limit or settings.max_per_run)
-    for decision in decide(iter(listing), ledger, request, settings.ledger.max_attempts):
-        if request.dry_run:
-            run.decisions.append(decision)
-        if not decision.is_sent:
-            run.skipped[decision.refusal or ""] += 1
-            continue
-        if len(run.to_send) == limit:
+    is_wanted = request.wanted()
+    for decision in decide(filter(is_wanted, listing), ledger, request, settings.ledger.max_attempts):
+        if decision.is_sent and len(run.to_send) == limit:
             run.truncated = True
             break
-        if decision.entry and decision.entry.state in (State.REQUEUED, State.DELIVERED):
-            run.came_back[decision.communication.source] += 1
-        run.to_send.append(decision.communication)
+        run.add(decision, request)
+    for communication in filter(is_wanted, listing.too_young):
+        run.add(Decision(communication, None, Refusal.TOO_YOUNG), request)
     run.truncated = run.truncated or listing.truncated
-    if too_young := sum(listing.too_young.values()):
-        run.skipped["too_young"] = too_young
-    if request.ids and (not_listed := len(set(request.ids) - {primary_id for _, primary_id in listing.seen})):
-        run.skipped["not_listed"] = not_listed
+    is_whole = listing.complete == listing.listed.keys()
+    not_listed = set(request.ids) - {primary_id for _, primary_id in listing.seen}
+    if is_whole and not_listed:
+        run.skipped["not_listed"] = len(not_listed)
 
 
 def settle_earlier(listing: Listing, ledger: Ledger, listed_at: float, run: Run, has_time: Callable[[], bool]) -> None:

@@ -10,6 +10,7 @@ provider "aws" {
 
   endpoints {
     cloudwatch     = var.endpoint
+    dynamodb       = var.endpoint
     eventbridge    = var.endpoint
     iam            = var.endpoint
     kms            = var.endpoint
@@ -53,6 +54,8 @@ module "redrive" {
   requeue       = { path = "/communications/requeue" }
   batch_size    = var.batch_size
   retry         = var.retry
+  redrive_limit = var.redrive_limit
+  ledger        = { deletion_protection = false }
   schedule      = { expression = "rate(1 hour)" }
   notifications = { emails = [var.email] }
   lambda        = { log_level = var.log_level }

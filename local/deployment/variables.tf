@@ -46,6 +46,18 @@ variable "retry" {
   default = {}
 }
 
+variable "redrive_limit" {
+  description = "How often a communication is sent back, and how long it waits in between; the module's own defaults where nothing is said."
+  type = object({
+    max_attempts         = optional(number)
+    cooldown_seconds     = optional(number)
+    backoff_rate         = optional(number)
+    max_cooldown_seconds = optional(number)
+    retention_days       = optional(number)
+  })
+  default = {}
+}
+
 variable "log_level" {
   description = "Log level of the functions."
   type        = string

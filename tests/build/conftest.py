@@ -65,12 +65,12 @@ def project(tmp_path: Path, wheel_cache: Path) -> Project:
 
 @pytest.fixture
 def small(project: Project) -> Project:
-    """One function, ``greet``, and one shared module, built."""
+    """One function, ``greet``, and a package of one module, built."""
     shutil.rmtree(project.root / "lambda_src")
     project.write("lambda_src/greet/__init__.py", "")
-    project.write("lambda_src/greet/handler.py", "from shared.words import HELLO\n")
-    project.write("lambda_src/shared/__init__.py", "")
-    project.write("lambda_src/shared/words.py", "HELLO = 'hello'\n")
+    project.write("lambda_src/greet/handler.py", "from redrive.words import HELLO\n")
+    project.write("lambda_src/redrive/__init__.py", "")
+    project.write("lambda_src/redrive/words.py", "HELLO = 'hello'\n")
     project.run()
     return project
 

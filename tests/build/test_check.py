@@ -20,17 +20,20 @@ def test_what_was_just_built_passes_without_a_network(small: Project) -> None:
 
 def test_a_changed_source_is_named_and_nothing_is_written(small: Project) -> None:
     before = small.built()
-    small.write("lambda_src/shared/words.py", "HELLO = 'good evening'\n")
+    small.write("lambda_src/redrive/words.py", "HELLO = 'good evening'\n")
     said = small.run("--check", fails=True)
-    assert said.splitlines() == ["dist/greet.zip is not what the source gives.", REMEDY]
+    assert said.splitlines() == ["dist/redrive.zip is not what the source gives.", REMEDY]
     assert small.built() == before
     small.run()
     small.run("--check")
 
 
-def test_a_missing_zip_is_named(small: Project) -> None:
-    (small.dist / "greet.zip").unlink()
-    assert small.run("--check", fails=True).splitlines() == ["dist/greet.zip is missing.", REMEDY]
+@pytest.mark.parametrize("name", ["greet.zip", "redrive.zip", "dependencies.zip", "dependencies.sha256"])
+def test_a_missing_file_is_named_and_made_again(name: str, small: Project) -> None:
+    (small.dist / name).unlink()
+    assert small.run("--check", fails=True).splitlines() == [f"dist/{name} is missing.", REMEDY]
+    small.run()
+    small.run("--check")
 
 
 def test_no_dist_at_all_is_named(small: Project) -> None:
@@ -43,6 +46,14 @@ def test_the_zip_of_a_function_that_is_gone_is_named_and_removed(small: Project)
     assert "dist/gone.zip belongs to no function." in small.run("--check", fails=True)
     assert "dist/gone.zip: removed" in small.run()
     small.run("--check")
+
+
+def test_a_tampered_package_is_caught_and_mended(small: Project) -> None:
+    good = small.built()
+    (small.dist / "redrive.zip").write_bytes(good["redrive.zip"].replace(b"hello", b"adieu"))
+    assert small.run("--check", fails=True).splitlines() == ["dist/redrive.zip is not what the source gives.", REMEDY]
+    assert small.run().startswith("dist/redrive.zip: ")
+    assert small.built() == good
 
 
 def test_a_tampered_layer_is_caught_even_if_its_record_was_tampered_with_alike(small: Project) -> None:
@@ -70,7 +81,7 @@ def test_a_changed_input_of_the_layer_is_noticed(file: str, small: Project) -> N
 
 def test_a_build_that_is_interrupted_leaves_whole_files(small: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     before = small.built()
-    small.write("lambda_src/shared/words.py", "HELLO = 'good evening'\n")
+    small.write("lambda_src/redrive/words.py", "HELLO = 'good evening'\n")
 
     def interrupted(self: object, target: object) -> None:
         raise KeyboardInterrupt

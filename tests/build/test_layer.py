@@ -1,4 +1,4 @@
-"""The layer holds the pinned libraries, pure Python only, without what Lambda never loads."""
+"""The layer ``dependencies`` holds the pinned libraries, pure Python only, without what Lambda never loads."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_nothing_compiled_and_no_cache_is_in_dist(project: Project) -> None:
 def test_a_layer_that_is_up_to_date_needs_neither_pip_nor_wheels(small: Project, without_pip: str) -> None:
     shutil.rmtree(small.root / ".build")
     assert small.run(python=without_pip, PATH="") == "dist/ is up to date.\n"
-    small.write("lambda_src/shared/words.py", "HELLO = 'good evening'\n")
-    assert small.run(python=without_pip, PATH="").startswith("dist/greet.zip: ")
+    small.write("lambda_src/redrive/words.py", "HELLO = 'good evening'\n")
+    assert small.run(python=without_pip, PATH="").startswith("dist/redrive.zip: ")
 
 
 def test_a_second_build_from_nothing_needs_no_network(small: Project, offline: None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -99,10 +101,27 @@ def runs(code: str, *folders: Path) -> str:
     return done.stdout
 
 
+def layers(unpacked: Path) -> list[Path]:
+    """Give the folders that Lambda merges into /opt/python."""
+    return [unpacked / name / "python" for name in ("redrive", "dependencies")]
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_module_of_a_function_loads(function: str, unpacked: Path) -> None:
     code = EVERY_MODULE + f"import {function}.handler as function\nassert callable(function.handler)\n"
-    assert runs(code, unpacked / function, unpacked / "dependencies" / "python") == ""
+    assert runs(code, unpacked / function, *layers(unpacked)) == ""
+
+
+def test_every_module_of_the_package_loads_without_any_function(unpacked: Path) -> None:
+    code = EVERY_MODULE + "print(len([name for name in sys.modules if name.startswith('redrive.')]))"
+    modules = [path for path in (build.ROOT / "lambda_src/redrive").rglob("*.py") if path.name != "__init__.py"]
+    assert int(runs(code, *layers(unpacked))) == len(modules)
+
+
+def test_the_layers_share_no_file_that_one_would_hide_of_the_other(unpacked: Path) -> None:
+    package, libraries = ({path.name for path in layer.iterdir()} for layer in layers(unpacked))
+    assert package == {"redrive"}
+    assert package.isdisjoint(libraries)
 
 
 def test_no_library_module_misses_one_that_was_left_out(unpacked: Path) -> None:
@@ -120,13 +139,36 @@ def test_no_function_of_a_library_imports_one_that_was_left_out(unpacked: Path, 
     missed = set()
     for path in layer.rglob("*.py"):
         name = path.relative_to(layer).as_posix()
-        for _, module in build.imports(tmp_path, name, path.read_text(encoding="utf-8")):
+        for module in imported(path.read_text(encoding="utf-8"), name):
             parts = module.split(".")
-            parents = (".".join(parts[: depth + 1]) for depth in range(len(parts)))
-            left_out = next((parent for parent in parents if build.module_file(layer, parent) is None), None)
-            if left_out:
-                missed.add((name, left_out))
+            for parent in (".".join(parts[: depth + 1]) for depth in range(len(parts))):
+                if has_module(tmp_path, parent) and not has_module(layer, parent):
+                    missed.add((name, parent))
+                    break
     assert missed == NEVER_REACHED.keys()
+
+
+def imported(code: str, name: str) -> Iterator[str]:
+    """Yield what a file may import at any time when it runs, submodules by their whole name."""
+    nodes: list[ast.AST] = [ast.parse(code)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            nodes += node.orelse
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = name.split("/")[: -node.level] if node.level else []
+            base = ".".join([*package, *filter(None, [node.module])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def has_module(folder: Path, module: str) -> bool:
+    """Tell whether a folder holds a module."""
+    path = folder.joinpath(*module.split("."))
+    return (path / "__init__.py").is_file() or path.with_suffix(".py").is_file()
 
 
 def test_the_libraries_do_their_work(unpacked: Path) -> None:

@@ -72,6 +72,7 @@ RIGHT = configuration(
             retry={"max_attempts": 0},
             api={"base_url": "https://app.example.com", "auth": {"type": "api_key", "secret_arn": SECRET}},
             notifications={"on": []},
+            ledger={"deletion_protection": False},
         ),
         "daily": call("daily", schedule={"expression": "cron(30 6 * * ? *)", "flexible_window_minutes": 10}),
         # everything the module is given is made in the same apply, so that the plan knows no ARN of it

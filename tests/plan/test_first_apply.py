@@ -18,6 +18,7 @@ DOCUMENTS = {
     "aws_cloudwatch_event_rule": ["event_pattern"],
     "aws_cloudwatch_event_target": ["arn", "input_transformer"],
     "aws_cloudwatch_metric_alarm": ["alarm_description", "dimensions"],
+    "aws_dynamodb_table": ["name", "attribute", "ttl"],
     "aws_iam_role": ["assume_role_policy"],
     "aws_iam_role_policy": ["policy"],
     "aws_lambda_function": ["environment"],
@@ -52,7 +53,7 @@ def test_every_document_is_read_before_the_apply(plan: Plan):
 
 
 def test_what_the_module_is_given_may_be_made_in_the_same_apply(plan: Plan):
-    assert len(plan.of(UNKNOWN_INPUTS, "aws_lambda_function")) == 3
+    assert len(plan.of(UNKNOWN_INPUTS, "aws_lambda_function")) == 4
     assert plan.of(UNKNOWN_INPUTS, "aws_sns_topic") == []
     assert plan.one(UNKNOWN_INPUTS, "aws_sns_topic_subscription").values["protocol"] == "sqs"
 
@@ -108,7 +109,7 @@ def test_tags_reach_everything_that_can_carry_them(plan: Plan):
 
 def test_every_role_has_the_permissions_boundary(plan: Plan):
     roles = plan.of("complete", "aws_iam_role")
-    assert len(roles) == 5
+    assert len(roles) == 6
     assert {role.values["permissions_boundary"] for role in roles} == {
         "arn:aws:iam::123456789012:policy/workload-boundary"
     }

@@ -35,7 +35,7 @@ def test_a_star_stands_for_a_resource_only_where_aws_has_nothing_narrower(plan: 
 
 def test_every_function_and_service_has_a_role_of_its_own(plan: Plan):
     roles = {role.values["name"] for role in plan.of("minimal", "aws_iam_role")}
-    parts = ("list-failed", "requeue-communication", "summarise", "batch", "schedule")
+    parts = ("list-failed", "requeue-communication", "summarise", "ledger-admin", "batch", "schedule")
     assert roles == {f"communications-redrive-production-{part}" for part in parts}
 
 
@@ -70,7 +70,8 @@ def test_the_topic_takes_only_what_this_modules_rules_and_alarms_publish(plan: P
 
 def test_the_lister_may_start_batches_and_report_its_failures(plan: Plan):
     policy = plan.policy("minimal", "list_failed")
-    assert set(policy) == {"StartBatches", "WriteLogs", "WriteTraces", "ReportAsynchronousFailures"}
+    of_the_ledger = {"JudgeAndSettle", "ListWhatWaits"}
+    assert set(policy) - of_the_ledger == {"StartBatches", "WriteLogs", "WriteTraces", "ReportAsynchronousFailures"}
     assert policy["StartBatches"]["Action"] == "states:StartExecution"
     assert policy["StartBatches"]["Resource"] == plan.environment("minimal", "list_failed")["REDRIVE_STATE_MACHINE_ARN"]
     [own_log] = listed(policy["WriteLogs"]["Resource"])
@@ -78,12 +79,12 @@ def test_the_lister_may_start_batches_and_report_its_failures(plan: Plan):
 
 
 def test_a_function_without_secrets_or_network_gets_no_permission_for_them(plan: Plan):
-    assert set(plan.policy("minimal", "requeue_communication")) == {"WriteLogs", "WriteTraces"}
+    assert set(plan.policy("minimal", "requeue_communication")) == {"ClaimAndConclude", "WriteLogs", "WriteTraces"}
     assert set(plan.policy("complete", "summarise")) == {"WriteLogs", "WriteTraces", "DecryptEnvironment"}
 
 
 def test_without_tracing_nobody_may_write_traces(plan: Plan):
-    for owner in ("list_failed", "requeue_communication", "summarise", "workflow"):
+    for owner in ("list_failed", "requeue_communication", "summarise", "ledger_admin", "workflow"):
         assert "WriteTraces" not in plan.policy("own_topic", owner)
 
 

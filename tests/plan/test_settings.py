@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from redrive.settings import (
     PaginationStyle,
     RequeueCommunicationSettings,
     SummariseSettings,
+    ledger_settings,
 )
 from tests.plan.configurations import SECRET
 from tests.plan.planned import Plan
@@ -25,6 +27,7 @@ def test_every_function_understands_its_environment(plan: Plan, call: str):
     ListSettings.from_environment(plan.environment(call, "list_failed"))
     RequeueCommunicationSettings.from_environment(plan.environment(call, "requeue_communication"))
     SummariseSettings.from_environment(plan.environment(call, "summarise"))
+    ledger_settings(plan.environment(call, "ledger_admin"))
 
 
 def test_the_lister_is_told_how_to_list_and_what_to_start(plan: Plan):
@@ -74,7 +77,7 @@ def test_a_secret_is_known_by_its_arn_only(plan: Plan):
 
 
 def test_nothing_that_is_not_set_takes_room(plan: Plan):
-    for function in ("list_failed", "requeue_communication"):
+    for function in ("list_failed", "requeue_communication", "ledger_admin"):
         assert "null" not in json.dumps(plan.environment("minimal", function))
 
 
@@ -98,6 +101,17 @@ def test_a_paused_schedule_is_there_and_disabled(plan: Plan):
     assert plan.one("own_topic", "aws_scheduler_schedule").values["state"] == "DISABLED"
 
 
+def test_every_function_imports_from_the_layers_with_the_libraries_and_the_package(plan: Plan):
+    layers = {
+        layer.values["layer_name"]: Path(layer.values["filename"]).name
+        for layer in plan.of("minimal", "aws_lambda_layer_version")
+    }
+    prefix = "communications-redrive-production"
+    assert layers == {f"{prefix}-dependencies": "dependencies.zip", f"{prefix}-redrive": "redrive.zip"}
+    for function in plan.of("minimal", "aws_lambda_function"):
+        assert function.unknown["layers"], f"{function.address} has none"  # AWS numbers their versions
+
+
 def test_only_the_callers_of_the_api_are_in_the_vpc(plan: Plan):
     inside = {
         function.values["function_name"]
@@ -113,6 +127,7 @@ def test_concurrency_is_reserved_only_where_it_is_asked_for(plan: Plan):
         for function in plan.of("complete", "aws_lambda_function")
     }
     assert reserved == {
+        "letters-redrive-production-ledger-admin": -1,
         "letters-redrive-production-list-failed": -1,
         "letters-redrive-production-requeue-communication": 50,
         "letters-redrive-production-summarise": -1,

@@ -60,7 +60,7 @@ def test_the_states_are_those_of_the_drawing(plan: Plan):
 
 def test_an_unavailable_api_is_retried_as_the_inputs_say_with_full_jitter(plan: Plan):
     [retry] = _requeue(plan.definition("largest"))["Retry"]
-    assert "ApiUnavailable" in retry["ErrorEquals"]
+    assert {"ApiUnavailable", "LedgerUnavailable"} < set(retry["ErrorEquals"])
     assert "CredentialsRefused" not in retry["ErrorEquals"]
     assert "States.ALL" not in retry["ErrorEquals"]
     assert {key: value for key, value in retry.items() if key != "ErrorEquals"} == {
@@ -74,14 +74,33 @@ def test_an_unavailable_api_is_retried_as_the_inputs_say_with_full_jitter(plan: 
 
 def test_refused_credentials_stop_the_batch_and_every_other_error_is_one_communications_own(plan: Plan):
     definition = plan.definition("minimal")
-    catches = {catch["ErrorEquals"][0]: catch["Next"] for catch in _requeue(definition)["Catch"]}
+    catches = {error: catch["Next"] for catch in _requeue(definition)["Catch"] for error in catch["ErrorEquals"]}
     assert catches == {
         "CredentialsRefused": "StopBatch",
         "ApiUnavailable": "RecordUnavailable",
+        "LedgerUnavailable": "RecordUnavailable",
         "States.ALL": "RecordFailure",
     }
     inner = definition["States"]["RequeueEach"]["ItemProcessor"]["States"]
     assert [name for name, state in inner.items() if state["Type"] == "Fail"] == ["StopBatch"]
+
+
+def test_a_communication_that_got_no_answer_has_no_attempt_of_its_own(plan: Plan):
+    """Its attempt is still open, and only the ledger knows the number."""
+    inner = plan.definition("minimal")["States"]["RequeueEach"]["ItemProcessor"]["States"]
+    for name in ("RecordUnavailable", "RecordFailure"):
+        recorded = inner[name]["Parameters"]
+        assert (recorded["outcome"], recorded["attempt"]) == ("failed", None)
+
+
+def test_each_communication_is_told_whether_an_operator_forces_it(plan: Plan):
+    selected = plan.definition("minimal")["States"]["RequeueEach"]["ItemSelector"]
+    assert selected == {
+        "runId.$": "$.runId",
+        "execution.$": "$$.Execution.Name",
+        "force.$": "$.force",
+        "communication.$": "$$.Map.Item.Value",
+    }
 
 
 def test_the_function_ends_before_the_task_that_waits_for_it(plan: Plan):
@@ -109,8 +128,9 @@ def test_the_largest_batch_of_failures_leaves_each_cause_the_room_it_needs(plan:
     record = definition["States"]["RequeueEach"]["ItemProcessor"]["States"]["RecordUnavailable"]["Parameters"]
     communication = {"primaryId": "9" * MAX_ID_LENGTH, "operation": "o" * 64, "source": "s" * 32}
     outcome = {key.removesuffix(".$"): value for key, value in record.items()}
-    outcome |= {**communication, "attempt": "20261124T021500Z", "error": ""}
-    batch = {"schemaVersion": 1, "runId": "20261124T021500Z", "batch": 5000}
+    outcome |= {**communication, "error": ""}
+    batch = {"schemaVersion": 1, "runId": "20261124T021500Z", "batch": 5000, "force": False}
+    batch["earlier"] = {"delivered": 100_000, "cameBack": 100_000}
     state = {**batch, "communications": [communication] * 100, "outcomes": [outcome] * 100}
     payload = {"executionArn": "arn:" + "x" * 250, "batch": state}
     request = {"FunctionName": "arn:" + "x" * 250, "Payload": payload}

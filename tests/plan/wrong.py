@@ -71,6 +71,15 @@ WRONG = [
     _source(("pagination.size must be a whole number from 1 to 10000", "not so in: email"), pagination={"size": 0}),
     _source(("pagination.first_page must be 0 or 1", "not so in: email"), pagination={"first_page": 2}),
     _source(("must not be empty: they are JMESPath", "empty in: email"), id=""),
+    _source(("min_age_seconds and failed_at go together", "not so in: no_path"), name="no_path", min_age_seconds=900),
+    _source(("min_age_seconds and failed_at go together", "not so in: no_age"), name="no_age", failed_at="failedAt"),
+    _source(
+        ("min_age_seconds and failed_at go together", "not so in: empty_path"),
+        name="empty_path",
+        failed_at="",
+        min_age_seconds=900,
+    ),
+    _source(("min_age_seconds and failed_at go together", "not so in: past"), name="past", min_age_seconds=-1),
     _source(("requeue_path must begin with / and may hold", "not so in: email"), requeue_path="/{id}"),
     Wrong("requeue", {"path": "/requeue/{id}"}, ("requeue.path must begin with / and may hold", "/requeue/{id}")),
     Wrong("requeue", {"path": "/r", "method": "GET"}, ("requeue.method must be POST, PUT or PATCH", '"GET"')),
@@ -82,6 +91,26 @@ WRONG = [
     Wrong("retry", {"interval_seconds": 0.5}, ("retry.interval_seconds must be a whole number from 1 to 3600",)),
     Wrong("retry", {"backoff_rate": 0.9}, ("retry.backoff_rate must be from 1 to 10; it is 0.9",)),
     Wrong("retry", {"max_delay_seconds": 2}, ("whole number above retry.interval_seconds (2)", "it is 2")),
+    *(
+        Wrong(
+            "redrive_limit",
+            {"max_attempts": number},
+            (f"max_attempts must be a whole number from 1 to 100; it is {number}.",),
+        )
+        for number in (0, 101, 2.5)
+    ),
+    Wrong("redrive_limit", {"cooldown_seconds": 0.5}, ("max_cooldown_seconds (86400); it is 0.5.",)),
+    Wrong(
+        "redrive_limit",
+        {"cooldown_seconds": 1000, "max_cooldown_seconds": 999},
+        ("redrive_limit.cooldown_seconds must be from 1 to redrive_limit.max_cooldown_seconds (999); it is 1000.",),
+    ),
+    Wrong("redrive_limit", {"backoff_rate": 0.99}, ("redrive_limit.backoff_rate must be from 1 to 10; it is 0.99.",)),
+    Wrong("redrive_limit", {"max_cooldown_seconds": 604801}, ("must be at most 604800 (a week); it is 604801.",)),
+    *(
+        Wrong("redrive_limit", {"retention_days": days}, (f"beyond the longest wait, to 3650; it is {days}.",))
+        for days in (7, 3651)
+    ),
     Wrong(
         "schedule", {"expression": "rate(1 hours)"}, ("schedule.expression must be rate(value unit)", "rate(1 hours)")
     ),

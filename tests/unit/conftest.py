@@ -6,6 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from waitress.server import create_server
 from werkzeug.wrappers import Response
 
 from redrive import observability
+from redrive.ledger import Ledger, dynamodb
 from redrive.settings import ApiSettings
-from tests.unit.support import Context, ScriptedApi
+from tests.unit.support import LEDGER, Context, ScriptedApi, TableFront, Time, create_table
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +56,29 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "communications-redrive-test")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "communications-redrive")
-    with mock_aws():
+    # One session for all tests: each new one would read the services' models again.
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
         yield
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    return Time(monkeypatch)
+
+
+@pytest.fixture
+def ledger(aws: None) -> Ledger:
+    """The ledger as a test looks at it, beside the functions."""
+    return Ledger(create_table(), LEDGER)
+
+
+@pytest.fixture
+def front(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[TableFront]:
+    """What stands before the ledger's table, for the functions alone."""
+    monkeypatch.setenv("REDRIVE_LEDGER", json.dumps(asdict(LEDGER)))
+    dynamodb.cache_clear()
+    yield TableFront(dynamodb())
+    dynamodb.cache_clear()
 
 
 @pytest.fixture

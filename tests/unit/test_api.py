@@ -15,10 +15,10 @@ from redrive.models import Communication, OutcomeKind
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
 from redrive.transport import Deadline, requeue_retry
-from tests.unit.support import ScriptedApi, as_json
+from tests.unit.support import ScriptedApi, as_json, second_attempt
 
 EMAIL = Communication("123455", "send.email", "email")
-RUN = "20261124T021500Z"
+CLAIM = second_attempt(EMAIL)
 REQUEUE = RequeueSettings(path="/requeue", created_by="redrive-test")
 
 
@@ -30,10 +30,10 @@ def client(settings: ApiSettings, seconds: float = 10) -> Api:
 
 def test_a_requeue_is_one_post_of_a_queue_entry_with_its_key(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(as_json({"queued": True}, status=202))
-    outcome = client(settings).requeue(EMAIL, RUN, REQUEUE)
+    outcome = client(settings).requeue(CLAIM, REQUEUE)
     (request,) = api.requests
     assert (request.method, request.path, request.content_type) == ("POST", "/requeue", "application/json")
-    assert request.headers["Idempotency-Key"] == f"send.email:123455:{RUN}"
+    assert request.headers["Idempotency-Key"] == "send.email:123455:2"
     assert request.json == {
         "primaryId": "123455",
         "operation": "send.email",
@@ -45,7 +45,7 @@ def test_a_requeue_is_one_post_of_a_queue_entry_with_its_key(api: ScriptedApi, s
         "operation": "send.email",
         "source": "email",
         "outcome": "requeued",
-        "attempt": RUN,
+        "attempt": 2,
         "httpStatus": 202,
         "error": None,
     }
@@ -65,7 +65,7 @@ def test_method_and_path_are_the_applications(
 ) -> None:
     api.answers(as_json({}))
     entry = Communication("a/b", "send.email", "email")
-    client(settings).requeue(entry, RUN, RequeueSettings(**({"path": "/requeue"} | requeue)))
+    client(settings).requeue(second_attempt(entry), RequeueSettings(**({"path": "/requeue"} | requeue)))
     assert (api.requests[0].method, api.requests[0].environ["REQUEST_URI"]) == (method, path)
 
 
@@ -77,14 +77,14 @@ def test_an_answer_that_will_not_change_is_an_outcome(
     api: ScriptedApi, settings: ApiSettings, status: int, kind: str
 ) -> None:
     api.answers(as_json({}, status=status))
-    outcome = client(settings).requeue(EMAIL, RUN, REQUEUE)
+    outcome = client(settings).requeue(CLAIM, REQUEUE)
     assert (outcome.kind, outcome.http_status) == (OutcomeKind(kind), status)
     assert len(api.requests) == 1
 
 
 def test_an_outcome_never_quotes_the_application(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(as_json({"error": "ann@example.com has opted out"}, status=422))
-    assert client(settings).requeue(EMAIL, RUN, REQUEUE).error == "HTTP 422 Unprocessable Entity"
+    assert client(settings).requeue(CLAIM, REQUEUE).error == "HTTP 422 Unprocessable Entity"
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 302, 308])
@@ -93,28 +93,28 @@ def test_an_answer_that_may_change_is_left_to_the_state_machine(
 ) -> None:
     api.answers(Response(status=status, headers={"Location": "https://elsewhere.example/"}))
     with pytest.raises(ApiUnavailable, match=f"POST /requeue: HTTP {status}"):
-        client(settings).requeue(EMAIL, RUN, REQUEUE)
+        client(settings).requeue(CLAIM, REQUEUE)
     assert len(api.requests) == 1
 
 
 def test_a_page_of_html_is_no_requeue(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(Response("<h1>We are back soon</h1>", content_type="text/html; charset=utf-8"))
     with pytest.raises(ApiUnavailable, match="HTML page"):
-        client(settings).requeue(EMAIL, RUN, REQUEUE)
+        client(settings).requeue(CLAIM, REQUEUE)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_are_told_as_such(api: ScriptedApi, settings: ApiSettings, status: int) -> None:
     api.answers(as_json({}, status=status))
     with pytest.raises(CredentialsRefused, match=f"POST /requeue: HTTP {status}"):
-        client(settings).requeue(EMAIL, RUN, REQUEUE)
+        client(settings).requeue(CLAIM, REQUEUE)
     assert len(api.requests) == 1
 
 
 def test_retry_after_is_waited_for_with_the_same_key(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(Response(status=429, headers={"Retry-After": "1"}), as_json({}))
     before = time.monotonic()
-    assert client(settings).requeue(EMAIL, RUN, REQUEUE).kind is OutcomeKind.REQUEUED
+    assert client(settings).requeue(CLAIM, REQUEUE).kind is OutcomeKind.REQUEUED
     assert time.monotonic() - before >= 1
     assert len({request.headers["Idempotency-Key"] for request in api.requests}) == 1
     assert len({request.get_data() for request in api.requests}) == 1
@@ -127,14 +127,14 @@ def test_retry_after_beyond_the_remaining_time_is_not_waited_for(
     api.answers(Response(status=503, headers={"Retry-After": retry_after}))
     before = time.monotonic()
     with pytest.raises(ApiUnavailable, match="HTTP 503"):
-        client(settings, seconds=10).requeue(EMAIL, RUN, REQUEUE)
+        client(settings, seconds=10).requeue(CLAIM, REQUEUE)
     assert time.monotonic() - before < 5
     assert len(api.requests) == 1
 
 
 def test_a_retry_after_that_makes_no_sense_is_none(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(Response(status=503, headers={"Retry-After": "soon"}), as_json({}))
-    assert client(settings).requeue(EMAIL, RUN, REQUEUE).kind is OutcomeKind.REQUEUED
+    assert client(settings).requeue(CLAIM, REQUEUE).kind is OutcomeKind.REQUEUED
 
 
 def test_a_lost_answer_is_not_asked_for_again_here(api: ScriptedApi, settings: ApiSettings) -> None:
@@ -144,7 +144,7 @@ def test_a_lost_answer_is_not_asked_for_again_here(api: ScriptedApi, settings: A
 
     api.answer = slow
     with pytest.raises(ApiUnavailable, match="POST /requeue: no answer in time"):
-        client(settings).requeue(EMAIL, RUN, REQUEUE)
+        client(settings).requeue(CLAIM, REQUEUE)
     assert len(api.requests) == 1
 
 
@@ -153,12 +153,12 @@ def test_nobody_listening_is_unavailable() -> None:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(ApiUnavailable, match="no connection"):
-            client(ApiSettings(base_url=url)).requeue(EMAIL, RUN, REQUEUE)
+            client(ApiSettings(base_url=url)).requeue(CLAIM, REQUEUE)
 
 
 def test_without_time_nothing_is_sent(api: ScriptedApi, settings: ApiSettings) -> None:
     with pytest.raises(ApiUnavailable, match="no time left"):
-        client(settings, seconds=0.2).requeue(EMAIL, RUN, REQUEUE)
+        client(settings, seconds=0.2).requeue(CLAIM, REQUEUE)
     assert not api.requests
 
 
@@ -171,14 +171,14 @@ def test_a_read_ends_with_the_remaining_time(api: ScriptedApi) -> None:
     settings = ApiSettings(base_url=api.url, read_timeout_seconds=60.0)
     before = time.monotonic()
     with pytest.raises(ApiUnavailable):
-        client(settings, seconds=1).requeue(EMAIL, RUN, REQUEUE)
+        client(settings, seconds=1).requeue(CLAIM, REQUEUE)
     assert time.monotonic() - before < 1.8
 
 
 def test_extra_headers_and_a_base_path_go_with_every_call(api: ScriptedApi) -> None:
     api.answers(as_json({}))
     settings = ApiSettings(base_url=f"{api.url}/v2/", headers={"X-Tenant": "blue"})
-    client(settings).requeue(EMAIL, RUN, REQUEUE)
+    client(settings).requeue(CLAIM, REQUEUE)
     assert api.requests[0].path == "/v2/requeue"
     assert api.requests[0].headers["X-Tenant"] == "blue"
     assert api.requests[0].headers["User-Agent"] == "communications-redrive"
@@ -188,7 +188,7 @@ def test_one_connection_serves_a_sandboxs_calls(api: ScriptedApi, settings: ApiS
     api.answers(as_json({}))
     caller = client(settings)
     for number in range(3):
-        caller.requeue(Communication(str(number), "send.email", "email"), RUN, REQUEUE)
+        caller.requeue(second_attempt(Communication(str(number), "send.email", "email")), REQUEUE)
     assert len({request.environ["REMOTE_PORT"] for request in api.requests}) == 1
 
 

@@ -27,9 +27,9 @@ from redrive.models import Communication, OutcomeKind
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, AuthSettings, AuthType, RequeueSettings
 from redrive.transport import Deadline, requeue_retry
-from tests.unit.support import ScriptedApi, as_json
+from tests.unit.support import ScriptedApi, as_json, second_attempt
 
-EMAIL = Communication("123455", "send.email", "email")
+CLAIM = second_attempt(Communication("123455", "send.email", "email"))
 REQUEUE = RequeueSettings(path="/requeue")
 USERNAME, PASSWORD = "redrive", "pässword:with colon"
 
@@ -49,7 +49,7 @@ def secret(secrets_manager: SecretsManagerClient) -> Callable[[Any], str]:
 
 
 def requeue(api: ScriptedApi, caller: Api | None = None, **auth: Any) -> OutcomeKind:
-    return (caller or client(api, **auth)).requeue(EMAIL, "20261124T021500Z", REQUEUE).kind
+    return (caller or client(api, **auth)).requeue(CLAIM, REQUEUE).kind
 
 
 def client(api: ScriptedApi, **auth: Any) -> Api:
@@ -282,7 +282,7 @@ def test_a_private_authority_is_trusted_by_its_secret(
         deadline = Deadline()
         deadline.set(5)
         settings = ApiSettings(base_url=url, ca_bundle_secret_arn=ca_bundle_secret_arn)
-        return Api(settings, requeue_retry(deadline), Secrets()).requeue(EMAIL, "20261124T021500Z", REQUEUE).kind
+        return Api(settings, requeue_retry(deadline), Secrets()).requeue(CLAIM, REQUEUE).kind
 
     assert kind(secret(authority)) is OutcomeKind.REQUEUED
     with pytest.raises(ApiUnavailable, match=r"no TLS connection; .*api\.ca_bundle_secret_arn"):

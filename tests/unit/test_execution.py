@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import boto3
 import pytest
@@ -60,9 +61,28 @@ def test_each_batch_starts_an_execution_with_ids_only(client: SFNClient) -> None
         "schemaVersion": 1,
         "runId": RUN,
         "batch": 3,
+        "force": False,
         "communications": [{"primaryId": "6", "operation": "send.email", "source": "email"}],
     }
     assert not started.problems
+
+
+def test_force_goes_with_every_batch_and_what_became_of_earlier_ones_with_the_first(client: SFNClient) -> None:
+    news = {"delivered": 5}
+    started = start_executions(client, MACHINE, RUN, batches(SEVEN, 4), lambda: True, force=True, earlier=news)
+    inputs = [json.loads(client.describe_execution(executionArn=arn)["input"]) for arn in started.executions]
+    assert [(data["force"], data.get("earlier")) for data in inputs] == [(True, news), (True, None)]
+
+
+def test_what_became_of_earlier_ones_goes_with_the_first_batch_that_starts(client: SFNClient) -> None:
+    given: list[dict[str, Any]] = []
+    client.meta.events.register("provide-client-params.sfn.StartExecution", lambda params, **_: given.append(params))
+    with Stubber(client) as stub:
+        stub.add_client_error("start_execution", "ServiceQuotaExceeded", "too many open executions")
+        for _ in range(2):
+            stub.add_response("start_execution", {"executionArn": f"{MACHINE}:x", "startDate": 0})
+        start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True, earlier={"delivered": 5})
+    assert ["earlier" in json.loads(params["input"]) for params in given] == [True, True, False]
 
 
 def test_starting_a_run_twice_starts_it_once(client: SFNClient) -> None:

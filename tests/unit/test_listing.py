@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 import pytest
 from werkzeug.wrappers import Request, Response
 
+from redrive import clock
 from redrive.api import Api
-from redrive.listing import Listing, list_failed_communications
+from redrive.listing import Listing
+from redrive.models import Communication
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
 from redrive.transport import Deadline, listing_retry
@@ -19,84 +24,151 @@ OFFSET = Pagination(style=PaginationStyle.OFFSET, size=2)
 
 @pytest.fixture
 def lists(api: ScriptedApi) -> dict[str, list[object]]:
-    """What each path lists; the answers are paged by offset where one is asked for."""
+    """What each path lists, ids or whole items; the answers are paged by offset where one is asked for."""
     lists: dict[str, list[object]] = {}
 
     def answer(request: Request) -> Response:
         if request.path not in lists:
             return Response("<h1>Oops</h1>", status=200, content_type="text/html")
         start = int(request.args.get("offset", 0))
-        return as_json([{"id": id_} for id_ in lists[request.path][start : start + int(request.args.get("limit", 99))]])
+        page = lists[request.path][start : start + int(request.args.get("limit", 99))]
+        return as_json([item if isinstance(item, dict) else {"id": item} for item in page])
 
     api.answer = answer
     return lists
 
 
-def listed(settings: ApiSettings, limit: int = 100, has_time: bool = True, **sources: Source) -> Listing:
-    api = Api(settings, listing_retry(Deadline()), Secrets())
-    return list_failed_communications(sources, api, limit, lambda found: has_time)
+def unread(settings: ApiSettings, has_time: Callable[[], bool] = lambda: True, **sources: Source) -> Listing:
+    return Listing(sources, Api(settings, listing_retry(Deadline()), Secrets()), has_time)
+
+
+def read(
+    settings: ApiSettings, limit: int | None = None, has_time: Callable[[], bool] = lambda: True, **sources: Source
+) -> tuple[list[Communication], Listing]:
+    """Read a listing to its end, or to a limit as a run does."""
+    listing = unread(settings, has_time, **sources)
+    return list(itertools.islice(listing, limit)), listing
 
 
 def test_every_source_is_listed(lists: dict[str, list[object]], settings: ApiSettings) -> None:
     lists |= {"/emails": [1, 2], "/sms": [7]}
-    listing = listed(settings, email=EMAIL, sms=SMS)
-    assert [(c.operation, c.primary_id, c.source) for c in listing.communications] == [
+    found, listing = read(settings, email=EMAIL, sms=SMS)
+    assert [(c.operation, c.primary_id, c.source) for c in found] == [
         ("send.email", "1", "email"),
         ("send.email", "2", "email"),
         ("send.sms", "7", "sms"),
     ]
     assert listing.listed == {"email": 2, "sms": 1}
+    assert listing.seen == {("send.email", "1"), ("send.email", "2"), ("send.sms", "7")}
+    assert listing.complete == {"email", "sms"}
     assert not listing.problems
     assert not listing.truncated
 
 
 def test_a_communication_listed_twice_is_taken_once(lists: dict[str, list[object]], settings: ApiSettings) -> None:
     lists |= {"/emails": [1, "1", 2, 1], "/old-emails": ["2", 3]}
-    listing = listed(settings, email=EMAIL, old=Source(path="/old-emails", operation="send.email"))
-    assert [c.primary_id for c in listing.communications] == ["1", "2", "3"]
+    found, _ = read(settings, email=EMAIL, old=Source(path="/old-emails", operation="send.email"))
+    assert [c.primary_id for c in found] == ["1", "2", "3"]
 
 
 def test_the_same_id_of_another_operation_is_another_communication(
     lists: dict[str, list[object]], settings: ApiSettings
 ) -> None:
     lists |= {"/emails": [1], "/sms": [1]}
-    assert len(listed(settings, email=EMAIL, sms=SMS).communications) == 2
+    assert len(read(settings, email=EMAIL, sms=SMS)[0]) == 2
 
 
 def test_a_source_that_fails_does_not_stop_the_others(lists: dict[str, list[object]], settings: ApiSettings) -> None:
     lists |= {"/sms": [7, 8]}
-    listing = listed(settings, email=EMAIL, sms=SMS)
-    assert [c.primary_id for c in listing.communications] == ["7", "8"]
+    found, listing = read(settings, email=EMAIL, sms=SMS)
+    assert [c.primary_id for c in found] == ["7", "8"]
     (problem,) = listing.problems
     assert problem.startswith("source email: sources.email: HTTP 200, but the body is not JSON")
+
+
+def test_a_source_that_fails_is_not_complete_and_nothing_is_left_for_the_next_run(
+    lists: dict[str, list[object]], settings: ApiSettings
+) -> None:
+    lists |= {"/sms": [7]}
+    _, listing = read(settings, email=EMAIL, sms=SMS)
+    assert listing.complete == {"sms"}
+    assert not listing.truncated
 
 
 def test_items_without_an_id_are_a_problem_that_names_the_setting(
     lists: dict[str, list[object]], settings: ApiSettings
 ) -> None:
     lists |= {"/emails": [1, None, {}]}
-    listing = listed(settings, email=EMAIL)
-    assert [c.primary_id for c in listing.communications] == ["1"]
+    found, listing = read(settings, email=EMAIL)
+    assert [c.primary_id for c in found] == ["1"]
     assert listing.problems == ["source email: 2 items without a usable id; sources.email.id is 'id'"]
 
 
-def test_the_limit_ends_the_listing_and_says_so(lists: dict[str, list[object]], settings: ApiSettings) -> None:
+def test_items_without_a_usable_time_are_listed_and_a_problem_that_names_the_setting(
+    lists: dict[str, list[object]], settings: ApiSettings
+) -> None:
+    lists |= {"/emails": [1, {"id": 2, "at": "yesterday"}, {"id": 3, "at": 0}]}
+    found, listing = read(settings, email=Source("/emails", "send.email", failed_at="at", min_age_seconds=60))
+    assert [c.primary_id for c in found] == ["1", "2", "3"]
+    assert listing.problems == ["source email: 2 items without a usable failed_at; sources.email.failed_at is 'at'"]
+
+
+def test_what_is_too_young_is_listed_but_not_given(lists: dict[str, list[object]], settings: ApiSettings) -> None:
+    lists |= {"/emails": [{"id": 1, "at": clock.now()}, {"id": 2, "at": 0}, {"id": 1, "at": clock.now()}], "/sms": [1]}
+    aged = Source("/emails", "send.email", failed_at="at", min_age_seconds=60)
+    found, listing = read(settings, email=aged, sms=SMS)
+    assert [(c.operation, c.primary_id) for c in found] == [("send.email", "2"), ("send.sms", "1")]
+    assert listing.too_young == [Communication("1", "send.email", "email")]
+    assert ("send.email", "1") in listing.seen
+    assert listing.listed == {"email": 2, "sms": 1}
+    assert listing.complete == {"email", "sms"}
+
+
+def test_a_listing_left_early_says_so(lists: dict[str, list[object]], settings: ApiSettings) -> None:
     lists |= {"/emails": [1, 2, 3]}
-    listing = listed(settings, limit=2, email=EMAIL)
-    assert len(listing.communications) == 2
+    found, listing = read(settings, limit=2, email=EMAIL)
+    assert len(found) == 2
     assert listing.truncated
-    assert not listed(settings, limit=3, email=EMAIL).truncated
+    assert not listing.complete
+    assert not read(settings, email=EMAIL)[1].truncated
 
 
 def test_a_long_source_does_not_starve_the_others(lists: dict[str, list[object]], settings: ApiSettings) -> None:
     lists |= {"/emails": list(range(50)), "/sms": [7]}
-    listing = listed(settings, limit=4, email=Source("/emails", "send.email", pagination=OFFSET), sms=SMS)
+    _, listing = read(settings, limit=4, email=Source("/emails", "send.email", pagination=OFFSET), sms=SMS)
     assert listing.listed == {"email": 3, "sms": 1}
+
+
+def test_a_source_is_read_no_further_than_it_is_asked_for(
+    lists: dict[str, list[object]], settings: ApiSettings, api: ScriptedApi
+) -> None:
+    lists |= {"/emails": list(range(50))}
+    read(settings, limit=3, email=Source("/emails", "send.email", pagination=OFFSET))
+    assert len(api.requests) == 2
 
 
 def test_without_time_the_rest_waits_for_the_next_run(lists: dict[str, list[object]], settings: ApiSettings) -> None:
     lists |= {"/emails": [1]}
-    listing = listed(settings, has_time=False, email=EMAIL)
+    found, listing = read(settings, has_time=lambda: False, email=EMAIL)
     assert listing.truncated
-    assert not listing.communications
+    assert not found
     assert not listing.problems
+
+
+def test_a_source_read_only_in_part_for_want_of_time_is_not_complete(
+    lists: dict[str, list[object]], settings: ApiSettings
+) -> None:
+    lists |= {"/emails": list(range(50)), "/sms": [7]}
+    time_left = iter([True] * 5)
+    long = Source("/emails", "send.email", pagination=OFFSET)
+    _, listing = read(settings, has_time=lambda: next(time_left, False), email=long, sms=SMS)
+    assert listing.complete == {"sms"}
+    assert listing.truncated
+
+
+def test_every_page_is_measured(lists: dict[str, list[object]], settings: ApiSettings) -> None:
+    lists |= {"/emails": [1, 2, 3], "/sms": [7]}
+    _, listing = read(settings, email=Source("/emails", "send.email", pagination=OFFSET), sms=SMS)
+    assert len(listing.latencies["email"]) == 4  # two pages, read twice
+    assert len(listing.latencies["sms"]) == 1
+    assert all(latency > 0 for latency in listing.latencies["email"])

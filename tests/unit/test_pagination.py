@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -12,13 +14,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request, Response
 
+from redrive import clock
 from redrive.api import Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.pagination import Page, read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
 from redrive.transport import Deadline, listing_retry
-from tests.unit.support import ScriptedApi, as_json
+from tests.unit.support import ScriptedApi, Time, as_json
 
 STYLES = list(PaginationStyle)
 
@@ -29,7 +32,12 @@ def source(style: PaginationStyle, size: int = 3, **changes: Any) -> Source:
     return Source(pagination=pagination, **(fields | changes))
 
 
-def paged(ids: Sequence[Any], style: PaginationStyle, largest_page: int = 1000) -> Callable[[Request], Response]:
+def paged(
+    ids: Sequence[Any],
+    style: PaginationStyle,
+    largest_page: int = 1000,
+    item: Callable[[Any], dict[str, Any]] = lambda id_: {"id": id_},
+) -> Callable[[Request], Response]:
     """Serve a list in a style; a server may cap the size of a page."""
 
     def answer(request: Request) -> Response:
@@ -39,7 +47,7 @@ def paged(ids: Sequence[Any], style: PaginationStyle, largest_page: int = 1000) 
             PaginationStyle.PAGE: (int(request.args.get("page", 1)) - 1) * size,
             PaginationStyle.OFFSET: int(request.args.get("offset", 0)),
         }.get(style, int(request.args.get("cursor", 0)))
-        body: dict[str, Any] = {"emails": [{"id": id_} for id_ in ids[start : start + size]], "next": None}
+        body: dict[str, Any] = {"emails": [item(id_) for id_ in ids[start : start + size]], "next": None}
         headers = {}
         if start + size < len(ids):
             url = f"/emails?status=failed&limit={size}&cursor={start + size}"
@@ -123,7 +131,7 @@ def test_a_list_of_bare_ids_will_do(api: ScriptedApi, settings: ApiSettings) -> 
 def test_items_without_an_id_are_counted_and_the_others_read(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(as_json({"emails": [{"id": 1}, {"no": 2}, {"id": None}, {"id": 4}, None]}))
     (page,) = read_pages("email", source(PaginationStyle.NONE), reader(settings))
-    assert page == Page(("1", "4"), without_id=3, milliseconds=page.milliseconds)
+    assert page == Page(("1", "4"), (), without_id=3, without_time=0, milliseconds=page.milliseconds)
 
 
 def test_items_without_an_id_are_counted_once_though_a_list_is_read_twice(
@@ -132,6 +140,106 @@ def test_items_without_an_id_are_counted_once_though_a_list_is_read_twice(
     api.answer = paged([1, None, 3, 4], PaginationStyle.OFFSET)
     pages = list(read_pages("email", source(PaginationStyle.OFFSET, 2), reader(settings)))
     assert sum(page.without_id for page in pages) == 1
+
+
+AGED: dict[str, Any] = {"failed_at": "failedAt", "min_age_seconds": 3600.0}
+
+
+def failed(id_: object, age: float, form: str = "RFC 3339") -> dict[str, Any]:
+    """An item that failed so many seconds ago, in one of the forms in which an API says when."""
+    at = datetime.fromtimestamp(clock.now() - age, UTC)
+    forms = {
+        "RFC 3339": at.isoformat(),
+        "RFC 3339 with Z": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "RFC 3339 of another zone": at.astimezone(ZoneInfo("Asia/Kolkata")).isoformat(),
+        "no zone": f"{at:%Y-%m-%dT%H:%M:%S}",
+        "seconds": at.timestamp(),
+        "whole seconds": int(at.timestamp()),
+        "milliseconds": int(at.timestamp() * 1000),
+    }
+    return {"id": id_, "failedAt": forms[form]}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "RFC 3339",
+        "RFC 3339 with Z",
+        "RFC 3339 of another zone",
+        "no zone",
+        "seconds",
+        "whole seconds",
+        "milliseconds",
+    ],
+)
+def test_what_failed_too_recently_is_set_apart(api: ScriptedApi, settings: ApiSettings, form: str) -> None:
+    api.answers(as_json({"emails": [failed(1, 3500, form), failed(2, 3700, form)]}))
+    (page,) = read_pages("email", source(PaginationStyle.NONE, **AGED), reader(settings))
+    assert (page.ids, page.young, page.without_time) == (("2",), ("1",), 0)
+
+
+def test_what_was_too_young_is_old_enough_later(api: ScriptedApi, settings: ApiSettings, time: Time) -> None:
+    api.answers(as_json({"emails": [failed(1, 3500)]}))
+    time.passes(200)
+    assert read(source(PaginationStyle.NONE, **AGED), settings) == ["1"]
+
+
+@pytest.mark.parametrize("setting", ["failed_at", "min_age_seconds"])
+def test_without_an_age_to_reach_nothing_is_too_young(api: ScriptedApi, settings: ApiSettings, setting: str) -> None:
+    api.answers(as_json({"emails": [failed(1, 0), {"id": 2}]}))
+    aged = {name: value for name, value in AGED.items() if name == setting}
+    (page,) = read_pages("email", source(PaginationStyle.NONE, **aged), reader(settings))
+    assert (page.ids, page.without_time) == (("1", "2"), 0)
+
+
+def test_items_without_a_usable_time_count_as_old_and_are_counted(api: ScriptedApi, settings: ApiSettings) -> None:
+    items = [{"id": 1}, {"id": 2, "failedAt": None}, {"id": 3, "failedAt": "yesterday"}, failed(4, 0), failed(5, 9999)]
+    api.answers(as_json({"emails": items}))
+    (page,) = read_pages("email", source(PaginationStyle.NONE, **AGED), reader(settings))
+    assert (page.ids, page.young, page.without_time) == (("1", "2", "3", "5"), ("4",), 3)
+
+
+def test_items_without_a_usable_time_are_counted_once_though_a_list_is_read_twice(
+    api: ScriptedApi, settings: ApiSettings
+) -> None:
+    api.answer = paged([1, 2, 3, 4], PaginationStyle.OFFSET)
+    pages = list(read_pages("email", source(PaginationStyle.OFFSET, 2, **AGED), reader(settings)))
+    assert sum(page.without_time for page in pages) == 4
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(
+    times=st.lists(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()  # Python's JSON has NaN and Infinity
+        | st.text(max_size=12)
+        | st.datetimes(timezones=st.none() | st.timezones()).map(datetime.isoformat)
+        | st.lists(st.integers(), max_size=1),
+        max_size=6,
+    )
+)
+def test_whatever_an_api_gives_as_time_no_item_is_lost(
+    api: ScriptedApi, settings: ApiSettings, times: list[Any]
+) -> None:
+    api.answers(as_json({"emails": [{"id": number, "failedAt": at} for number, at in enumerate(times)]}))
+    (page,) = read_pages("email", source(PaginationStyle.NONE, **AGED), reader(settings))
+    assert sorted([*page.ids, *page.young], key=int) == [str(number) for number in range(len(times))]
+    assert page.without_time <= len(page.ids)
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(style=st.sampled_from(STYLES), ages=st.lists(st.sampled_from([0, 3500, 3700, 10**6]), max_size=12))
+def test_every_style_sets_apart_what_is_too_young(
+    api: ScriptedApi, settings: ApiSettings, style: PaginationStyle, ages: list[int]
+) -> None:
+    api.answer = paged(list(range(len(ages))), style, item=lambda id_: failed(id_, ages[id_]))
+    pages = list(read_pages("email", source(style, 4, **AGED), reader(settings)))
+    young = [int(id_) for page in pages for id_ in page.young]
+    old = [int(id_) for page in pages for id_ in page.ids]
+    assert young == [id_ for id_, age in enumerate(ages) if age < 3600]
+    assert old == [id_ for id_, age in enumerate(ages) if age > 3600]
 
 
 @pytest.mark.parametrize(
@@ -165,10 +273,16 @@ def test_what_the_application_wrote_is_never_quoted(api: ScriptedApi, settings: 
 
 @pytest.mark.parametrize(
     ("changes", "where"),
-    [({"items": "emails["}, "items"), ({"id": "nope(@)"}, "id"), ({"id": "length()"}, "id"), ({"items": ""}, "items")],
+    [
+        ({"items": "emails["}, "items"),
+        ({"id": "nope(@)"}, "id"),
+        ({"id": "length()"}, "id"),
+        ({"items": ""}, "items"),
+        ({"failed_at": "failedAt[", "min_age_seconds": 60.0}, "failed_at"),
+    ],
 )
 def test_an_expression_that_is_none_is_named(
-    api: ScriptedApi, settings: ApiSettings, changes: dict[str, str], where: str
+    api: ScriptedApi, settings: ApiSettings, changes: dict[str, Any], where: str
 ) -> None:
     api.answers(as_json({"emails": [{"id": 1}]}))
     with pytest.raises((ConfigurationError, ListingError), match=rf"sources\.email\.{where}"):

@@ -34,7 +34,7 @@ def event(*outcomes: str, **more: Any) -> dict[str, Any]:
     batch["communications"] = communications
     if outcomes:
         batch["outcomes"] = [
-            {**communication, "outcome": outcome, "attempt": "20261124T021500Z", "httpStatus": None, "error": None}
+            {**communication, "outcome": outcome, "attempt": 1, "httpStatus": None, "error": None}
             for communication, outcome in zip(communications, outcomes, strict=True)
         ]
     return {"executionArn": ARN, "batch": batch | more}
@@ -49,6 +49,13 @@ def test_a_good_batch_goes_on_with_its_counts(context: Context) -> None:
     answer = invoke(event("requeued", "skipped"), context)
     assert (answer["failed"], answer["notify"], answer["counts"]) == (0, True, {"requeued": 1, "skipped": 1})
     assert answer["subject"] == "[communications-redrive test] 2 communications requeued"
+
+
+def test_what_became_of_earlier_ones_comes_with_the_batch(context: Context) -> None:
+    message = invoke(event("requeued", earlier={"delivered": 3, "cameBack": 1}), context)["message"]
+    assert "Of those requeued earlier, 3 went out and 1 came back." in message
+    message = invoke(event("requeued", earlier={"delivered": 3}), context)["message"]
+    assert "3 went out and 0 came back" in message
 
 
 def test_a_failed_batch_goes_on_with_a_cause_in_words(context: Context) -> None:

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redrive.models import Communication, OutcomeKind
-from redrive.summary import MAX_NAMED, MAX_SUBJECT, Batch, Result, Stop, console_url, counts, failed, notification
+from redrive.summary import (
+    MAX_NAMED,
+    MAX_SUBJECT,
+    Batch,
+    Earlier,
+    Result,
+    Stop,
+    console_url,
+    counts,
+    failed,
+    notification,
+)
 
 ARN = (
     "arn:aws:states:eu-west-1:123456789012:execution:communications-redrive-prod-batch"
@@ -17,13 +28,13 @@ ARN = (
 )
 
 
-def batch(*outcomes: tuple[str, str | None], stopped: Stop | None = None) -> Batch:
+def batch(*outcomes: tuple[str, str | None], stopped: Stop | None = None, earlier: Earlier | None = None) -> Batch:
     results = tuple(
         Result(str(number), "send.email", "email", OutcomeKind(kind), None, error)
         for number, (kind, error) in enumerate(outcomes)
     )
     communications = tuple(Communication(str(number), "send.email", "email") for number in range(len(results) or 20))
-    return Batch("20261124T021500Z", 3, communications, results, stopped)
+    return Batch("20261124T021500Z", 3, communications, results, stopped, earlier)
 
 
 def mail(of: Batch) -> tuple[str, str]:
@@ -79,6 +90,16 @@ def test_refused_credentials_are_told_with_what_to_do() -> None:
 def test_a_map_that_ended_early_is_told_by_its_error() -> None:
     _, message = mail(batch(stopped=Stop("States.DataLimitExceeded", "too large")))
     assert "The batch ended early: States.DataLimitExceeded." in message
+
+
+def test_what_became_of_earlier_ones_is_told_before_the_link() -> None:
+    for told in (batch(("requeued", None), earlier=Earlier(17, 2)), batch(stopped=Stop("x"), earlier=Earlier(17, 2))):
+        _, message = mail(told)
+        assert "\n\nOf those requeued earlier, 17 went out and 2 came back.\n\nExecution:\n" in message
+
+
+def test_without_news_of_earlier_ones_nothing_is_said_of_them() -> None:
+    assert "earlier" not in mail(batch(("requeued", None)))[1]
 
 
 def test_outcomes_are_counted_in_the_order_of_the_words() -> None:
