@@ -26,6 +26,12 @@ SECONDS_TO_END = 5.0
 SECONDS_PER_START = 0.1
 """What starting an execution takes at most in the long run: the quota refills 150 a second at least, and we are one."""
 
+MAX_LOGGED = 1000
+"""Executions named in a log line: CloudWatch Logs takes 256 KiB for one."""
+
+MAX_MESSAGE = 4000
+"""Characters of an error's message: it goes by EventBridge and SNS, and a person reads it."""
+
 
 class Trigger(StrEnum):
     """Who starts a run."""
@@ -57,7 +63,7 @@ def _settings() -> ListSettings:
 
 @cache
 def _api() -> Api:
-    return Api(_settings().api, listing_retry(Deadline()), Secrets())
+    return Api(_settings().api, listing_retry, Secrets())
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -73,12 +79,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     run_id = parse(Event, event, "event", only_known=True).run_id(context.aws_request_id)
     with observed(context, runId=run_id) as logger:
         settings, api = _settings(), _api()
-        api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
+        function = Deadline()
+        function.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
 
         def has_time(found: int) -> bool:
             """Tell whether a page can be read to its end, and then what was found be started."""
-            a_page = settings.api.connect_timeout_seconds + settings.api.read_timeout_seconds
-            return api.deadline.remaining() > a_page + SECONDS_PER_START * found / settings.batch_size
+            api.deadline.set(function.remaining() - SECONDS_PER_START * found / settings.batch_size)
+            return api.deadline.remaining() > api.try_seconds
 
         listing = list_failed_communications(settings.sources, api, settings.max_per_run, has_time)
         started = start_executions(
@@ -86,7 +93,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             settings.state_machine_arn,
             run_id,
             batches(listing.communications, settings.batch_size),
-            has_time=lambda: api.deadline.remaining() > 0,
+            has_time=lambda: function.remaining() > 0,
         )
         for source, listed in listing.listed.items():
             publish(source, {"Listed": listed, "ApiLatency": listing.latencies[source]})
@@ -100,7 +107,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             "truncated": listing.truncated or started.truncated,
             "dryRun": False,
         }
-        logger.info("run done", extra=result)
+        logger.info("run done", extra=result | {"executions": started.executions[:MAX_LOGGED]})
         if problems := listing.problems + started.problems:
-            raise RunIncomplete(f"run {run_id}: started {len(started.executions)} batches. {'; '.join(problems)}")
+            message = f"run {run_id}: started {len(started.executions)} batches. {'; '.join(problems)}"
+            raise RunIncomplete(message[:MAX_MESSAGE])
         return result

@@ -66,6 +66,10 @@ def list_failed_communications(
         except RedriveError as error:
             listing.problems.append(f"source {name}: {error}")
             continue
+        except Exception as error:  # noqa: BLE001 (one source does not stop the others, whatever its answer brings up)
+            # Its name alone, here and in the log: its message may quote the answer.
+            listing.problems.append(f"source {name}: unforeseen {type(error).__name__}")
+            continue
         if page is None:
             continue
         readers.append((name, pages))
@@ -82,6 +86,8 @@ def list_failed_communications(
             seen.add(key)
             listing.listed[name] += 1
             listing.communications.append(Communication(primary_id, sources[name].operation, name))
+    if listing.truncated and not any(listing.latencies.values()):
+        listing.problems.append("no time to read a single page; lambda.timeout_seconds.list_failed is too short")
     listing.problems += [
         f"source {name}: {count} items without a usable id; sources.{name}.id is {sources[name].id!r}"
         for name, count in without_id.items()

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from redrive.errors import ConfigurationError
 
-MAX_ID_LENGTH = 128
-"""Characters in a primary id. A batch of 100 of them, with their outcomes, stays under Step Functions' 256 KiB."""
+MAX_ID_BYTES = 128
+"""Of a primary id in UTF-8. A batch of 100 of them, with their outcomes, stays under Step Functions' 256 KiB."""
 
 RUN_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
@@ -89,13 +89,13 @@ def idempotency_key(communication: Communication, attempt: str) -> str:
 
 
 def primary_id(value: object) -> str | None:
-    """Read an id from an answer: a text, or a whole number, which becomes a text. None if it is neither."""
+    """Read an id from an answer: a printable text, or a whole number, which becomes a text. None if it is neither."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if isinstance(value, str) and value.strip() and len(value) <= MAX_ID_LENGTH:
-        return value
+    if isinstance(value, str) and value.strip() and len(value.encode(errors="replace")) <= MAX_ID_BYTES:
+        return value if value.isprintable() else None
     return None
 
 

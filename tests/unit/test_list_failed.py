@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -147,13 +148,49 @@ def test_batch_size_and_limit_are_the_modules(
 
 
 def test_with_little_time_left_it_ends_in_good_order(
+    lists: dict[str, Any], client: SFNClient, context: Context, api: ScriptedApi
+) -> None:
+    lists |= {"/emails": [1, 2], "/sms": list(range(100))}
+    answer_quickly = api.answer
+
+    def answer(request: Request) -> Response:
+        time.sleep(0.5)
+        return answer_quickly(request)
+
+    api.answer = answer
+    context.seconds = 9  # five to end in, a try of two, and so time for two or three pages
+    answered = invoke(SCHEDULED, context)
+    assert answered["truncated"]
+    assert 2 < answered["listed"] < 102
+    assert sum(len(batch["communications"]) for batch in inputs(client)) == answered["listed"]
+
+
+def test_a_source_that_hangs_leaves_time_to_start_what_the_others_listed(
+    lists: dict[str, Any], client: SFNClient, context: Context, api: ScriptedApi
+) -> None:
+    lists["/emails"] = [1, 2]
+    answer_quickly = api.answer
+
+    def answer(request: Request) -> Response:
+        if request.path == "/sms":
+            time.sleep(3)
+        return answer_quickly(request)
+
+    api.answer = answer
+    context.seconds = 9
+    before = time.monotonic()
+    with pytest.raises(RunIncomplete, match="source sms: GET /sms: no answer in time"):
+        invoke(SCHEDULED, context)
+    assert time.monotonic() - before < 5
+    assert len(inputs(client)) == 1
+
+
+def test_a_function_too_short_to_read_a_page_says_so(
     lists: dict[str, Any], client: SFNClient, context: Context
 ) -> None:
-    lists["/emails"] = [1]
     context.seconds = 6
-    answer = invoke(SCHEDULED, context)
-    assert answer["truncated"]
-    assert not inputs(client)
+    with pytest.raises(RunIncomplete, match=r"lambda\.timeout_seconds\.list_failed is too short"):
+        invoke(SCHEDULED, context)
 
 
 @pytest.mark.parametrize(

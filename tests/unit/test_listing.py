@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from werkzeug.wrappers import Request, Response
 
 from redrive.api import Api
 from redrive.listing import Listing, list_failed_communications
+from redrive.pagination import Page, read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import Deadline, listing_retry
+from redrive.transport import listing_retry
 from tests.unit.support import ScriptedApi, as_json
 
 EMAIL = Source(path="/emails", operation="send.email")
@@ -33,7 +36,7 @@ def lists(api: ScriptedApi) -> dict[str, list[object]]:
 
 
 def listed(settings: ApiSettings, limit: int = 100, has_time: bool = True, **sources: Source) -> Listing:
-    api = Api(settings, listing_retry(Deadline()), Secrets())
+    api = Api(settings, listing_retry, Secrets())
     return list_failed_communications(sources, api, limit, lambda found: has_time)
 
 
@@ -99,4 +102,20 @@ def test_without_time_the_rest_waits_for_the_next_run(lists: dict[str, list[obje
     listing = listed(settings, has_time=False, email=EMAIL)
     assert listing.truncated
     assert not listing.communications
-    assert not listing.problems
+    assert "lambda.timeout_seconds.list_failed is too short" in listing.problems[0]
+
+
+def test_whatever_an_answer_brings_up_stops_its_own_source_only(
+    lists: dict[str, list[object]], settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists |= {"/emails": [1], "/sms": [7]}
+
+    def read(name: str, source: Source, api: Api) -> Iterator[Page]:
+        if name == "email":
+            raise ZeroDivisionError("ann@example.com")
+        yield from read_pages(name, source, api)
+
+    monkeypatch.setattr("redrive.listing.read_pages", read)
+    listing = listed(settings, email=EMAIL, sms=SMS)
+    assert [c.primary_id for c in listing.communications] == ["7"]
+    assert listing.problems == ["source email: unforeseen ZeroDivisionError"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from redrive.errors import ConfigurationError
 from redrive.models import (
-    MAX_ID_LENGTH,
+    MAX_ID_BYTES,
     Communication,
     idempotency_key,
     operator_run_id,
@@ -31,7 +31,9 @@ def test_texts_and_whole_numbers_are_ids(value: object, text: str) -> None:
     assert primary_id(value) == text
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", True, 1.5, float("nan"), [], {"id": 1}, "x" * (MAX_ID_LENGTH + 1)])
+@pytest.mark.parametrize(
+    "value", [None, "", "  ", True, 1.5, float("nan"), [], {"id": 1}, "x" * (MAX_ID_BYTES + 1), "ü" * MAX_ID_BYTES]
+)
 def test_anything_else_is_none(value: object) -> None:
     assert primary_id(value) is None
 

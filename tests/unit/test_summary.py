@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redrive.models import Communication, OutcomeKind
-from redrive.summary import MAX_NAMED, MAX_SUBJECT, Batch, Result, Stop, console_url, counts, failed, notification
+from redrive.summary import (
+    MAX_NAMED,
+    MAX_SUBJECT,
+    Batch,
+    Result,
+    Stop,
+    console_url,
+    counts,
+    failed,
+    failed_by_source,
+    notification,
+)
 
 ARN = (
     "arn:aws:states:eu-west-1:123456789012:execution:communications-redrive-prod-batch"
@@ -74,6 +85,14 @@ def test_refused_credentials_are_told_with_what_to_do() -> None:
     assert subject == "[communications-redrive prod] batch stopped, 20 communications not confirmed"
     assert "The API refused the module's credentials: POST /requeue: HTTP 401 Unauthorized." in message
     assert "api.auth" in message
+    assert "Not confirmed:\n- send.email 0\n- send.email 1\n" in message
+    assert failed_by_source(stopped) == {"email": 20}
+
+
+def test_wrong_settings_are_told_in_their_own_words() -> None:
+    cause = json.dumps({"errorMessage": "secret arn:x: must hold a text"})
+    _, message = mail(batch(stopped=Stop("ConfigurationError", cause)))
+    assert "The module's settings are wrong: secret arn:x: must hold a text." in message
 
 
 def test_a_map_that_ended_early_is_told_by_its_error() -> None:
