@@ -104,3 +104,9 @@ locals {
     : local.schedule_minutes + var.schedule.flexible_window_minutes
   )
 }
+
+# A firing that Scheduler or Lambda could not deliver waits until the next one at most: together they would only list the
+# same. 60 seconds is the least that both allow.
+locals {
+  firing_age_seconds = local.schedule_minutes == null ? 3600 : max(60, min(3600, local.schedule_minutes * 60))
+}

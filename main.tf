@@ -12,6 +12,7 @@ module "consistency" {
     connect_timeout_seconds  = var.api.connect_timeout_seconds
     read_timeout_seconds     = var.api.read_timeout_seconds
     function_timeout_seconds = var.lambda.timeout_seconds.requeue_communication
+    lister_timeout_seconds   = var.lambda.timeout_seconds.list_failed
   }
 }
 
@@ -49,6 +50,7 @@ module "schedule" {
   timezone                = var.schedule.timezone
   enabled                 = var.schedule.enabled
   flexible_window_minutes = var.schedule.flexible_window_minutes
+  maximum_age_seconds     = local.firing_age_seconds
   function_arn            = module.list_failed.arn
   input = {
     trigger       = "schedule"
@@ -94,7 +96,7 @@ module "list_failed" {
   # The next firing is the retry: a run that runs again could start what is already on its way.
   asynchronous = {
     maximum_retry_attempts    = 0
-    maximum_event_age_seconds = 3600
+    maximum_event_age_seconds = local.firing_age_seconds
     failure_event_bus_arn     = local.default_event_bus_arn
   }
 

@@ -23,6 +23,11 @@ output "topic_arn" {
   value       = module.notifications.topic_arn
 }
 
+output "topic_name" {
+  description = "Name of the topic that notifications go to."
+  value       = element(split(":", module.notifications.topic_arn), 5)
+}
+
 output "topic_policy" {
   description = "What the topic's policy has to allow, as JSON: for notifications.topic_arn; the module's own topic has it."
   value       = module.notifications.topic_policy
@@ -51,6 +56,11 @@ output "schedule_name" {
 output "schedule_group_name" {
   description = "Name of the schedule's group."
   value       = module.schedule.group_name
+}
+
+output "schedule_group_arn" {
+  description = "ARN of the schedule's group."
+  value       = module.schedule.group_arn
 }
 
 output "role_arns" {

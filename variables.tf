@@ -29,7 +29,7 @@ variable "api" {
     - auth.secret_arn: the secret; needed by every type but none and aws_iam.
     - auth.header: the header that carries the key of api_key.
     - auth.token_url, auth.scope: where oauth2_client_credentials gets its token, and for what.
-    - auth.service, auth.region: what aws_iam signs requests for: execute-api, lambda or vpc-lattice-svcs; the region is read from an API Gateway URL, else the provider's.
+    - auth.service, auth.region: what aws_iam signs requests for: execute-api (API Gateway) or lambda (a function URL); the region is read from an API Gateway URL, else the provider's.
     - auth.resource_arns: what the functions may call by aws_iam, such as arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*; read from an API Gateway URL, else needed.
     - headers: further headers of every request; no credentials.
     - connect_timeout_seconds, read_timeout_seconds: patience with one request.
@@ -91,8 +91,8 @@ variable "api" {
   }
 
   validation {
-    condition     = contains(["execute-api", "lambda", "vpc-lattice-svcs"], var.api.auth.service)
-    error_message = "api.auth.service must be execute-api (API Gateway), lambda (a function URL) or vpc-lattice-svcs; it is \"${var.api.auth.service}\"."
+    condition     = contains(["execute-api", "lambda"], var.api.auth.service)
+    error_message = "api.auth.service must be execute-api (API Gateway) or lambda (a function URL); it is \"${var.api.auth.service}\"."
   }
 
   validation {
@@ -106,13 +106,13 @@ variable "api" {
   }
 
   validation {
-    condition     = length(setintersection([for name in keys(var.api.headers) : lower(name)], ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"])) == 0
-    error_message = "api.headers must hold no credentials, as they would stand in plan and state: use api.auth instead of ${join(", ", [for name in keys(var.api.headers) : name if contains(["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"], lower(name))])}."
+    condition     = alltrue([for name in keys(var.api.headers) : !can(regex("(?i)auth|token|secret|key|password|credential|cookie|session", name))])
+    error_message = "api.headers must hold no credentials, as they would stand in plan and state: use api.auth instead of ${join(", ", [for name in keys(var.api.headers) : name if can(regex("(?i)auth|token|secret|key|password|credential|cookie|session", name))])}."
   }
 
   validation {
-    condition     = length(setintersection([for name in keys(var.api.headers) : lower(name)], ["host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"])) == 0
-    error_message = "api.headers must leave out what every request sets for itself: ${join(", ", [for name in keys(var.api.headers) : name if contains(["host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"], lower(name))])}."
+    condition     = length(setintersection([for name in keys(var.api.headers) : lower(name)], ["host", "content-length", "content-type", "transfer-encoding", "connection"])) == 0
+    error_message = "api.headers must leave out what every request sets for itself: ${join(", ", [for name in keys(var.api.headers) : name if contains(["host", "content-length", "content-type", "transfer-encoding", "connection"], lower(name))])}."
   }
 
   validation {
@@ -143,7 +143,7 @@ variable "sources" {
     - pagination.cursor_param: of style cursor: the parameter with the token.
     - pagination.size_param, pagination.size: the parameter with the number of items on a page, and that number.
     - pagination.next: of styles cursor and next_url: where in the body the token or URL is, in JMESPath.
-    - items: where in the body the list is, in JMESPath; @ is the body itself.
+    - items: where in the body the list is, in JMESPath (what is no JMESPath shows at the first run only); @ is the body itself.
     - id: where in an item its primary key is, in JMESPath.
     - failed_at, min_age_seconds: where in an item the time of its failure is, in JMESPath, and how old that must be: the younger ones are left to the application's own retries.
     - requeue_path: a path of its own for what is listed here, before requeue.path.
@@ -189,6 +189,11 @@ variable "sources" {
   validation {
     condition     = alltrue([for source in values(var.sources) : can(regex("^[A-Za-z][A-Za-z0-9._-]{0,63}$", source.operation))])
     error_message = "sources[*].operation must be a name such as send.email, at most 64 letters, digits, dots, hyphens and underscores; not so in: ${join(", ", [for name, source in var.sources : name if !can(regex("^[A-Za-z][A-Za-z0-9._-]{0,63}$", source.operation))])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : alltrue([for value in values(source.filters) : value != null])])
+    error_message = "sources[*].filters must have a value for each parameter, and leave out what is not to be sent; null in: ${join(", ", [for name, source in var.sources : name if !alltrue([for value in values(source.filters) : value != null])])}."
   }
 
   validation {
@@ -570,7 +575,7 @@ variable "lambda" {
 variable "vpc" {
   description = <<-EOT
     The VPC of the two functions that call the API, where the API can only be reached from there; null for none.
-    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states, secretsmanager and events).
+    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states and secretsmanager).
     - security_group_ids: groups that let that traffic out.
   EOT
 

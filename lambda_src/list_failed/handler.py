@@ -25,6 +25,12 @@ SECONDS_TO_END = 5.0
 SECONDS_PER_START = 0.1
 """What starting an execution takes at most in the long run: the quota refills 150 a second at least, and we are one."""
 
+MAX_LOGGED = 1000
+"""Executions named in a log line: CloudWatch Logs takes 256 KiB for one."""
+
+MAX_MESSAGE = 4000
+"""Characters of an error's message: it goes by EventBridge and SNS, and a person reads it."""
+
 
 @cache
 def _settings() -> ListSettings:
@@ -33,7 +39,7 @@ def _settings() -> ListSettings:
 
 @cache
 def _api() -> Api:
-    return Api(_settings().api, listing_retry(Deadline()), Secrets())
+    return Api(_settings().api, listing_retry, Secrets())
 
 
 @cache
@@ -57,19 +63,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     run_id = request.run_id(context.aws_request_id)
     with observed(context, runId=run_id) as logger:
         settings, api, ledger, run = _settings(), _api(), _ledger(), Run()
-        api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
+        function = Deadline()
+        function.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
 
         def can_read() -> bool:
             """Tell whether a page can be read to its end, and then what was found be started."""
-            a_page = settings.api.connect_timeout_seconds + settings.api.read_timeout_seconds
-            return api.deadline.remaining() > a_page + SECONDS_PER_START * len(run.to_send) / settings.batch_size
+            api.deadline.set(function.remaining() - SECONDS_PER_START * len(run.to_send) / settings.batch_size)
+            return api.deadline.remaining() > api.try_seconds
 
         listed_at = clock.now()
         listing = Listing(request.chosen(settings.sources), api, can_read)
         judge_listing(listing, ledger, request, settings, run)
         if request.is_full and not request.dry_run:
             settle_earlier(listing, ledger, listed_at, run, can_read)
-        started = Started() if request.dry_run else _start(run_id, request, run)
+        started = Started() if request.dry_run else _start(run_id, request, run, function)
         for source, listed in listing.listed.items():
             metrics = {"Listed": listed, "Delivered": run.delivered[source], "CameBack": run.came_back[source]}
             publish(source, {**metrics, "ApiLatency": listing.latencies[source]})
@@ -83,13 +90,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             "truncated": run.truncated or started.truncated,
             "dryRun": request.dry_run,
         }
-        logger.info("run done", extra=result)
+        logger.info("run done", extra=result | {"executions": started.executions[:MAX_LOGGED]})
         if problems := listing.problems + started.problems:
-            raise RunIncomplete(f"run {run_id}: started {len(started.executions)} batches. {'; '.join(problems)}")
+            message = f"run {run_id}: started {len(started.executions)} batches. {'; '.join(problems)}"
+            raise RunIncomplete(message[:MAX_MESSAGE])
         return result | ({"communications": [d.to_json() for d in run.decisions]} if request.dry_run else {})
 
 
-def _start(run_id: str, request: Request, run: Run) -> Started:
+def _start(run_id: str, request: Request, run: Run, function: Deadline) -> Started:
     """Start the batches; the first one's notification tells what became of earlier runs."""
     ledger, settings = _ledger(), _settings()
     if delivered := run.delivered.total():
@@ -102,7 +110,7 @@ def _start(run_id: str, request: Request, run: Run) -> Started:
         settings.state_machine_arn,
         run_id,
         batches(run.to_send, settings.batch_size),
-        has_time=lambda: _api().deadline.remaining() > 0,
+        has_time=lambda: function.remaining() > 0,
         force=request.force,
         earlier=news | came_back,
     )

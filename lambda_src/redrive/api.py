@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from redrive.auth import ApiAuth, api_auth
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
@@ -17,7 +16,7 @@ from redrive.ledger_rules import Claim
 from redrive.models import Outcome, OutcomeKind, idempotency_key, queue_entry
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import Deadline, PatientRetry, open_session
+from redrive.transport import Deadline, PatientRetry, in_words, open_session
 
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
@@ -33,20 +32,30 @@ class Api:
     ----------
     settings
         ``api`` of the module.
-    retry
-        The session's policy; its deadline also bounds each request.
+    make_retry
+        Makes the session's policy, from its deadline and from how many seconds a try takes at most.
     secrets
         Where credentials and the CA bundle are read.
+
+    Attributes
+    ----------
+    deadline
+        Bounds every request; each invocation sets it.
+    try_seconds
+        How long one try takes at most: to connect, and to wait for an answer.
     """
 
-    def __init__(self, settings: ApiSettings, retry: PatientRetry, secrets: Secrets) -> None:
+    def __init__(
+        self, settings: ApiSettings, make_retry: Callable[[Deadline, float], PatientRetry], secrets: Secrets
+    ) -> None:
         self._settings = settings
-        self.deadline: Deadline = retry.deadline
-        self._session = open_session(settings.base_url, retry)
+        self.deadline = Deadline()
+        self.try_seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
+        self._session = open_session(settings.base_url, make_retry(self.deadline, self.try_seconds))
         self._session.headers.update(settings.headers)
         # With each request and not on the session, where an environment variable (REQUESTS_CA_BUNDLE) goes before it.
         self._verify = _ca_bundle(settings.ca_bundle_secret_arn, secrets) if settings.ca_bundle_secret_arn else True
-        self._auth: ApiAuth = api_auth(settings, secrets, self._session, self.deadline)
+        self._auth: ApiAuth = api_auth(settings, secrets, self._session, self.deadline, self._verify)
 
     def url(self, path: str) -> str:
         """Give the URL of a path of the API; a path's own query is kept."""
@@ -71,9 +80,11 @@ class Api:
         ListingError
             For any other answer.
         """
-        answer = self._send("GET", url, params=params)
+        what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
+        # Spaces as %20, not as +: a signature (SigV4) is over that form.
+        answer = self._send(what, "GET", url, params=urlencode(params, quote_via=quote))
         if not answer.ok and answer.status_code != HTTPStatus.NOT_FOUND:
-            raise ListingError(_told("GET", url, answer))
+            raise ListingError(f"{what}: HTTP {_status(answer.status_code)}")
         return answer
 
     def requeue(self, claim: Claim, settings: RequeueSettings) -> Outcome:
@@ -85,35 +96,42 @@ class Api:
             See :meth:`_send`.
         """
         communication = claim.communication
-        path = settings.source_paths.get(communication.source, settings.path)
-        path = path.replace("{primaryId}", quote(communication.primary_id, safe=""))
+        template = settings.source_paths.get(communication.source, settings.path)
+        path = template.replace("{primaryId}", quote(communication.primary_id, safe=""))
         path = path.replace("{operation}", quote(communication.operation, safe=""))
-        url = self.url(path)
+        what = f"{settings.method} {template}"
         answer = self._send(
+            what,
             settings.method,
-            url,
+            self.url(path),
             json=queue_entry(communication, claim.opened, settings.created_by),
             headers={"Idempotency-Key": idempotency_key(communication, claim.attempt)},
         )
         status = answer.status_code
         if answer.ok:
-            if "html" in answer.headers.get("Content-Type", ""):
+            if answer.content.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
                 # A sign-in or maintenance page in front of the API: nothing says that it was requeued.
-                raise ApiUnavailable(f"{settings.method} {urlsplit(url).path}: HTTP {status} with an HTML page")
+                raise ApiUnavailable(f"{what}: HTTP {status} with an HTML page")
             return Outcome(communication, OutcomeKind.REQUEUED, claim.attempt, status)
         kind = OutcomeKind.SKIPPED if status == HTTPStatus.CONFLICT else OutcomeKind.REJECTED
         return Outcome(communication, kind, claim.attempt, status, f"HTTP {_status(status)}")
 
     def _send(
         self,
+        what: str,
         method: str,
         url: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: str | None = None,
         json: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Send a request; on a 401 once more with credentials fetched anew, for they may have been rotated.
+
+        Parameters
+        ----------
+        what
+            The request as errors call it.
 
         Returns
         -------
@@ -131,7 +149,7 @@ class Api:
         for is_last_try in (False, True):
             remaining = self.deadline.remaining()
             if remaining < LEAST_SECONDS:
-                raise ApiUnavailable(f"{method} {urlsplit(url).path}: no time left to ask")
+                raise ApiUnavailable(f"{what}: no time left to ask")
             connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
             try:
                 answer = self._session.request(
@@ -146,20 +164,15 @@ class Api:
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                raise ApiUnavailable(f"{method} {urlsplit(url).path}: {_in_words(error)}") from None
+                raise ApiUnavailable(f"{what}: {in_words(error)}") from None
             if answer.status_code != HTTPStatus.UNAUTHORIZED or is_last_try or not self._auth.renew():
                 break
         status = answer.status_code
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise CredentialsRefused(_told(method, url, answer))
+            raise CredentialsRefused(f"{what}: HTTP {_status(status)}")
         if status < 200 or 300 <= status < 400 or status in TRANSIENT or status >= 500:
-            raise ApiUnavailable(_told(method, url, answer))
+            raise ApiUnavailable(f"{what}: HTTP {_status(status)}")
         return answer
-
-
-def _told(method: str, url: str, answer: requests.Response) -> str:
-    """Say what was answered, without query and body: they may hold what belongs in no log."""
-    return f"{method} {urlsplit(url).path}: HTTP {_status(answer.status_code)}"
 
 
 def _status(code: int) -> str:
@@ -167,17 +180,6 @@ def _status(code: int) -> str:
         return f"{code} {HTTPStatus(code).phrase}"
     except ValueError:
         return str(code)
-
-
-def _in_words(error: requests.RequestException) -> str:
-    reason = getattr(error.args[0], "reason", None) if error.args else None  # what urllib3 gave up for
-    if isinstance(error, requests.exceptions.SSLError):
-        return "no TLS connection; a private authority needs api.ca_bundle_secret_arn"
-    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, ConnectTimeoutError):
-        return "no connection"
-    if isinstance(error, requests.ReadTimeout) or isinstance(reason, ReadTimeoutError):
-        return "no answer in time"
-    return "connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

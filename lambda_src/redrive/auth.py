@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 import requests
 from requests import PreparedRequest
@@ -13,15 +14,18 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
-from redrive.secrets import Secrets
+from redrive.secrets import Secrets, is_header_safe
 from redrive.settings import ApiSettings, AuthSettings, AuthType
-from redrive.transport import Deadline, token_retry
+from redrive.transport import Deadline, in_words, token_retry
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
 TOKEN_MARGIN_SECONDS = 60.0
 """A token is renewed this long before it ends, so that it does not end on its way."""
+
+TOKEN_SECONDS = 10.0
+"""How long a token endpoint is waited for."""
 
 
 class ApiAuth(AuthBase, ABC):
@@ -77,16 +81,24 @@ class SecretAuth(ApiAuth):
 class ClientCredentialsAuth(ApiAuth):
     """OAuth 2.0 client credentials (RFC 6749, 4.4): a token per sandbox, kept until shortly before it ends."""
 
-    def __init__(self, settings: AuthSettings, secrets: Secrets, session: requests.Session, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        settings: AuthSettings,
+        secrets: Secrets,
+        session: requests.Session,
+        deadline: Deadline,
+        verify: str | bool,
+    ) -> None:
         self._url = _required(settings.token_url, "token_url", settings.type)
         self._secret_arn = _required(settings.secret_arn, "secret_arn", settings.type)
         self._scope = settings.scope
         self._secrets = secrets
         self._session = session
         self._deadline = deadline
+        self._verify = verify
         self._token = ""
         self._valid_until = 0.0
-        session.mount(self._url, HTTPAdapter(max_retries=token_retry(deadline)))
+        session.mount(self._url, HTTPAdapter(max_retries=token_retry(deadline, TOKEN_SECONDS)))
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the token into the request; fetch one where none is valid."""
@@ -103,24 +115,30 @@ class ClientCredentialsAuth(ApiAuth):
     def _fetch_token(self, *, fresh_secret: bool) -> None:
         client = self._secrets.fields(self._secret_arn, ("client_id", "client_secret"), fresh=fresh_secret)
         form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
-        timeout = max(0.1, min(10.0, self._deadline.remaining()))
         try:
-            # The client's name and password go by HTTP Basic, which every server must take (RFC 6749, 2.3.1).
             answer = self._session.post(
-                self._url, data=form, auth=HTTPBasicAuth(*client), timeout=timeout, allow_redirects=False
+                self._url,
+                data=form,
+                # By HTTP Basic, which every server must take, each form-encoded before (RFC 6749, 2.3.1).
+                auth=HTTPBasicAuth(*map(quote_plus, client)),
+                timeout=max(0.1, min(TOKEN_SECONDS, self._deadline.remaining())),
+                verify=self._verify,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise ApiUnavailable(f"token endpoint: {type(error).__name__}") from None
+            raise ApiUnavailable(f"token endpoint: {in_words(error)}") from None
         if answer.status_code in (400, 401, 403):
             raise CredentialsRefused(f"token endpoint: HTTP {answer.status_code} for the client's credentials")
         if answer.status_code != 200:
             raise ApiUnavailable(f"token endpoint: HTTP {answer.status_code}")
         try:
             body = answer.json()
-            self._token = str(body["access_token"])
-            lifetime = float(body.get("expires_in", 300))
+            token, lifetime = body["access_token"], float(body.get("expires_in", 300))
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise ApiUnavailable("token endpoint: the answer holds no access_token") from None
+            token = None
+        if not is_header_safe(token):
+            raise ApiUnavailable("token endpoint: the answer holds no usable access_token")
+        self._token = token
         self._valid_until = time.monotonic() + max(0.0, lifetime - TOKEN_MARGIN_SECONDS)
 
 
@@ -154,8 +172,15 @@ class SigV4Auth(ApiAuth):
         return request
 
 
-def api_auth(api: ApiSettings, secrets: Secrets, session: requests.Session, deadline: Deadline) -> ApiAuth:
+def api_auth(
+    api: ApiSettings, secrets: Secrets, session: requests.Session, deadline: Deadline, verify: str | bool
+) -> ApiAuth:
     """Make the object that signs requests as ``api.auth`` says.
+
+    Parameters
+    ----------
+    session, deadline, verify
+        Of the API, for the calls of a token endpoint.
 
     Raises
     ------
@@ -169,7 +194,7 @@ def api_auth(api: ApiSettings, secrets: Secrets, session: requests.Session, dead
         case AuthType.AWS_IAM:
             return SigV4Auth(settings)
         case AuthType.OAUTH2_CLIENT_CREDENTIALS:
-            return ClientCredentialsAuth(settings, secrets, session, deadline)
+            return ClientCredentialsAuth(settings, secrets, session, deadline, verify)
     arn = _required(settings.secret_arn, "secret_arn", settings.type)
     match settings.type:
         case AuthType.BEARER:

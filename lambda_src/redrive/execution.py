@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -76,6 +77,7 @@ def start_executions(
         What became of earlier runs, for the first batch's notification.
     """
     started = Started()
+    errors: Counter[str] = Counter()
     execution_prefix = state_machine_arn.replace(":stateMachine:", ":execution:")
     for number, batch in enumerate(batches, start=1):
         if not has_time():
@@ -96,7 +98,8 @@ def start_executions(
         except client.exceptions.ExecutionAlreadyExists:
             pass  # an earlier delivery of this firing started it
         except (ClientError, BotoCoreError) as error:
-            started.problems.append(f"batch {number} of {len(batch)}: not started: {error}")
+            errors[str(error)] += 1
             continue
         started.executions.append(f"{execution_prefix}:{name}")
+    started.problems = [f"{count} batches not started: {error}" for error, count in errors.items()]
     return started

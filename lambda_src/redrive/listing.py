@@ -46,13 +46,16 @@ class Listing:
         self.too_young: list[Communication] = []
         self.latencies: dict[str, list[float]] = {name: [] for name in sources}
         self.complete: set[str] = set()
-        self._errors: dict[str, RedriveError] = {}
+        self._errors: dict[str, str] = {}
         self._without = {name: {"id": 0, "failed_at": 0} for name in sources}
 
     @property
     def problems(self) -> list[str]:
         """Give what went wrong, one text each, with the source's name."""
-        return [f"source {name}: {error}" for name, error in self._errors.items()] + [
+        found = [f"source {name}: {error}" for name, error in self._errors.items()]
+        if self.truncated and not any(self.latencies.values()):
+            found.append("no time to read a single page; lambda.timeout_seconds.list_failed is too short")
+        return found + [
             f"source {name}: {count} items without a usable {field}; "
             f"sources.{name}.{field} is {getattr(self._sources[name], field)!r}"
             for name, counts in self._without.items()
@@ -73,7 +76,11 @@ class Listing:
             try:
                 page = next(pages, None)
             except RedriveError as error:
-                self._errors[name] = error
+                self._errors[name] = str(error)
+                continue
+            except Exception as error:  # noqa: BLE001 (one source does not stop the others, whatever its answer brings up)
+                # Its name alone: its message may quote the answer, which belongs in no log.
+                self._errors[name] = f"unforeseen {type(error).__name__}"
                 continue
             if page is None:
                 self.complete.add(name)

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from redrive.errors import ConfigurationError
 
-MAX_ID_LENGTH = 128
-"""Characters in a primary id. A batch of 100 of them, with their outcomes, stays under Step Functions' 256 KiB."""
+MAX_ID_BYTES = 128
+"""Of a primary id in UTF-8. A batch of 100 of them, with their outcomes, stays under Step Functions' 256 KiB."""
 
 MAX_SECONDS = 10**11
 """A larger number is milliseconds: as seconds it were after the year 5138, as milliseconds it is after March 1973."""
@@ -98,19 +98,14 @@ def idempotency_key(communication: Communication, attempt: int) -> str:
 
 
 def primary_id(value: object) -> str | None:
-    """Read an id from an answer: a text, or a whole number, which becomes a text. None if it is neither."""
+    """Read an id from an answer: a printable text, or a whole number, which becomes a text. None if it is neither."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if isinstance(value, str) and value.strip() and len(value) <= MAX_ID_LENGTH and _is_unicode(value):
+    if isinstance(value, str) and value.strip() and value.isprintable() and len(value.encode()) <= MAX_ID_BYTES:
         return value
     return None
-
-
-def _is_unicode(text: str) -> bool:
-    """Tell whether a text can be sent: JSON can spell half a surrogate pair, and DynamoDB refuses a batch with one."""
-    return text.encode(errors="ignore").decode() == text
 
 
 def moment(value: object) -> float | None:

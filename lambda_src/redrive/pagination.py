@@ -131,10 +131,12 @@ def _read_once(name: str, source: Source, api: Api) -> Iterator[Page]:
         if style in _NUMBERED:
             if not answer.ids:
                 return
-            if before and before.ids == answer.ids:
-                raise ListingError(
-                    f"sources.{name}: two pages are the same; does the API know {_number_param(source)!r}?"
-                )
+            if before and any(answer.ids) and before.ids == answer.ids:
+                if len(asked) == 2 and len(answer.ids) >= source.pagination.size:
+                    raise ListingError(
+                        f"sources.{name}: two pages are the same; does the API know {_number_param(source)!r}?"
+                    )
+                return  # beyond the end some APIs give the last page again
         yield _page(answer)
         request, before = _FOLLOWING[style](answer), answer
 
@@ -216,8 +218,12 @@ def _follow(answer: Answer, url: str | None) -> PageRequest | None:
     """Follow a URL that the API gave, as it is: it holds filters and size already."""
     if not url:
         return None
-    url = urljoin(answer.response.url, url)
-    if not answer.api.is_same_origin(url):
+    try:
+        url = urljoin(answer.response.url, url)
+        is_same_origin = answer.api.is_same_origin(url)
+    except ValueError:
+        raise ListingError(f"sources.{answer.name}: the next page's URL is none") from None
+    if not is_same_origin:
         raise ListingError(f"sources.{answer.name}: the next page is on another origin than api.base_url; not followed")
     return PageRequest(url, {})
 
@@ -255,7 +261,7 @@ def _search(expression: str, data: Any, where: str) -> Any:
         raise ConfigurationError(f"{where}: {expression!r} is not a JMESPath expression") from None
     try:
         return query(data, expression)
-    except (JMESPathError, InvalidEnvelopeExpressionError):
+    except (JMESPathError, InvalidEnvelopeExpressionError, ValueError, RecursionError):
         # The error quotes the answer, which belongs in no log.
         raise ListingError(f"{where}: {expression!r} does not fit the answer") from None
 
@@ -263,6 +269,6 @@ def _search(expression: str, data: Any, where: str) -> Any:
 def _json(response: requests.Response, where: str) -> Any:
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         kind = response.headers.get("Content-Type", "no Content-Type")
         raise ListingError(f"{where}: HTTP {response.status_code}, but the body is not JSON ({kind})") from None

@@ -52,6 +52,8 @@ class Secrets:
     def fields(self, arn: str, names: tuple[str, ...], *, fresh: bool = False) -> tuple[str, ...]:
         """Read named texts from a secret that is a JSON object; where one is wanted, the bare text will do as well.
 
+        A single one stands in a header as it is, so it must be ASCII.
+
         Raises
         ------
         ConfigurationError
@@ -66,11 +68,19 @@ class Secrets:
             except ValueError:
                 values = None
         fields = values if isinstance(values, dict) else {}
-        found = tuple(value for name in names if _is_printable(value := fields.get(name)))
+        is_usable = is_header_safe if len(names) == 1 else _is_printable
+        found = tuple(value for name in names if is_usable(value := fields.get(name)))
         if len(found) < len(names):
             shape = ", ".join(f'"{name}": "…"' for name in names)
-            raise ConfigurationError(f"secret {arn}: must be JSON such as {{{shape}}}, each a printable text")
+            raise ConfigurationError(
+                f"secret {arn}: must be JSON such as {{{shape}}}, each a printable text, ASCII where it stands alone"
+            )
         return found
+
+
+def is_header_safe(value: object) -> TypeGuard[str]:
+    """Tell whether something is a text that can stand in a header: printable ASCII, and not empty."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def _is_printable(value: object) -> TypeGuard[str]:

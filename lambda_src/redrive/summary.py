@@ -21,7 +21,7 @@ MEANING = {
     OutcomeKind.SKIPPED: "already queued or sent",
     OutcomeKind.REJECTED: "refused for good: a person must look",
     OutcomeKind.EXHAUSTED: "its attempts are used up: a person must look",
-    OutcomeKind.FAILED: "API unavailable: the next run tries again",
+    OutcomeKind.FAILED: "no answer in spite of every retry: the next run tries again",
 }
 
 
@@ -87,7 +87,9 @@ def failed(batch: Batch) -> int:
 
 
 def failed_by_source(batch: Batch) -> dict[str, int]:
-    """Count the outcomes ``failed`` by source; the other ones are counted where they arise."""
+    """Count the outcomes ``failed`` by source, all where the batch was stopped; others count as they arise."""
+    if batch.stopped:
+        return dict(Counter(communication.source for communication in batch.communications))
     return dict(Counter(result.source for result in batch.outcomes if result.outcome is OutcomeKind.FAILED))
 
 
@@ -136,27 +138,34 @@ def _counts_in_words(batch: Batch) -> str:
 
 
 def _stop_in_words(stop: Stop) -> str:
-    if stop.error == "CredentialsRefused":
-        return (
-            f"The API refused the module's credentials: {reason(stop.cause)}.\n"
-            "The batch was stopped at once, so that nothing keeps calling with them. Check the secret of api.auth;\n"
-            "what was not requeued is still listed as failed, and the next run takes it."
-        )
-    return (
-        f"The batch ended early: {stop.error}.\n"
-        "What was not requeued is still listed as failed, and the next run takes it."
-    )
+    rest = "What was not requeued is still listed as failed, and the next run takes it."
+    match stop.error:
+        case "CredentialsRefused":
+            return (
+                f"The API refused the module's credentials: {reason(stop.cause)}.\n"
+                f"Check the secret of api.auth. Nothing more was sent with them.\n{rest}"
+            )
+        case "ConfigurationError":
+            return f"The module's settings are wrong: {reason(stop.cause)}.\nNothing more was sent with them.\n{rest}"
+    return f"The batch ended early: {stop.error}.\n{rest}"
 
 
 def _failures_in_words(batch: Batch) -> str:
+    if batch.stopped:
+        lines = [f"- {c.operation} {c.primary_id}" for c in batch.communications]
+        return _capped("Not confirmed:", lines)
     failures = [result for result in batch.outcomes if result.outcome.is_failure]
     lines = [
         f"- {result.operation} {result.primary_id}: {result.outcome}, {reason(result.error or 'no reason given')}"
-        for result in failures[:MAX_NAMED]
+        for result in failures
     ]
-    if len(failures) > MAX_NAMED:
-        lines.append(f"- and {len(failures) - MAX_NAMED} more: see the execution")
-    return "\n".join(["Not requeued:", *lines]) if lines else ""
+    return _capped("Not requeued:", lines)
+
+
+def _capped(title: str, lines: list[str]) -> str:
+    if len(lines) > MAX_NAMED:
+        lines = [*lines[:MAX_NAMED], f"- and {len(lines) - MAX_NAMED} more: see the execution"]
+    return "\n".join([title, *lines]) if lines else ""
 
 
 def _earlier_in_words(earlier: Earlier | None) -> str:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import InvalidHeader, MaxRetryError, ResponseError
+from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, MaxRetryError, ReadTimeoutError, ResponseError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
@@ -41,13 +42,14 @@ class PatientRetry(Retry):
 
     RETRY_AFTER_STATUS_CODES = frozenset({425, 429, 503})
 
-    def __init__(self, *args: Any, deadline: Deadline, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, deadline: Deadline, try_seconds: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.deadline = deadline
+        self.try_seconds = try_seconds
 
     def new(self, **kwargs: Any) -> Self:
         """Copy the policy, as urllib3 does after every try."""
-        return super().new(deadline=self.deadline, **kwargs)
+        return super().new(deadline=self.deadline, try_seconds=self.try_seconds, **kwargs)
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Read ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date); one that makes no sense counts as none."""
@@ -68,16 +70,17 @@ class PatientRetry(Retry):
         """Count a try; raises ``MaxRetryError`` when there are none left, or no time for the next."""
         following = super().increment(method, url, response, error, _pool, _stacktrace)
         wait = (self.get_retry_after(response) if response else None) or following.get_backoff_time()
-        if wait >= self.deadline.remaining():
-            reason = error or ResponseError(f"no time left to wait {wait:.0f} s")
+        if wait + self.try_seconds >= self.deadline.remaining():
+            reason = error or ResponseError(f"no time left to wait {wait:.0f} s and try again")
             raise MaxRetryError(_pool, url, reason)  # type: ignore[arg-type]  # urllib3 passes None as well
         return following
 
 
-def listing_retry(deadline: Deadline) -> PatientRetry:
+def listing_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     """Make the policy for reading lists: a GET may be repeated freely."""
     return PatientRetry(
         deadline=deadline,
+        try_seconds=try_seconds,
         total=3,
         allowed_methods={"GET"},
         status_forcelist={408, 425, 429, 500, 502, 503, 504},
@@ -87,7 +90,7 @@ def listing_retry(deadline: Deadline) -> PatientRetry:
     )
 
 
-def requeue_retry(deadline: Deadline) -> PatientRetry:
+def requeue_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     """Make the policy for requeueing.
 
     Only what surely did not arrive (no connection) and what the API asks to repeat (``Retry-After``) is tried again
@@ -95,6 +98,7 @@ def requeue_retry(deadline: Deadline) -> PatientRetry:
     """
     return PatientRetry(
         deadline=deadline,
+        try_seconds=try_seconds,
         total=3,
         connect=1,
         read=False,
@@ -104,17 +108,32 @@ def requeue_retry(deadline: Deadline) -> PatientRetry:
     )
 
 
-def token_retry(deadline: Deadline) -> PatientRetry:
+def token_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     """Make the policy for an OAuth token endpoint: its POST has no idempotency key, so no answer is no retry."""
-    return PatientRetry(deadline=deadline, total=1, allowed_methods={"GET"}, raise_on_status=False)
+    return PatientRetry(
+        deadline=deadline, try_seconds=try_seconds, total=1, allowed_methods={"GET"}, raise_on_status=False
+    )
 
 
 def open_session(base_url: str, retry: PatientRetry) -> requests.Session:
     """Open the session of a sandbox: connections to the API are kept and used again.
 
-    The policy is for ``base_url`` alone; a URL elsewhere (a token endpoint) needs an adapter of its own.
+    The policy is for the origin of ``base_url``; a URL elsewhere (a token endpoint) needs an adapter of its own.
     """
     session = requests.Session()
-    session.mount(base_url, HTTPAdapter(max_retries=retry))
+    parts = urlsplit(base_url)
+    session.mount(f"{parts.scheme}://{parts.netloc}/", HTTPAdapter(max_retries=retry))
     session.headers.update({"Accept": "application/json", "User-Agent": "communications-redrive"})
     return session
+
+
+def in_words(error: requests.RequestException) -> str:
+    """Say what became of a request that got no answer, without its URL and headers."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None  # what urllib3 gave up for
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no TLS connection; a private authority needs api.ca_bundle_secret_arn"
+    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, ConnectTimeoutError):
+        return "no connection"
+    if isinstance(error, requests.ReadTimeout) or isinstance(reason, ReadTimeoutError):
+        return "no answer in time"
+    return "connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__

@@ -15,7 +15,7 @@ from redrive.parsing import parse
 from redrive.redriving import redrive
 from redrive.secrets import Secrets
 from redrive.settings import RequeueCommunicationSettings
-from redrive.transport import Deadline, requeue_retry
+from redrive.transport import requeue_retry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -41,7 +41,7 @@ def _settings() -> RequeueCommunicationSettings:
 
 @cache
 def _api() -> Api:
-    return Api(_settings().api, requeue_retry(Deadline()), Secrets())
+    return Api(_settings().api, requeue_retry, Secrets())
 
 
 @cache

@@ -33,6 +33,8 @@ resource "aws_cloudwatch_metric_alarm" "throttled" {
 }
 
 # Events received rather than invocations: a firing that Lambda throttles has fired, and its failure is an event.
+# A schedule that stops leaves no zeros but nothing, and the alarm goes from OK to INSUFFICIENT_DATA. That is what mails:
+# an alarm that took missing data for a breach would also mail when it is made, before the first run.
 resource "aws_cloudwatch_metric_alarm" "schedule_missed" {
   count = local.watch_schedule ? 1 : 0
 
@@ -47,8 +49,9 @@ resource "aws_cloudwatch_metric_alarm" "schedule_missed" {
   evaluation_periods  = local.missed_periods
   threshold           = 1
   comparison_operator = "LessThanThreshold"
-  treat_missing_data  = "breaching"
+  treat_missing_data  = "missing"
 
-  alarm_actions = local.alarm_actions
-  tags          = var.tags
+  alarm_actions             = local.alarm_actions
+  insufficient_data_actions = local.alarm_actions
+  tags                      = var.tags
 }

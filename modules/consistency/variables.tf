@@ -30,16 +30,22 @@ variable "sizes" {
 }
 
 variable "patience" {
-  description = "Seconds of one request to the API and of the function that makes it."
+  description = "Seconds of one request to the API and of the functions that make it."
 
   type = object({
     connect_timeout_seconds  = number
     read_timeout_seconds     = number
     function_timeout_seconds = number
+    lister_timeout_seconds   = number
   })
 
   validation {
     condition     = var.patience.function_timeout_seconds >= var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds + 5
     error_message = "lambda.timeout_seconds.requeue_communication must be at least ${var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds + 5}, which is api.connect_timeout_seconds + api.read_timeout_seconds + 5, or the function ends before it can say what went wrong; it is ${var.patience.function_timeout_seconds}."
+  }
+
+  validation {
+    condition     = var.patience.lister_timeout_seconds >= 2 * (var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds) + 10
+    error_message = "lambda.timeout_seconds.list_failed must be at least ${2 * (var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds) + 10}, which is twice api.connect_timeout_seconds + api.read_timeout_seconds, and 10, or there is no time to list and to start what was listed; it is ${var.patience.lister_timeout_seconds}."
   }
 }

@@ -33,7 +33,7 @@ resource "aws_scheduler_schedule" "this" {
 
     # The same firing again, with the same scheduled time. One that never gets through shows as a missed schedule.
     retry_policy {
-      maximum_event_age_in_seconds = 3600
+      maximum_event_age_in_seconds = var.maximum_age_seconds
       maximum_retry_attempts       = 20
     }
   }

@@ -16,6 +16,12 @@ output "group_name" {
   depends_on  = [aws_scheduler_schedule_group.this]
 }
 
+output "group_arn" {
+  description = "ARN of the schedule's group."
+  value       = local.group_arn
+  depends_on  = [aws_scheduler_schedule_group.this]
+}
+
 output "role_arn" {
   description = "ARN of the schedule's role."
   value       = aws_iam_role.this.arn

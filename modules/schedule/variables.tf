@@ -43,6 +43,11 @@ variable "flexible_window_minutes" {
   type        = number
 }
 
+variable "maximum_age_seconds" {
+  description = "How long a firing that cannot start the function is tried again."
+  type        = number
+}
+
 variable "function_arn" {
   description = "ARN of the function it invokes."
   type        = string

@@ -11,6 +11,9 @@ locals {
   # How Summarise and the notifications are retried on trouble of AWS's own.
   transient = { max_attempts = 4, interval_seconds = 2, max_delay_seconds = 30 }
 
+  # A throttled invocation sent nothing: it waits for its turn, and reserved concurrency is a brake, not a failure.
+  throttled = { max_attempts = 20, interval_seconds = 2, max_delay_seconds = 60 }
+
   publish_timeout_seconds = 30
   # Lambda ends the function first, so that the error says what really happened.
   requeue_timeout_seconds   = var.requeue_function.timeout_seconds + 5
@@ -26,6 +29,9 @@ locals {
     retry_interval_seconds      = var.retry.interval_seconds
     retry_backoff_rate          = var.retry.backoff_rate
     retry_max_delay_seconds     = var.retry.max_delay_seconds
+    throttled_max_attempts      = local.throttled.max_attempts
+    throttled_interval_seconds  = local.throttled.interval_seconds
+    throttled_max_delay_seconds = local.throttled.max_delay_seconds
     summarise_function_arn      = var.summarise_function.arn
     summarise_timeout_seconds   = local.summarise_timeout_seconds
     transient_max_attempts      = local.transient.max_attempts
@@ -44,8 +50,16 @@ locals {
     for attempt in range(var.retry.max_attempts) :
     min(var.retry.interval_seconds * pow(var.retry.backoff_rate, attempt), var.retry.max_delay_seconds)
   ]))
-  longest_item_seconds = (var.retry.max_attempts + 1) * local.requeue_timeout_seconds + local.longest_waits_seconds
-  longest_map_seconds  = ceil(var.batch_size / var.max_concurrency) * local.longest_item_seconds
+  throttled_waits_seconds = sum([
+    for attempt in range(local.throttled.max_attempts) :
+    min(local.throttled.interval_seconds * pow(2, attempt), local.throttled.max_delay_seconds)
+  ])
+  longest_item_seconds = (
+    (1 + var.retry.max_attempts + local.throttled.max_attempts) * local.requeue_timeout_seconds
+    + local.longest_waits_seconds
+    + local.throttled_waits_seconds
+  )
+  longest_map_seconds = ceil(var.batch_size / var.max_concurrency) * local.longest_item_seconds
 
   longest_summary_seconds = (
     (local.transient.max_attempts + 1) * (local.summarise_timeout_seconds + local.publish_timeout_seconds)

@@ -35,10 +35,12 @@ class Run:
 
 
 @pytest.fixture(scope="session")
-def stack():
+def stack(request):
     with Stack(failed=47, name="tests") as stack:
+        stack.keeps_folder = True  # for its logs, unless everything went well
         stack.apply(batch_size=BATCH_SIZE)
         yield stack
+        stack.keeps_folder = request.session.testsfailed > 0
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ MOST_EVENTS = 25_000
 MOST_BYTES = 256 * 1024
 
 LARGEST_BATCH = 100
-LONGEST_ID = 128
+LONGEST_ID = 128  # bytes
 MOST_RETRIES = 10
 
 
@@ -22,11 +22,11 @@ def test_a_batch_of_100_retried_to_the_end_stays_within_the_quotas(api, deployme
     patient = json.loads(deployed)
     each = patient["States"]["RequeueEach"]
     each["MaxConcurrency"] = 20
-    [retry] = each["ItemProcessor"]["States"]["Requeue"]["Retry"]
+    retry, _ = each["ItemProcessor"]["States"]["Requeue"]["Retry"]
     retry |= {"MaxAttempts": MOST_RETRIES, "IntervalSeconds": 1, "MaxDelaySeconds": 1}
     api.on("POST", "/communications/requeue", Answer({"error": "x" * 50_000}, 503))
     communications = [
-        {"primaryId": f"{number:0{LONGEST_ID}}", "operation": "send.communications", "source": "email"}
+        {"primaryId": f"{number:0{LONGEST_ID - 20}}" + 10 * "ü", "operation": "send.communications", "source": "email"}
         for number in range(LARGEST_BATCH)
     ]
     batch = {"schemaVersion": 1, "runId": "20261124T070000Z", "batch": 1, "communications": communications}

@@ -128,7 +128,7 @@ def test_a_schedule_that_misses_three_periods_alarms(plan: Plan, call: str, minu
     alarm = plan.one(call, "aws_cloudwatch_metric_alarm", "schedule_missed").values
     assert (alarm["period"], alarm["evaluation_periods"]) == (minutes * 60, 3)
     assert (alarm["comparison_operator"], alarm["threshold"]) == ("LessThanThreshold", 1)
-    assert alarm["treat_missing_data"] == "breaching"
+    assert (alarm["treat_missing_data"], len(alarm["insufficient_data_actions"])) == ("missing", call != "own_topic")
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,9 @@ def test_signed_requests_are_allowed_for_the_api_of_the_url_or_for_what_is_named
     url = plan.policy("largest", "requeue_communication")["CallTheApi"]
     assert url["Action"] == "lambda:InvokeFunctionUrl"
     assert url["Resource"] == "arn:aws:lambda:eu-west-1:123456789012:function:api"
+    invoke = plan.policy("largest", "requeue_communication")["CallTheFunctionByItsUrl"]
+    assert (invoke["Action"], invoke["Resource"]) == ("lambda:InvokeFunction", url["Resource"])
+    assert invoke["Condition"] == {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}
 
 
 def test_in_a_vpc_interfaces_may_be_made_only_in_its_subnets_and_groups(plan: Plan):

@@ -10,7 +10,7 @@ import pytest
 from statelint.config import Config
 from statelint.linter import Linter
 
-from redrive.models import MAX_ID_LENGTH
+from redrive.models import MAX_ID_BYTES
 from tests.plan.planned import Plan
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
@@ -59,7 +59,7 @@ def test_the_states_are_those_of_the_drawing(plan: Plan):
 
 
 def test_an_unavailable_api_is_retried_as_the_inputs_say_with_full_jitter(plan: Plan):
-    [retry] = _requeue(plan.definition("largest"))["Retry"]
+    retry, _ = _requeue(plan.definition("largest"))["Retry"]
     assert {"ApiUnavailable", "LedgerUnavailable"} < set(retry["ErrorEquals"])
     assert "CredentialsRefused" not in retry["ErrorEquals"]
     assert "States.ALL" not in retry["ErrorEquals"]
@@ -72,11 +72,21 @@ def test_an_unavailable_api_is_retried_as_the_inputs_say_with_full_jitter(plan: 
     }
 
 
-def test_refused_credentials_stop_the_batch_and_every_other_error_is_one_communications_own(plan: Plan):
+def test_a_throttled_invocation_waits_for_its_turn(plan: Plan):
+    for call in ("minimal", "weekly"):  # the second without any retry of the API
+        _, retry = _requeue(plan.definition(call))["Retry"]
+        assert retry["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+        assert (retry["MaxAttempts"], retry["MaxDelaySeconds"], retry["JitterStrategy"]) == (20, 60, "FULL")
+
+
+def test_what_every_communication_would_meet_stops_the_batch_and_every_other_error_is_one_communications_own(
+    plan: Plan,
+):
     definition = plan.definition("minimal")
     catches = {error: catch["Next"] for catch in _requeue(definition)["Catch"] for error in catch["ErrorEquals"]}
     assert catches == {
         "CredentialsRefused": "StopBatch",
+        "ConfigurationError": "StopBatch",
         "ApiUnavailable": "RecordUnavailable",
         "LedgerUnavailable": "RecordUnavailable",
         "States.ALL": "RecordFailure",
@@ -115,7 +125,7 @@ def test_no_execution_data_is_logged(plan: Plan):
 
 def test_the_largest_batch_retried_to_the_end_stays_within_the_history_of_an_execution(plan: Plan):
     definition = plan.definition("largest")
-    attempts = 1 + _requeue(definition)["Retry"][0]["MaxAttempts"]
+    attempts = 1 + sum(retry["MaxAttempts"] for retry in _requeue(definition)["Retry"])
     tries = [1 + definition["States"][name]["Retry"][0]["MaxAttempts"] for name in ("Summarise", "NotifyFailure")]
     communications = len(MAP) + 100 * (len(ITERATION) + attempts * len(ATTEMPT))
     events = len(REST) + communications + sum(len(TASK) + times * len(ATTEMPT) for times in tries)
@@ -126,7 +136,7 @@ def test_the_largest_batch_of_failures_leaves_each_cause_the_room_it_needs(plan:
     """Summarise gets the most: the batch with its outcomes, wrapped. The cause of an ApiUnavailable is smaller."""
     definition = plan.definition("largest")
     record = definition["States"]["RequeueEach"]["ItemProcessor"]["States"]["RecordUnavailable"]["Parameters"]
-    communication = {"primaryId": "9" * MAX_ID_LENGTH, "operation": "o" * 64, "source": "s" * 32}
+    communication = {"primaryId": "ü" * (MAX_ID_BYTES // 2), "operation": "o" * 64, "source": "s" * 32}
     outcome = {key.removesuffix(".$"): value for key, value in record.items()}
     outcome |= {**communication, "error": ""}
     batch = {"schemaVersion": 1, "runId": "20261124T021500Z", "batch": 5000, "force": False}
@@ -134,7 +144,7 @@ def test_the_largest_batch_of_failures_leaves_each_cause_the_room_it_needs(plan:
     state = {**batch, "communications": [communication] * 100, "outcomes": [outcome] * 100}
     payload = {"executionArn": "arn:" + "x" * 250, "batch": state}
     request = {"FunctionName": "arn:" + "x" * 250, "Payload": payload}
-    assert (MOST_BYTES - len(json.dumps(request))) / 100 > 1_500
+    assert (MOST_BYTES - len(json.dumps(request, ensure_ascii=False).encode())) / 100 > 1_500
 
 
 @pytest.mark.parametrize("call", ["minimal", "complete", "largest", "weekly"])
@@ -155,9 +165,9 @@ def _requeue(definition: dict[str, Any]) -> dict[str, Any]:
 
 def _longest(task: dict[str, Any]) -> float:
     """Give the seconds of a task whose every attempt runs to its timeout and whose every wait is not shortened."""
-    [retry] = task["Retry"]
     waits = [
         min(retry["IntervalSeconds"] * retry["BackoffRate"] ** number, retry["MaxDelaySeconds"])
+        for retry in task["Retry"]
         for number in range(retry["MaxAttempts"])
     ]
-    return (retry["MaxAttempts"] + 1) * task["TimeoutSeconds"] + sum(waits)
+    return (len(waits) + 1) * task["TimeoutSeconds"] + sum(waits)

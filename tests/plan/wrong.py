@@ -57,6 +57,7 @@ WRONG = [
     _auth(("api.auth.resource_arns must be ARNs; not so: everything",), type="aws_iam", resource_arns=["everything"]),
     _api(("must hold no credentials", "use api.auth instead of Authorization"), headers={"Authorization": "Bearer x"}),
     _api(("must leave out what every request sets for itself: Host",), headers={"Host": "other.example.com"}),
+    _api(("must hold no credentials", "use api.auth instead of X-Api-Token"), headers={"X-Api-Token": "hunter2"}),
     _api(("must have header names", "not so: X-Lines"), headers={"X-Lines": "one\ntwo"}),
     _api(
         ("api.connect_timeout_seconds must be above 0 and at most 60", "they are 0 and 20"), connect_timeout_seconds=0
@@ -68,6 +69,7 @@ WRONG = [
     _source(("sources[*].operation must be a name such as send.email", "not so in: email"), operation="send email"),
     _source(("pagination.style must be none, page, offset", 'email ("pages")'), pagination={"style": "pages"}),
     _source(("pagination.next must say in JMESPath", "missing in: email"), pagination={"style": "cursor"}),
+    _source(("filters must have a value for each parameter", "null in: email"), filters={"status": None}),
     _source(("pagination.size must be a whole number from 1 to 10000", "not so in: email"), pagination={"size": 0}),
     _source(("pagination.first_page must be 0 or 1", "not so in: email"), pagination={"first_page": 2}),
     _source(("must not be empty: they are JMESPath", "empty in: email"), id=""),
@@ -160,6 +162,10 @@ TOGETHER = {
     "timeouts": (
         {"lambda": {"timeout_seconds": {"requeue_communication": 29}}},
         "lambda.timeout_seconds.requeue_communication must be at least 30",
+    ),
+    "lister": (
+        {"lambda": {"timeout_seconds": {"list_failed": 59}}},
+        "lambda.timeout_seconds.list_failed must be at least 60",
     ),
     "room": (
         {"sources": {f"source{number}": {**EMAIL, "filters": {"status": "failed" * 9}} for number in range(20)}},

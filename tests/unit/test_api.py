@@ -14,7 +14,7 @@ from redrive.errors import ApiUnavailable, CredentialsRefused
 from redrive.models import Communication, OutcomeKind
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import Deadline, requeue_retry
+from redrive.transport import requeue_retry
 from tests.unit.support import ScriptedApi, as_json, second_attempt
 
 EMAIL = Communication("123455", "send.email", "email")
@@ -23,9 +23,9 @@ REQUEUE = RequeueSettings(path="/requeue", created_by="redrive-test")
 
 
 def client(settings: ApiSettings, seconds: float = 10) -> Api:
-    deadline = Deadline()
-    deadline.set(seconds)
-    return Api(settings, requeue_retry(deadline), Secrets())
+    made = Api(settings, requeue_retry, Secrets())
+    made.deadline.set(seconds)
+    return made
 
 
 def test_a_requeue_is_one_post_of_a_queue_entry_with_its_key(api: ScriptedApi, settings: ApiSettings) -> None:
@@ -97,10 +97,19 @@ def test_an_answer_that_may_change_is_left_to_the_state_machine(
     assert len(api.requests) == 1
 
 
-def test_a_page_of_html_is_no_requeue(api: ScriptedApi, settings: ApiSettings) -> None:
-    api.answers(Response("<h1>We are back soon</h1>", content_type="text/html; charset=utf-8"))
+@pytest.mark.parametrize("page", ["\n<!DOCTYPE html><h1>We are back soon</h1>", "<html><body>Sign in</body></html>"])
+def test_a_page_of_html_is_no_requeue(api: ScriptedApi, settings: ApiSettings, page: str) -> None:
+    api.answers(Response(page, content_type="text/html; charset=utf-8"))
     with pytest.raises(ApiUnavailable, match="HTML page"):
         client(settings).requeue(CLAIM, REQUEUE)
+
+
+@pytest.mark.parametrize("body", ["", "OK", "queued"])
+def test_a_2xx_is_a_requeue_whatever_type_a_framework_gives_its_body(
+    api: ScriptedApi, settings: ApiSettings, body: str
+) -> None:
+    api.answers(Response(body, status=202, content_type="text/html; charset=utf-8"))
+    assert client(settings).requeue(CLAIM, REQUEUE).kind is OutcomeKind.REQUEUED
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -118,6 +127,13 @@ def test_retry_after_is_waited_for_with_the_same_key(api: ScriptedApi, settings:
     assert time.monotonic() - before >= 1
     assert len({request.headers["Idempotency-Key"] for request in api.requests}) == 1
     assert len({request.get_data() for request in api.requests}) == 1
+
+
+def test_there_is_no_second_try_that_could_outlast_the_remaining_time(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(Response(status=429, headers={"Retry-After": "1"}))
+    with pytest.raises(ApiUnavailable, match="HTTP 429"):
+        client(settings, seconds=2.5).requeue(CLAIM, REQUEUE)  # a second, and a try of two
+    assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("retry_after", ["60", "Wed, 24 Nov 2066 02:15:00 GMT"])

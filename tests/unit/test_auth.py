@@ -26,7 +26,7 @@ from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefuse
 from redrive.models import Communication, OutcomeKind
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, AuthSettings, AuthType, RequeueSettings
-from redrive.transport import Deadline, requeue_retry
+from redrive.transport import requeue_retry
 from tests.unit.support import ScriptedApi, as_json, second_attempt
 
 CLAIM = second_attempt(Communication("123455", "send.email", "email"))
@@ -53,10 +53,13 @@ def requeue(api: ScriptedApi, caller: Api | None = None, **auth: Any) -> Outcome
 
 
 def client(api: ScriptedApi, **auth: Any) -> Api:
-    deadline = Deadline()
-    deadline.set(10)
-    settings = ApiSettings(base_url=api.url, auth=AuthSettings(**auth))
-    return Api(settings, requeue_retry(deadline), Secrets())
+    return patient(ApiSettings(base_url=api.url, auth=AuthSettings(**auth)))
+
+
+def patient(settings: ApiSettings) -> Api:
+    made = Api(settings, requeue_retry, Secrets())
+    made.deadline.set(60)
+    return made
 
 
 def test_no_auth_sends_no_credentials(api: ScriptedApi) -> None:
@@ -148,7 +151,17 @@ def test_a_client_that_is_refused_is_told_as_such(api: ScriptedApi, secret: Call
         requeue(api, oauth(api, secret(CLIENT | {"client_secret": "other"})))
 
 
-@pytest.mark.parametrize("answer", [Response(status=503), as_json({}), Response("<h1>hi</h1>"), as_json([])])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(status=503),
+        as_json({}),
+        Response("<h1>hi</h1>"),
+        as_json([]),
+        as_json({"access_token": None}),
+        as_json({"access_token": "s3cret\n"}),
+    ],
+)
 def test_a_token_endpoint_without_a_token_is_unavailable(
     api: ScriptedApi, secret: Callable[[Any], str], answer: Response
 ) -> None:
@@ -158,11 +171,25 @@ def test_a_token_endpoint_without_a_token_is_unavailable(
     assert [request.path for request in api.requests] == ["/oauth/token"]
 
 
+def test_a_clients_secret_is_form_encoded(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answers(as_json({"access_token": "token-1"}))
+    requeue(api, oauth(api, secret({"client_id": "re:drive", "client_secret": "50% + ü"})))
+    sent = api.requests[0].authorization
+    assert sent is not None
+    assert (sent.username, sent.password) == ("re%3Adrive", "50%25+%2B+%C3%BC")
+
+
 def test_a_token_post_has_no_key_and_is_never_repeated(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
     api.answers(Response(status=429, headers={"Retry-After": "0"}))
     with pytest.raises(ApiUnavailable):
         requeue(api, oauth(api, secret(CLIENT)))
     assert len(api.requests) == 1
+
+
+def test_a_filter_with_a_space_is_signed_in_the_form_that_aws_signs(api: ScriptedApi, aws: None) -> None:
+    api.answers(as_json({}))
+    client(api, type=AuthType.AWS_IAM).get(f"{api.url}/emails", {"folder": "not sent"})
+    assert api.requests[0].environ["QUERY_STRING"] == "folder=not%20sent"
 
 
 def test_a_request_is_signed_as_it_arrives(api: ScriptedApi, aws: None) -> None:
@@ -223,6 +250,7 @@ def test_a_secret_is_read_once_for_many_calls(
     [
         (AuthType.BEARER, {"tokens": "s3cret-value"}, ["token"]),
         (AuthType.BEARER, "s3cret-value\r\nX-Evil: 1", ["token"]),
+        (AuthType.BEARER, "s3cret-value-€", ["token"]),
         (AuthType.API_KEY, '{"api_key": 5}', ["api_key"]),
         (AuthType.BASIC, "redrive:s3cret-value", ["username", "password"]),
         (AuthType.BASIC, {"username": "redrive", "password": ""}, ["username", "password"]),
@@ -279,10 +307,8 @@ def test_a_private_authority_is_trusted_by_its_secret(
     url, authority = private_api
 
     def kind(ca_bundle_secret_arn: str | None) -> OutcomeKind:
-        deadline = Deadline()
-        deadline.set(5)
         settings = ApiSettings(base_url=url, ca_bundle_secret_arn=ca_bundle_secret_arn)
-        return Api(settings, requeue_retry(deadline), Secrets()).requeue(CLAIM, REQUEUE).kind
+        return patient(settings).requeue(CLAIM, REQUEUE).kind
 
     assert kind(secret(authority)) is OutcomeKind.REQUEUED
     with pytest.raises(ApiUnavailable, match=r"no TLS connection; .*api\.ca_bundle_secret_arn"):

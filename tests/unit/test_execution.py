@@ -100,8 +100,18 @@ def test_a_batch_that_cannot_be_started_does_not_keep_back_the_others(client: SF
         started = start_executions(client, MACHINE, RUN, batches(SEVEN, 4), lambda: True)
     assert len(started.executions) == 1
     assert len(started.problems) == 1
-    assert "batch 1 of 4" in started.problems[0]
+    assert started.problems[0].startswith("1 batches not started: ")
     assert "too many open executions" in started.problems[0]
+
+
+def test_a_thousand_refused_starts_are_one_problem(client: SFNClient) -> None:
+    with Stubber(client) as stub:
+        for _ in range(1000):
+            stub.add_client_error("start_execution", "AccessDeniedException", "not allowed")
+        many = [Communication(str(number), "send.email", "email") for number in range(1000)]
+        started = start_executions(client, MACHINE, RUN, batches(many, 1), lambda: True)
+    assert len(started.problems) == 1
+    assert started.problems[0].startswith("1000 batches not started: ")
 
 
 def test_without_time_the_rest_waits_for_the_next_run(client: SFNClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -183,12 +184,53 @@ def test_batch_size_and_limit_are_the_modules(
     assert answer["truncated"]
 
 
-def test_with_little_time_left_it_ends_in_good_order(lists: Lists, client: SFNClient, context: Context) -> None:
-    lists["/emails"] = [1]
+def give_little_time(api: ScriptedApi, context: Context) -> None:
+    """Leave time for two or three pages: five seconds are kept to end in, and a try may take two."""
+    answer_quickly = api.answer
+
+    def answer(request: Request) -> Response:
+        time.sleep(0.5)
+        return answer_quickly(request)
+
+    api.answer = answer
+    context.seconds = 9
+
+
+def test_with_little_time_left_it_ends_in_good_order(
+    lists: Lists, client: SFNClient, context: Context, api: ScriptedApi
+) -> None:
+    lists |= {"/emails": [1, 2], "/sms": list(range(100))}
+    give_little_time(api, context)
+    answered = invoke(SCHEDULED, context)
+    assert answered["truncated"]
+    assert 2 < answered["listed"] < 102
+    assert sum(len(batch["communications"]) for batch in inputs(client)) == answered["listed"]
+
+
+def test_a_source_that_hangs_leaves_time_to_start_what_the_others_listed(
+    lists: Lists, client: SFNClient, context: Context, api: ScriptedApi
+) -> None:
+    lists["/emails"] = [1, 2]
+    answer_quickly = api.answer
+
+    def answer(request: Request) -> Response:
+        if request.path == "/sms":
+            time.sleep(3)
+        return answer_quickly(request)
+
+    api.answer = answer
+    context.seconds = 9
+    before = time.monotonic()
+    with pytest.raises(RunIncomplete, match="source sms: GET /sms: no answer in time"):
+        invoke(SCHEDULED, context)
+    assert time.monotonic() - before < 5
+    assert len(inputs(client)) == 1
+
+
+def test_a_function_too_short_to_read_a_page_says_so(lists: Lists, client: SFNClient, context: Context) -> None:
     context.seconds = 6
-    answer = invoke(SCHEDULED, context)
-    assert answer["truncated"]
-    assert not inputs(client)
+    with pytest.raises(RunIncomplete, match=r"lambda\.timeout_seconds\.list_failed is too short"):
+        invoke(SCHEDULED, context)
 
 
 @pytest.mark.parametrize(
@@ -432,12 +474,12 @@ def test_of_what_is_listed_only_the_ids_asked_for_are_sent(
     assert front.calls.count("BatchGetItem") == 1
 
 
-def test_an_id_that_was_not_reached_is_not_said_to_be_missing(lists: Lists, context: Context) -> None:
+def test_an_id_that_was_not_reached_is_not_said_to_be_missing(lists: Lists, context: Context, api: ScriptedApi) -> None:
     lists |= {"/emails": [1], "/sms": list(range(10, 300))}
     answer = invoke({"ids": ["1", "11", "299"], "limit": 1}, context)
     assert (answer["truncated"], answer["skipped"]) == (True, {})
-    context.seconds = 6
-    answer = invoke({"ids": ["1"]}, context)
+    give_little_time(api, context)
+    answer = invoke({"ids": ["299"]}, context)
     assert (answer["truncated"], answer["skipped"]) == (True, {})
 
 
@@ -565,8 +607,11 @@ def test_a_list_that_was_cut_by_the_limit_settles_nothing(lists: Lists, ledger: 
 
 
 @pytest.mark.usefixtures("requeued")
-def test_a_list_that_was_cut_for_want_of_time_settles_nothing(lists: Lists, ledger: Ledger, context: Context) -> None:
-    context.seconds = 6
+def test_a_list_that_was_cut_for_want_of_time_settles_nothing(
+    lists: Lists, ledger: Ledger, context: Context, api: ScriptedApi
+) -> None:
+    lists["/emails"], lists["/sms"] = [], list(range(10, 300))
+    give_little_time(api, context)
     assert invoke(SCHEDULED, context)["truncated"]
     assert state(ledger, email(2)) is State.REQUEUED
 

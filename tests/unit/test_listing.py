@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from werkzeug.wrappers import Request, Response
@@ -12,9 +12,10 @@ from redrive import clock
 from redrive.api import Api
 from redrive.listing import Listing
 from redrive.models import Communication
+from redrive.pagination import Page, read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import Deadline, listing_retry
+from redrive.transport import listing_retry
 from tests.unit.support import ScriptedApi, as_json
 
 EMAIL = Source(path="/emails", operation="send.email")
@@ -39,7 +40,7 @@ def lists(api: ScriptedApi) -> dict[str, list[object]]:
 
 
 def unread(settings: ApiSettings, has_time: Callable[[], bool] = lambda: True, **sources: Source) -> Listing:
-    return Listing(sources, Api(settings, listing_retry(Deadline()), Secrets()), has_time)
+    return Listing(sources, Api(settings, listing_retry, Secrets()), has_time)
 
 
 def read(
@@ -152,7 +153,7 @@ def test_without_time_the_rest_waits_for_the_next_run(lists: dict[str, list[obje
     found, listing = read(settings, has_time=lambda: False, email=EMAIL)
     assert listing.truncated
     assert not found
-    assert not listing.problems
+    assert "lambda.timeout_seconds.list_failed is too short" in listing.problems[0]
 
 
 def test_a_source_read_only_in_part_for_want_of_time_is_not_complete(
@@ -172,3 +173,19 @@ def test_every_page_is_measured(lists: dict[str, list[object]], settings: ApiSet
     assert len(listing.latencies["email"]) == 4  # two pages, read twice
     assert len(listing.latencies["sms"]) == 1
     assert all(latency > 0 for latency in listing.latencies["email"])
+
+
+def test_whatever_an_answer_brings_up_stops_its_own_source_only(
+    lists: dict[str, list[object]], settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists |= {"/emails": [1], "/sms": [7]}
+
+    def reading(name: str, source: Source, api: Api) -> Iterator[Page]:
+        if name == "email":
+            raise ZeroDivisionError("ann@example.com")
+        yield from read_pages(name, source, api)
+
+    monkeypatch.setattr("redrive.listing.read_pages", reading)
+    found, listing = read(settings, email=EMAIL, sms=SMS)
+    assert [c.primary_id for c in found] == ["7"]
+    assert listing.problems == ["source email: unforeseen ZeroDivisionError"]

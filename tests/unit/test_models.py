@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from redrive.errors import ConfigurationError
 from redrive.models import (
-    MAX_ID_LENGTH,
+    MAX_ID_BYTES,
     Communication,
     idempotency_key,
     moment,
@@ -34,7 +34,21 @@ def test_texts_and_whole_numbers_are_ids(value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", "  ", True, 1.5, float("nan"), [], {"id": 1}, "x" * (MAX_ID_LENGTH + 1), "\ud800"]
+    "value",
+    [
+        None,
+        "",
+        "  ",
+        True,
+        1.5,
+        float("nan"),
+        [],
+        {"id": 1},
+        "x" * (MAX_ID_BYTES + 1),
+        "ü" * MAX_ID_BYTES,
+        "\ud800",
+        "a\nb",
+    ],
 )
 def test_anything_else_is_none(value: object) -> None:
     assert primary_id(value) is None

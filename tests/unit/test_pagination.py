@@ -20,7 +20,7 @@ from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefuse
 from redrive.pagination import Page, read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import Deadline, listing_retry
+from redrive.transport import listing_retry
 from tests.unit.support import ScriptedApi, Time, as_json
 
 STYLES = list(PaginationStyle)
@@ -59,7 +59,7 @@ def paged(
 
 
 def reader(settings: ApiSettings) -> Api:
-    return Api(settings, listing_retry(Deadline()), Secrets())
+    return Api(settings, listing_retry, Secrets())
 
 
 def read(source: Source, settings: ApiSettings) -> list[str]:
@@ -247,6 +247,7 @@ def test_every_style_sets_apart_what_is_too_young(
     [
         (Response("<h1>Sign in</h1>", content_type="text/html"), "body is not JSON (text/html)"),
         (Response("", content_type="application/json"), "body is not JSON"),
+        (Response("[" * 100_000, content_type="application/json"), "body is not JSON"),
         (as_json({"error": "gone"}), "sources.email.items: 'emails' must give a list, and gives null"),
         (as_json({"emails": {"id": 1}}), "must give a list, and gives dict"),
         (as_json({}, status=404), "HTTP 404; there is no such endpoint"),
@@ -302,14 +303,28 @@ def test_a_page_that_repeats_ends_with_an_error(
 
 
 def test_an_api_that_ignores_the_pages_number_is_found_out(api: ScriptedApi, settings: ApiSettings) -> None:
-    api.answers(as_json({"emails": [{"id": 1}, {"id": 2}]}))
+    api.answers(as_json({"emails": [{"id": 1}, {"id": 2}, {"id": 3}]}))
     with pytest.raises(ListingError, match="does the API know 'page'"):
-        read(source(PaginationStyle.PAGE), settings)
+        read(source(PaginationStyle.PAGE, 3), settings)
+
+
+@pytest.mark.parametrize("number", [2, 5, 6])
+def test_the_last_page_given_again_is_the_end(api: ScriptedApi, settings: ApiSettings, number: int) -> None:
+    ids = list(range(number))
+    serve = paged(ids, PaginationStyle.OFFSET)
+
+    def clamped(request: Request) -> Response:
+        page = min(int(request.args["page"]), (number + 2) // 3)
+        return serve(Request(request.environ | {"QUERY_STRING": f"status=failed&limit=3&offset={(page - 1) * 3}"}))
+
+    api.answer = clamped
+    assert read(source(PaginationStyle.PAGE, 3), settings) == [str(id_) for id_ in ids]
 
 
 @pytest.mark.parametrize("style", [PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER])
 @pytest.mark.parametrize(
-    "url", ["https://elsewhere.example/emails", "//elsewhere.example/x", "http://127.0.0.1:1/emails", "http://u@h/x"]
+    "url",
+    ["https://elsewhere.example/emails", "//elsewhere.example/x", "http://127.0.0.1:1/emails", "http://u@h/x"],
 )
 def test_a_next_page_on_another_origin_is_refused(
     api: ScriptedApi, settings: ApiSettings, style: PaginationStyle, url: str
@@ -318,6 +333,13 @@ def test_a_next_page_on_another_origin_is_refused(
     api.answers(as_json({"emails": [{"id": 1}], "next": url}, **headers))
     with pytest.raises(ListingError, match="another origin"):
         read(source(style), settings)
+
+
+@pytest.mark.parametrize("url", ["http://h:notaport/x", "http://[bad/x"])
+def test_a_next_page_that_is_no_url_is_told(api: ScriptedApi, settings: ApiSettings, url: str) -> None:
+    api.answers(as_json({"emails": [{"id": 1}], "next": url}))
+    with pytest.raises(ListingError, match="URL is none"):
+        read(source(PaginationStyle.NEXT_URL), settings)
 
 
 def test_a_next_token_that_is_an_object_is_refused(api: ScriptedApi, settings: ApiSettings) -> None:

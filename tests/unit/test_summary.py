@@ -19,6 +19,7 @@ from redrive.summary import (
     console_url,
     counts,
     failed,
+    failed_by_source,
     notification,
 )
 
@@ -85,6 +86,14 @@ def test_refused_credentials_are_told_with_what_to_do() -> None:
     assert subject == "[communications-redrive prod] batch stopped, 20 communications not confirmed"
     assert "The API refused the module's credentials: POST /requeue: HTTP 401 Unauthorized." in message
     assert "api.auth" in message
+    assert "Not confirmed:\n- send.email 0\n- send.email 1\n" in message
+    assert failed_by_source(stopped) == {"email": 20}
+
+
+def test_wrong_settings_are_told_in_their_own_words() -> None:
+    cause = json.dumps({"errorMessage": "secret arn:x: must hold a text"})
+    _, message = mail(batch(stopped=Stop("ConfigurationError", cause)))
+    assert "The module's settings are wrong: secret arn:x: must hold a text." in message
 
 
 def test_a_map_that_ended_early_is_told_by_its_error() -> None:
