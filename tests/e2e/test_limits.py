@@ -29,7 +29,8 @@ def test_a_batch_of_100_retried_to_the_end_stays_within_the_quotas(api, deployme
         {"primaryId": f"{number:0{LONGEST_ID - 20}}" + 10 * "ü", "operation": "send.communications", "source": "email"}
         for number in range(LARGEST_BATCH)
     ]
-    batch = {"schemaVersion": 1, "runId": "20261124T070000Z", "batch": 1, "communications": communications}
+    batch = {"schemaVersion": 1, "runId": "20261124T070000Z", "batch": 1, "force": False}
+    batch["communications"] = communications
     client.update_state_machine(stateMachineArn=arn, definition=json.dumps(patient))
     try:
         started = client.start_execution(stateMachineArn=arn, name="the-largest-batch", input=json.dumps(batch))

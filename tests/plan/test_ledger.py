@@ -138,7 +138,7 @@ def test_the_limit_where_nothing_is_said_is_what_the_package_has_for_it(plan: Pl
 @pytest.mark.parametrize("call", CALLS)
 def test_a_lease_outlasts_the_slowest_try_and_the_longest_wait_for_the_next(plan: Plan, call: str):
     task = plan.definition(call)["States"]["RequeueEach"]["ItemProcessor"]["States"]["Requeue"]
-    [retry] = task["Retry"]
+    retry, _ = task["Retry"]
     longest = task["TimeoutSeconds"] + retry["MaxDelaySeconds"]
     # not by much: a batch that died holds back its communications until then
     assert longest < _settings(plan, call).lease_seconds <= longest + 60
