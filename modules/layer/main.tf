@@ -6,4 +6,9 @@ resource "aws_lambda_layer_version" "this" {
   source_code_hash         = filebase64sha256(var.package)
   compatible_runtimes      = [var.runtime]
   compatible_architectures = [var.architecture]
+
+  # The old version goes when no function needs it any more.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
