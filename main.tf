@@ -13,6 +13,8 @@ module "consistency" {
     read_timeout_seconds     = var.api.read_timeout_seconds
     function_timeout_seconds = var.lambda.timeout_seconds.requeue_communication
     lister_timeout_seconds   = var.lambda.timeout_seconds.list_failed
+    max_delay_seconds        = var.retry.max_delay_seconds
+    cooldown_seconds         = var.redrive_limit.cooldown_seconds
   }
 }
 

@@ -91,10 +91,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             "dryRun": request.dry_run,
         }
         logger.info("run done", extra=result | {"executions": started.executions[:MAX_LOGGED]})
-        if problems := listing.problems + started.problems:
+        problems = listing.problems + started.problems
+        if request.dry_run:
+            return result | {"problems": problems, "communications": [d.to_json() for d in run.decisions]}
+        if problems:
             message = f"run {run_id}: started {len(started.executions)} batches. {'; '.join(problems)}"
             raise RunIncomplete(message[:MAX_MESSAGE])
-        return result | ({"communications": [d.to_json() for d in run.decisions]} if request.dry_run else {})
+        return result
 
 
 def _start(run_id: str, request: Request, run: Run, function: Deadline) -> Started:

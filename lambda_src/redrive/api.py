@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit
@@ -43,6 +44,8 @@ class Api:
         Bounds every request; each invocation sets it.
     try_seconds
         How long one try takes at most: to connect, and to wait for an answer.
+    milliseconds
+        How long the last :meth:`requeue` took, whatever came of it.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Api:
     ) -> None:
         self._settings = settings
         self.deadline = Deadline()
+        self.milliseconds = 0.0
         self.try_seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
         self._session = open_session(settings.base_url, make_retry(self.deadline, self.try_seconds))
         self._session.headers.update(settings.headers)
@@ -100,13 +104,17 @@ class Api:
         path = template.replace("{primaryId}", quote(communication.primary_id, safe=""))
         path = path.replace("{operation}", quote(communication.operation, safe=""))
         what = f"{settings.method} {template}"
-        answer = self._send(
-            what,
-            settings.method,
-            self.url(path),
-            json=queue_entry(communication, claim.opened, settings.created_by),
-            headers={"Idempotency-Key": idempotency_key(communication, claim.attempt)},
-        )
+        started = time.perf_counter()
+        try:
+            answer = self._send(
+                what,
+                settings.method,
+                self.url(path),
+                json=queue_entry(communication, claim.opened, settings.created_by),
+                headers={"Idempotency-Key": idempotency_key(communication, claim.attempt)},
+            )
+        finally:
+            self.milliseconds = (time.perf_counter() - started) * 1000
         status = answer.status_code
         if answer.ok:
             if answer.content.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):

@@ -75,8 +75,12 @@ class Waiting:
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    """Give the sandbox's client; it retries throttling with backoff and jitter (botocore's standard mode)."""
-    return boto3.client("dynamodb", config=Config(retries={"mode": "standard", "total_max_attempts": 10}))
+    """Give the sandbox's client; it retries throttling with backoff and jitter (botocore's standard mode).
+
+    It gives up well before a function's time does: a table that does not answer is told in words.
+    """
+    config = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 5})
+    return boto3.client("dynamodb", config=config)
 
 
 class Ledger:

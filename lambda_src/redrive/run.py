@@ -18,6 +18,9 @@ from redrive.listing import Listing
 from redrive.models import Communication, operator_run_id, scheduled_run_id
 from redrive.settings import ListSettings, Source
 
+MAX_TOLD = 10_000
+"""Communications in the answer of a dry run: Lambda gives back 6 MB at most."""
+
 
 class Trigger(StrEnum):
     """Who starts a run."""
@@ -143,7 +146,7 @@ class Run:
     truncated
         Whether more was left for the next run.
     decisions
-        All of them, for a dry run.
+        The first ones, for a dry run.
     """
 
     to_send: list[Communication] = field(default_factory=list)
@@ -155,7 +158,7 @@ class Run:
 
     def add(self, decision: Decision, request: Request) -> None:
         """Sort a communication by what is to happen with it."""
-        if request.dry_run:
+        if request.dry_run and len(self.decisions) < MAX_TOLD:
             self.decisions.append(decision)
         if decision.is_sent:
             self.to_send.append(decision.communication)

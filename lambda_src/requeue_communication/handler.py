@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -72,15 +71,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     with observed(context, runId=asked.run_id, execution=asked.execution, **communication.to_json()) as logger:
         api = _api()
         api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
+        api.milliseconds = 0.0
         measured: dict[str, float] = {}
-        started = time.perf_counter()
         try:
             outcome = redrive(
                 communication, asked.execution, asked.run_id, api, _ledger(), _settings().requeue, force=asked.force
             )
             measured[outcome.kind.title()] = 1
         finally:
-            measured["ApiLatency"] = (time.perf_counter() - started) * 1000
-            publish(communication.source, measured)
+            if api.milliseconds:  # else the API was not asked
+                measured["ApiLatency"] = api.milliseconds
+            if measured:
+                publish(communication.source, measured)
         logger.info("communication done", extra={"outcome": outcome.kind, "httpStatus": outcome.http_status})
         return outcome.to_json()

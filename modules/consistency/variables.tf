@@ -30,13 +30,15 @@ variable "sizes" {
 }
 
 variable "patience" {
-  description = "Seconds of one request to the API and of the functions that make it."
+  description = "Seconds of one request to the API, of the functions that make it, and between two of one communication."
 
   type = object({
     connect_timeout_seconds  = number
     read_timeout_seconds     = number
     function_timeout_seconds = number
     lister_timeout_seconds   = number
+    max_delay_seconds        = number
+    cooldown_seconds         = number
   })
 
   validation {
@@ -47,5 +49,11 @@ variable "patience" {
   validation {
     condition     = var.patience.lister_timeout_seconds >= 2 * (var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds) + 10
     error_message = "lambda.timeout_seconds.list_failed must be at least ${2 * (var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds) + 10}, which is twice api.connect_timeout_seconds + api.read_timeout_seconds, and 10, or there is no time to list and to start what was listed; it is ${var.patience.lister_timeout_seconds}."
+  }
+
+  # A retry of the same execution finds what it has concluded already as long as nobody else may have begun anew.
+  validation {
+    condition     = var.patience.cooldown_seconds > var.patience.function_timeout_seconds + var.patience.max_delay_seconds
+    error_message = "redrive_limit.cooldown_seconds must be above ${var.patience.function_timeout_seconds + var.patience.max_delay_seconds}, which is lambda.timeout_seconds.requeue_communication + retry.max_delay_seconds, so that the last retry comes before it is over; it is ${var.patience.cooldown_seconds}."
   }
 }

@@ -55,6 +55,7 @@ RIGHT = configuration(
             max_per_run=100000,
             max_concurrency=40,
             retry={"max_attempts": 10, "interval_seconds": 3, "backoff_rate": 1.5, "max_delay_seconds": 100},
+            redrive_limit={"cooldown_seconds": 1800},
             lambda_={"timeout_seconds": {"requeue_communication": 900}},
             schedule={"expression": "cron(0 7 ? * MON-FRI *)"},
             api={

@@ -167,6 +167,10 @@ TOGETHER = {
         {"lambda": {"timeout_seconds": {"list_failed": 59}}},
         "lambda.timeout_seconds.list_failed must be at least 60",
     ),
+    "cooldown": (
+        {"redrive_limit": {"cooldown_seconds": 120}},
+        "redrive_limit.cooldown_seconds must be above 120",
+    ),
     "room": (
         {"sources": {f"source{number}": {**EMAIL, "filters": {"status": "failed" * 9}} for number in range(20)}},
         "for all of a function's. Shorten api.headers or the path, filters and pagination of sources",

@@ -442,6 +442,13 @@ def test_a_dry_run_tells_no_more_than_would_be_sent(lists: Lists, context: Conte
     assert (answer["eligible"], answer["truncated"]) == (told, told < 3)
 
 
+def test_a_dry_run_tells_what_went_wrong_beside_what_would_happen(lists: Lists, context: Context) -> None:
+    lists |= {"/emails": Response("<h1>Oops</h1>", content_type="text/html"), "/sms": [7]}
+    answer = invoke({"dryRun": True}, context)
+    assert [told["primaryId"] for told in answer["communications"]] == ["7"]
+    assert "source email: sources.email: HTTP 200, but the body is not JSON" in answer["problems"][0]
+
+
 def test_only_the_sources_asked_for_are_listed(
     lists: Lists, api: ScriptedApi, client: SFNClient, context: Context
 ) -> None:

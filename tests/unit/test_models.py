@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -110,6 +111,16 @@ def test_an_operators_run_is_named_by_its_time_and_request() -> None:
 )
 def test_a_moment_is_rfc_3339_seconds_or_milliseconds(value: object) -> None:
     assert moment(value) == MOMENT.timestamp()
+
+
+def test_a_time_without_a_zone_is_utc_wherever_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert moment("2026-11-24T02:15:00") == MOMENT.timestamp()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.datetimes(datetime(1973, 4, 1), datetime(5138, 1, 1), timezones=st.timezones()))  # noqa: DTZ001 (its bounds are naive)

@@ -20,7 +20,7 @@ from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefuse
 from redrive.pagination import Page, read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import listing_retry
+from redrive.transport import Deadline, PatientRetry, listing_retry
 from tests.unit.support import ScriptedApi, Time, as_json
 
 STYLES = list(PaginationStyle)
@@ -59,7 +59,12 @@ def paged(
 
 
 def reader(settings: ApiSettings) -> Api:
-    return Api(settings, listing_retry, Secrets())
+    def without_waiting(deadline: Deadline, try_seconds: float) -> PatientRetry:
+        retry = listing_retry(deadline, try_seconds)
+        retry.backoff_factor = retry.backoff_jitter = 0
+        return retry
+
+    return Api(settings, without_waiting, Secrets())
 
 
 def read(source: Source, settings: ApiSettings) -> list[str]:
