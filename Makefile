@@ -11,7 +11,7 @@ help: ## Show this list
 
 demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [KEEP=1]
 	@$(SETUP) dev runtime terraform
-	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size $(BATCH_SIZE)) $(if $(FAILED),--failed $(FAILED)) $(if $(KEEP),--keep)
+	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size $(BATCH_SIZE)) $(if $(FAILED),--failed $(FAILED)) $(if $(filter-out 0,$(KEEP)),--keep)
 
 test: ## Run every test: make test [ARGS="tests/unit -k pagination"]
 	@$(SETUP) dev runtime terraform

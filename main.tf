@@ -242,8 +242,9 @@ module "ledger_admin" {
 module "notifications" {
   source = "./modules/notifications"
 
-  name    = local.names.notifications
-  account = local.account
+  name         = local.names.notifications
+  display_name = "${var.name} ${var.stage}"
+  account      = local.account
 
   create_topic  = local.create_topic
   topic_arn     = var.notifications.topic_arn

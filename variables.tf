@@ -136,7 +136,7 @@ variable "sources" {
     The endpoints that list failed communications, each under a name of your choice that stands in logs and metrics.
     - path: below api.base_url.
     - operation: what the worker must do with what is listed here, such as send.email, send.sms or send.communications.
-    - filters: query parameters that narrow the list to what failed.
+    - filters: query parameters that narrow the list to what failed; {} where the endpoint lists nothing else.
     - pagination.style: none, page, offset, cursor (a token in the body), next_url (a whole URL in the body) or link_header (RFC 8288).
     - pagination.page_param, pagination.first_page: of style page: the parameter with the page's number, and the first number.
     - pagination.offset_param: of style offset: the parameter with the number of items to skip.
@@ -152,7 +152,7 @@ variable "sources" {
   type = map(object({
     path      = string
     operation = string
-    filters   = optional(map(string), {})
+    filters   = map(string)
     pagination = optional(object({
       style        = optional(string, "none")
       page_param   = optional(string, "page")
@@ -173,7 +173,7 @@ variable "sources" {
 
   validation {
     condition     = length(var.sources) > 0
-    error_message = "sources must have at least one source, such as { email = { path = \"/emails\", operation = \"send.email\" } }."
+    error_message = "sources must have at least one source, such as { email = { path = \"/emails\", operation = \"send.email\", filters = { status = \"failed\" } } }."
   }
 
   validation {
@@ -342,10 +342,10 @@ variable "redrive_limit" {
   description = <<-EOT
     How often a communication is sent back, and how long it waits in between. Only what the API took counts: while it is unavailable no attempt is used up.
     - max_attempts: afterwards a person must look.
-    - cooldown_seconds: how long the application has to deliver what it took back, before it counts as failed again.
+    - cooldown_seconds: how long the application has to deliver what it took back, before it counts as failed again; longer than its queue ever is.
     - backoff_rate: how much longer each wait is than the one before.
     - max_cooldown_seconds: the longest wait.
-    - retention_days: how long the ledger remembers a communication that no longer fails. The application must not remember idempotency keys longer.
+    - retention_days: how long the ledger remembers a communication that no longer fails.
   EOT
 
   type = object({
@@ -575,7 +575,7 @@ variable "lambda" {
 variable "vpc" {
   description = <<-EOT
     The VPC of the two functions that call the API, where the API can only be reached from there; null for none.
-    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states and secretsmanager).
+    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states, dynamodb and secretsmanager).
     - security_group_ids: groups that let that traffic out.
   EOT
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from redrive import clock
 from redrive.api import Api
-from redrive.errors import RunIncomplete
+from redrive.errors import RedriveError, RunIncomplete
 from redrive.execution import Started, batches, start_executions, step_functions
 from redrive.ledger import Ledger, dynamodb
 from redrive.listing import Listing
@@ -74,9 +76,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         listed_at = clock.now()
         listing = Listing(request.chosen(settings.sources), api, can_read)
         judge_listing(listing, ledger, request, settings, run)
+        problems: list[str] = []
         if request.is_full and not request.dry_run:
-            settle_earlier(listing, ledger, listed_at, run, can_read)
-        started = Started() if request.dry_run else _start(run_id, request, run, function)
+            with _told(problems, "earlier runs"):
+                settle_earlier(listing, ledger, settings, listed_at, run, can_read)
+        started = Started() if request.dry_run else _start(run_id, request, run, listed_at, function, problems)
         for source, listed in listing.listed.items():
             metrics = {"Listed": listed, "Delivered": run.delivered[source], "CameBack": run.came_back[source]}
             publish(source, {**metrics, "ApiLatency": listing.latencies[source]})
@@ -91,7 +95,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             "dryRun": request.dry_run,
         }
         logger.info("run done", extra=result | {"executions": started.executions[:MAX_LOGGED]})
-        problems = listing.problems + started.problems
+        problems = [*listing.problems, *started.problems, *problems]
         if request.dry_run:
             return result | {"problems": problems, "communications": [d.to_json() for d in run.decisions]}
         if problems:
@@ -100,12 +104,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return result
 
 
-def _start(run_id: str, request: Request, run: Run, function: Deadline) -> Started:
+def _start(
+    run_id: str, request: Request, run: Run, listed_at: float, function: Deadline, problems: list[str]
+) -> Started:
     """Start the batches; the first one's notification tells what became of earlier runs."""
     ledger, settings = _ledger(), _settings()
-    if delivered := run.delivered.total():
-        ledger.add_news({"delivered": delivered})
-    news = ledger.take_news() if run.to_send else {}
+    news: dict[str, int] = {}
+    with _told(problems, "earlier runs"):
+        if delivered := run.delivered.total():
+            ledger.add_news({"delivered": delivered})
+        news = ledger.take_news() if run.to_send else {}
     # Not kept in the ledger: where nothing starts, they come back in the next run again.
     came_back = {"cameBack": run.came_back.total()} if run.came_back.total() else {}
     started = start_executions(
@@ -114,9 +122,21 @@ def _start(run_id: str, request: Request, run: Run, function: Deadline) -> Start
         run_id,
         batches(run.to_send, settings.batch_size),
         has_time=lambda: function.remaining() > 0,
+        listed_at=listed_at,
         force=request.force,
         earlier=news | came_back,
     )
-    if news and not started.executions:
-        ledger.add_news(news)
+    if news and not started.has_told:
+        with _told(problems, "earlier runs"):
+            ledger.add_news(news)
     return started
+
+
+@contextmanager
+def _told(problems: list[str], what: str) -> Iterator[None]:
+    """Make a problem of an error: looking back must not keep anything from starting."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 (see above)
+        text = str(error) if isinstance(error, RedriveError) else f"unforeseen {type(error).__name__}"
+        problems.append(f"{what}: {text}")

@@ -111,7 +111,7 @@ class Api:
                 settings.method,
                 self.url(path),
                 json=queue_entry(communication, claim.opened, settings.created_by),
-                headers={"Idempotency-Key": idempotency_key(communication, claim.attempt)},
+                headers={"Idempotency-Key": idempotency_key(communication, claim.number)},
             )
         finally:
             self.milliseconds = (time.perf_counter() - started) * 1000

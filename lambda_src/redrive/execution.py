@@ -31,11 +31,12 @@ def step_functions() -> SFNClient:
 
 @dataclass
 class Started:
-    """The executions of a run, and what kept the others from starting."""
+    """The executions of a run, what kept the others from starting, and whether one was given ``earlier``."""
 
     executions: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     truncated: bool = False
+    has_told: bool = False
 
 
 def batches(communications: Iterable[Communication], size: int) -> Iterator[tuple[Communication, ...]]:
@@ -62,6 +63,7 @@ def start_executions(
     batches: Iterable[tuple[Communication, ...]],
     has_time: Callable[[], bool],
     *,
+    listed_at: float,
     force: bool = False,
     earlier: Mapping[str, int] | None = None,
 ) -> Started:
@@ -71,6 +73,8 @@ def start_executions(
 
     Parameters
     ----------
+    listed_at
+        When the application listed them as failed, in seconds since 1970.
     force
         Whether the cooldown is ignored.
     earlier
@@ -88,13 +92,15 @@ def start_executions(
             "schemaVersion": SCHEMA_VERSION,
             "runId": run_id,
             "batch": number,
+            "listedAt": round(listed_at, 3),
             "force": force,
             "communications": [communication.to_json() for communication in batch],
         }
-        if earlier and not started.executions:
+        if earlier and not started.has_told:
             data["earlier"] = earlier
         try:
             client.start_execution(stateMachineArn=state_machine_arn, name=name, input=json.dumps(data))
+            started.has_told = True
         except client.exceptions.ExecutionAlreadyExists:
             pass  # an earlier delivery of this firing started it
         except (ClientError, BotoCoreError) as error:

@@ -44,7 +44,8 @@ FAR_FUTURE = 10**11
 MAY_CLAIM = (
     "attribute_not_exists(communication) OR ("
     "#state IN (:attempting, :requeued, :delivered, :released) AND (leaseUntil <= :now OR leaseOwner = :owner) AND "
-    "(#state IN (:attempting, :released) OR (leaseOwner <> :owner AND attempts < :max AND notBefore <= :cool)))"
+    "(#state IN (:attempting, :released) OR "
+    "(leaseOwner <> :owner AND attempts < :max AND notBefore <= :cool AND concludedAt <= :listed)))"
 )
 """What :func:`redrive.ledger_rules.judge` says, for the table to check in the same moment as it writes."""
 
@@ -90,13 +91,17 @@ class Ledger:
         self._client = client
         self._settings = settings
 
-    def claim(self, communication: Communication, owner: str, run_id: str, *, force: bool = False) -> Claim | Refused:
+    def claim(
+        self, communication: Communication, owner: str, run_id: str, listed_at: float, *, force: bool = False
+    ) -> Claim | Refused:
         """Take the lease of a communication, or learn why not: one write.
 
         Parameters
         ----------
         owner
             Who asks. The same owner finds its own lease and goes on with the same attempt.
+        listed_at
+            When the application listed it as failed, in seconds since 1970.
         force
             Ignore the cooldown, never a live lease.
         """
@@ -111,7 +116,8 @@ class Ledger:
                 "released": State.RELEASED,
                 "owner": owner,
                 "now": now,
-                "cool": FAR_FUTURE if force else now,
+                "cool": FAR_FUTURE if force else listed_at,
+                "listed": listed_at,
                 "max": self._settings.max_attempts,
             },
             values={
@@ -123,13 +129,20 @@ class Ledger:
                 "updated": now,
                 "expiry": self._expiry(now),
             },
-            defaults={"firstSeen": now, "opened": now, "notBefore": 0, "attempts": 0, "concluded": 0},
+            defaults={
+                "firstSeen": now,
+                "opened": now,
+                "notBefore": 0,
+                "concludedAt": 0,
+                "attempts": 0,
+                "concluded": 0,
+            },
             removed=("waitingFor", "waitingSince"),
         )
         entry = cast("Entry", found.entry)  # where there was none, there is one now
         if found.done:
-            return Claim(communication, owner, entry.concluded + 1, entry.attempts, entry.opened)
-        reason = judge(entry, now, self._settings.max_attempts, owner=owner, force=force)
+            return Claim(communication, owner, entry.concluded + 1, entry.attempts, entry.opened, entry.first_seen)
+        reason = judge(entry, now, self._settings.max_attempts, owner=owner, force=force, listed_at=listed_at)
         return Refused(reason or Refusal.LEASED, entry)
 
     def conclude(self, claim: Claim, outcome: OutcomeKind, http_status: int | None, error: str | None) -> bool:
@@ -161,6 +174,7 @@ class Ledger:
                 **standing,
                 "attempts": claim.attempts + 1,
                 "concluded": claim.attempt,
+                "concludedAt": now,
                 "leaseUntil": 0,
                 "outcome": outcome,
                 "httpStatus": http_status,
@@ -171,13 +185,20 @@ class Ledger:
             event=Event(now, outcome, claim.owner, error or ""),
         ).done
 
-    def note_trouble(self, claim: Claim, error: str) -> None:
-        """Write down why an attempt is still open; it does not count, and the lease ends by itself."""
+    def note_trouble(self, claim: Claim, error: str, *, gives_up: bool) -> None:
+        """Write down why an attempt is still open; it does not count.
+
+        Parameters
+        ----------
+        gives_up
+            Whether the owner does not come back. Else it keeps its lease, which ends by itself.
+        """
+        over = {"leaseUntil": 0} if gives_up else {}
         self._update(
             claim.communication,
             condition=OWN_LEASE,
             operands={"attempting": State.ATTEMPTING, "owner": claim.owner},
-            values={"error": error, "httpStatus": None, "updated": clock.now()},
+            values={"error": error, "httpStatus": None, "updated": clock.now(), **over},
         )
 
     def exhaust(self, entry: Entry, owner: str, run_id: str) -> Entry:
@@ -185,7 +206,9 @@ class Ledger:
         now = clock.now()
         found = self._update(
             entry.communication,
-            condition="#state IN (:requeued, :delivered) AND attempts >= :max AND leaseUntil <= :now",
+            condition=(
+                "#state IN (:requeued, :delivered) AND attempts >= :max AND leaseUntil <= :now AND notBefore <= :now"
+            ),
             operands={
                 "requeued": State.REQUEUED,
                 "delivered": State.DELIVERED,
@@ -263,7 +286,13 @@ class Ledger:
             answer = self._client.get_item(TableName=self._settings.table, Key=_key(communication), ConsistentRead=True)
         return _entry(answer["Item"]) if "Item" in answer else None
 
-    def waiting(self, waiting_for: WaitingFor, start: str | None = None, limit: int | None = None) -> Waiting:
+    def waiting(
+        self,
+        waiting_for: WaitingFor,
+        start: str | None = None,
+        limit: int | None = None,
+        until: float = FAR_FUTURE,
+    ) -> Waiting:
         """List what waits for a person or for delivery, the oldest first, a page at a time.
 
         Parameters
@@ -272,6 +301,8 @@ class Ledger:
             ``next`` of the page before.
         limit
             How many at most.
+        until
+            Only what waits since then at least, in seconds since 1970.
 
         Raises
         ------
@@ -281,8 +312,8 @@ class Ledger:
         request: dict[str, Any] = {
             "TableName": self._settings.table,
             "IndexName": WAITING_INDEX,
-            "KeyConditionExpression": "waitingFor = :for",
-            "ExpressionAttributeValues": _serialize({":for": waiting_for}),
+            "KeyConditionExpression": "waitingFor = :for AND waitingSince <= :until",
+            "ExpressionAttributeValues": _serialize({":for": waiting_for, ":until": until}),
         }
         if start:
             request["ExclusiveStartKey"] = _start_key(start)
@@ -401,10 +432,15 @@ def _errors_in_words() -> Iterator[None]:
     except BotoCoreError as error:
         raise LedgerUnavailable(f"the ledger's table: {type(error).__name__}") from None
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        code = error.response["Error"]["Code"]
+        if code == "ConditionalCheckFailedException":
             raise
-        raise LedgerUnavailable(f"the ledger's table: {error.response['Error']['Code']}") from None
+        if code in _NOT_FOR_A_RETRY:
+            raise ConfigurationError(f"the ledger's table: {code}") from None
+        raise LedgerUnavailable(f"the ledger's table: {code}") from None
 
+
+_NOT_FOR_A_RETRY = frozenset({"AccessDeniedException", "ResourceNotFoundException", "ValidationException"})
 
 _SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
 
@@ -418,6 +454,7 @@ _JUDGED = (
     "leaseOwner",
     "leaseUntil",
     "notBefore",
+    "concludedAt",
     "outcome",
 )
 """The attributes that :func:`redrive.ledger_rules.judge` asks for, and what a dry run tells besides."""
@@ -468,6 +505,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         lease_owner=found.get("leaseOwner", ""),
         lease_until=numbers.get("leaseUntil", 0),
         not_before=numbers.get("notBefore", 0),
+        concluded_at=numbers.get("concludedAt", 0),
         opened=numbers.get("opened", 0),
         run_id=found.get("runId", ""),
         outcome=OutcomeKind(found["outcome"]) if "outcome" in found else None,

@@ -77,8 +77,8 @@ class Entry:
         Concluded ones ever: the open one is the next, and its number is in the idempotency key.
     lease_owner, lease_until
         Who may send it until when; nobody where that is past.
-    not_before
-        The end of its cooldown.
+    not_before, concluded_at
+        The end of its cooldown, and when that began.
     opened
         When the open attempt was claimed first.
     """
@@ -90,6 +90,7 @@ class Entry:
     lease_owner: str = ""
     lease_until: float = 0
     not_before: float = 0
+    concluded_at: float = 0
     opened: float = 0
     run_id: str = ""
     outcome: OutcomeKind | None = None
@@ -108,11 +109,11 @@ class Claim:
     Attributes
     ----------
     attempt
-        The number in the idempotency key; it never comes again.
+        Its number of all that were made; it never comes again, not after a release either.
     attempts
         How many are concluded, of those that the limit is for.
-    opened
-        When this attempt was claimed first, in seconds since 1970.
+    opened, first_seen
+        When this attempt, and when the first one was claimed first, in seconds since 1970.
     """
 
     communication: Communication
@@ -120,6 +121,12 @@ class Claim:
     attempt: int
     attempts: int
     opened: float
+    first_seen: float
+
+    @property
+    def number(self) -> str:
+        """Give what the idempotency key calls this attempt: once forgotten, a communication begins with other keys."""
+        return f"{self.first_seen:.0f}-{self.attempt}"
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,13 @@ class Refused:
 
 
 def judge(
-    entry: Entry | None, now: float, max_attempts: int, *, owner: str = "", force: bool = False
+    entry: Entry | None,
+    now: float,
+    max_attempts: int,
+    *,
+    owner: str = "",
+    force: bool = False,
+    listed_at: float | None = None,
 ) -> Refusal | None:
     """Say why a communication may not be sent, or None where it may.
 
@@ -141,6 +154,9 @@ def judge(
         Whose own lease is no hindrance; but what it has concluded itself it does not send again.
     force
         Ignore the cooldown, never a lease.
+    listed_at
+        When the application listed it as failed; now, if not given. A list from before the end of a cooldown does not
+        tell that the communication failed again: since then it may have gone out.
     """
     if entry is None:
         return None
@@ -154,18 +170,18 @@ def judge(
         return None
     if owner and entry.lease_owner == owner:
         return Refusal.CONCLUDED
-    if entry.not_before > now and not force:
+    listed = now if listed_at is None else listed_at
+    is_used_up = entry.attempts >= max_attempts
+    if (entry.concluded_at if force and not is_used_up else entry.not_before) > listed:
         return Refusal.COOLING_DOWN
-    if entry.attempts >= max_attempts:
-        return Refusal.EXHAUSTED
-    return None
+    return Refusal.EXHAUSTED if is_used_up else None
 
 
 def cooldown_seconds(attempts: int, settings: LedgerSettings) -> float:
     """Give how long a communication waits after so many attempts.
 
-    It grows by ``backoff_rate`` from ``cooldown_seconds`` to ``max_cooldown_seconds``, less up to a quarter, drawn at
-    random, so that what failed together does not come back together.
+    It grows by ``backoff_rate`` from ``cooldown_seconds`` to ``max_cooldown_seconds``, and up to a quarter more,
+    drawn at random, so that what failed together does not come back together.
     """
     grown = settings.cooldown_seconds * settings.backoff_rate ** min(attempts - 1, 64)
-    return min(grown, settings.max_cooldown_seconds) * random.uniform(0.75, 1)  # noqa: S311 (spreads load, guards nothing)
+    return min(grown, settings.max_cooldown_seconds) * random.uniform(1, 1.25)  # noqa: S311 (spreads load, guards nothing)

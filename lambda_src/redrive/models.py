@@ -89,7 +89,7 @@ def queue_entry(communication: Communication, created: float, created_by: str) -
     }
 
 
-def idempotency_key(communication: Communication, attempt: int) -> str:
+def idempotency_key(communication: Communication, attempt: str) -> str:
     """Name one attempt at one communication: ``<operation>:<primaryId>:<attempt>``.
 
     It is a header value, so what a header cannot hold is percent-encoded.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redrive.api import Api
-from redrive.errors import ApiUnavailable
+from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Refusal, Refused, State
 from redrive.models import Communication, Outcome, OutcomeKind
@@ -18,6 +18,7 @@ def redrive(
     ledger: Ledger,
     settings: RequeueSettings,
     *,
+    listed_at: float,
     force: bool = False,
 ) -> Outcome:
     """Send a communication back once, if nobody else does and its limits allow it.
@@ -26,6 +27,8 @@ def redrive(
     ----------
     owner
         The execution: every retry of it finds its own lease, or its own conclusion.
+    listed_at
+        When the application listed it as failed, in seconds since 1970.
     force
         Ignore the cooldown, never a live lease.
 
@@ -36,13 +39,13 @@ def redrive(
     LedgerUnavailable
         Before sending nothing was sent; after it the same attempt is sent again, under the same key.
     """
-    claim = ledger.claim(communication, owner, run_id, force=force)
+    claim = ledger.claim(communication, owner, run_id, listed_at, force=force)
     if isinstance(claim, Refused):
         return _refused(claim, owner, run_id, ledger)
     try:
         outcome = api.requeue(claim, settings)
-    except ApiUnavailable as error:
-        ledger.note_trouble(claim, str(error))
+    except (ApiUnavailable, CredentialsRefused, ConfigurationError) as error:
+        ledger.note_trouble(claim, str(error), gives_up=not isinstance(error, ApiUnavailable))
         raise
     ledger.conclude(claim, outcome.kind, outcome.http_status, outcome.error)
     return outcome

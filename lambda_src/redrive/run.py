@@ -185,17 +185,25 @@ def judge_listing(listing: Listing, ledger: Ledger, request: Request, settings: 
         run.skipped["not_listed"] = len(not_listed)
 
 
-def settle_earlier(listing: Listing, ledger: Ledger, listed_at: float, run: Run, has_time: Callable[[], bool]) -> None:
-    """Write down what was delivered: requeued, cooled down, and no longer in a list that was read to its end."""
-    start = None
+def settle_earlier(
+    listing: Listing, ledger: Ledger, settings: ListSettings, listed_at: float, run: Run, has_time: Callable[[], bool]
+) -> None:
+    """Write down what was delivered: requeued, cooled down, and no longer in any list that could hold it.
+
+    That is known of an operation when every source that has it was read to its end.
+    """
+    unread = {source.operation for name, source in settings.sources.items() if name not in listing.complete}
+    if not listing.complete:
+        return
+    start, until = None, listed_at - settings.ledger.cooldown_seconds
     with ThreadPoolExecutor(max_workers=8) as pool:
         while has_time():
-            page = ledger.waiting(WaitingFor.DELIVERY, start)
+            page = ledger.waiting(WaitingFor.DELIVERY, start, until=until)
             gone = [
                 entry.communication
                 for entry in page.entries
                 if entry.not_before <= listed_at
-                and entry.communication.source in listing.complete
+                and entry.communication.operation not in unread
                 and (entry.communication.operation, entry.communication.primary_id) not in listing.seen
             ]
             delivered = pool.map(lambda communication: ledger.deliver(communication, listed_at), gone)

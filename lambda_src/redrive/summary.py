@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from redrive.models import Communication, OutcomeKind
+from redrive.models import RUN_TIME_FORMAT, Communication, OutcomeKind
 
 MAX_SUBJECT = 100
 """Characters in the subject of an SNS e-mail; one more, or one that is not ASCII, fails the publish (API reference)."""
@@ -16,12 +17,15 @@ MAX_SUBJECT = 100
 MAX_NAMED = 20
 """Failed communications that a notification names; of the others it says how many there are."""
 
+MAX_UNCONFIRMED = 5
+"""Communications of a stopped batch that it names: what matters there is why it was stopped."""
+
 MEANING = {
     OutcomeKind.REQUEUED: "the application took it back into its queue",
     OutcomeKind.SKIPPED: "already queued or sent",
-    OutcomeKind.REJECTED: "refused for good: a person must look",
-    OutcomeKind.EXHAUSTED: "its attempts are used up: a person must look",
-    OutcomeKind.FAILED: "no answer in spite of every retry: the next run tries again",
+    OutcomeKind.REJECTED: "refused for good: open it in the application",
+    OutcomeKind.EXHAUSTED: "failed again after every attempt: open it in the application",
+    OutcomeKind.FAILED: "unavailable after every retry: the next run tries again",
 }
 
 
@@ -100,6 +104,9 @@ def headline(batch: Batch) -> str:
         return f"batch stopped, {total} {_communications(total)} not confirmed"
     if failed(batch):
         return f"{failed(batch)} of {total} {_communications(total)} not requeued"
+    requeued = counts(batch).get(OutcomeKind.REQUEUED, 0)
+    if requeued < total:
+        return f"{requeued} of {total} {_communications(total)} requeued, {total - requeued} skipped"
     return f"{total} {_communications(total)} requeued"
 
 
@@ -116,13 +123,13 @@ def notification(batch: Batch, name: str, stage: str, execution_arn: str) -> Not
     where = f"{name} {stage}"
     blocks = [
         f"{where}: {headline(batch)}",
-        f"Run {batch.run_id}, batch {batch.batch}",
+        f"Run {batch.run_id}, batch {batch.batch}{_time_in_words(batch.run_id)}",
         _stop_in_words(batch.stopped) if batch.stopped else _counts_in_words(batch),
         _failures_in_words(batch),
         _earlier_in_words(batch.earlier),
         f"Execution:\n{console_url(execution_arn)}",
     ]
-    subject = re.sub(r"[^ -~]", "?", f"[{where}] {headline(batch)}")
+    subject = re.sub(r"[^ -~]", "?", f"{headline(batch)} - {where}")
     return Notification(subject[:MAX_SUBJECT], "\n\n".join(block for block in blocks if block) + "\n")
 
 
@@ -133,12 +140,23 @@ def console_url(execution_arn: str) -> str:
     return f"https://{region}.console.{domain}/states/home?region={region}#/v2/executions/details/{execution_arn}"
 
 
+def _time_in_words(run_id: str) -> str:
+    try:
+        moment = datetime.strptime(run_id[:16], RUN_TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return ""
+    return f"\n{moment:%A, %d %B %Y, %H:%M} UTC"
+
+
 def _counts_in_words(batch: Batch) -> str:
     return "\n".join(f"{count} {kind} - {MEANING[kind]}" for kind, count in counts(batch).items())
 
 
 def _stop_in_words(stop: Stop) -> str:
-    rest = "What was not requeued is still listed as failed, and the next run takes it."
+    rest = (
+        "What was not requeued is still listed as failed, and the next run takes it.\n"
+        "What was refused before that waits for a person: ask the function ledger-admin."
+    )
     match stop.error:
         case "CredentialsRefused":
             return (
@@ -153,18 +171,18 @@ def _stop_in_words(stop: Stop) -> str:
 def _failures_in_words(batch: Batch) -> str:
     if batch.stopped:
         lines = [f"- {c.operation} {c.primary_id}" for c in batch.communications]
-        return _capped("Not confirmed:", lines)
+        return _capped("Not confirmed:", lines, MAX_UNCONFIRMED)
     failures = [result for result in batch.outcomes if result.outcome.is_failure]
     lines = [
         f"- {result.operation} {result.primary_id}: {result.outcome}, {reason(result.error or 'no reason given')}"
         for result in failures
     ]
-    return _capped("Not requeued:", lines)
+    return _capped("Not requeued:", lines, MAX_NAMED)
 
 
-def _capped(title: str, lines: list[str]) -> str:
-    if len(lines) > MAX_NAMED:
-        lines = [*lines[:MAX_NAMED], f"- and {len(lines) - MAX_NAMED} more: see the execution"]
+def _capped(title: str, lines: list[str], most: int) -> str:
+    if len(lines) > most:
+        lines = [*lines[:most], f"- and {len(lines) - most} more: see the execution"]
     return "\n".join([title, *lines]) if lines else ""
 
 

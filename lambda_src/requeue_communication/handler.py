@@ -19,8 +19,8 @@ from redrive.transport import requeue_retry
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SECONDS_TO_END = 1.0
-"""Kept from the function's time, so that it answers in words instead of being cut off."""
+SECONDS_TO_END = 5.0
+"""Kept from the function's time: to conclude, and to answer in words instead of being cut off."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Event:
     run_id: str
     execution: str
     communication: Communication
+    listed_at: float
     force: bool = False
 
 
@@ -75,7 +76,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         measured: dict[str, float] = {}
         try:
             outcome = redrive(
-                communication, asked.execution, asked.run_id, api, _ledger(), _settings().requeue, force=asked.force
+                communication,
+                asked.execution,
+                asked.run_id,
+                api,
+                _ledger(),
+                _settings().requeue,
+                listed_at=asked.listed_at,
+                force=asked.force,
             )
             measured[outcome.kind.title()] = 1
         finally:

@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "display_name" {
+  description = "Whom the topic's mails are from."
+  type        = string
+}
+
 variable "account" {
   description = "Where the module is: the AWS partition, the region and the account's id."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from local import runs
 from tests.e2e.scripted_api import Answer
@@ -29,7 +30,7 @@ def test_a_batch_of_100_retried_to_the_end_stays_within_the_quotas(api, deployme
         {"primaryId": f"{number:0{LONGEST_ID - 20}}" + 10 * "ü", "operation": "send.communications", "source": "email"}
         for number in range(LARGEST_BATCH)
     ]
-    batch = {"schemaVersion": 1, "runId": "20261124T070000Z", "batch": 1, "force": False}
+    batch = {"schemaVersion": 1, "runId": "20261124T070000Z", "batch": 1, "listedAt": time.time(), "force": False}
     batch["communications"] = communications
     client.update_state_machine(stateMachineArn=arn, definition=json.dumps(patient))
     try:

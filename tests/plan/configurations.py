@@ -9,7 +9,7 @@ MODULE = "../.."
 LEAST: dict[str, Any] = {
     "stage": "test",
     "api": {"base_url": "https://app.example.com/api"},
-    "sources": {"email": {"path": "/emails", "operation": "send.email"}},
+    "sources": {"email": {"path": "/emails", "operation": "send.email", "filters": {}}},
     "requeue": {"path": "/requeue"},
 }
 """What every call of the module must say."""

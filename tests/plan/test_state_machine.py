@@ -61,6 +61,7 @@ def test_the_states_are_those_of_the_drawing(plan: Plan):
 def test_an_unavailable_api_is_retried_as_the_inputs_say_with_full_jitter(plan: Plan):
     retry, _ = _requeue(plan.definition("largest"))["Retry"]
     assert {"ApiUnavailable", "LedgerUnavailable"} < set(retry["ErrorEquals"])
+    assert {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"} < set(retry["ErrorEquals"])  # it crashed
     assert "CredentialsRefused" not in retry["ErrorEquals"]
     assert "States.ALL" not in retry["ErrorEquals"]
     assert {key: value for key, value in retry.items() if key != "ErrorEquals"} == {
@@ -103,11 +104,12 @@ def test_a_communication_that_got_no_answer_has_no_attempt_of_its_own(plan: Plan
         assert (recorded["outcome"], recorded["attempt"]) == ("failed", None)
 
 
-def test_each_communication_is_told_whether_an_operator_forces_it(plan: Plan):
+def test_each_communication_is_told_when_it_was_listed_and_whether_an_operator_forces_it(plan: Plan):
     selected = plan.definition("minimal")["States"]["RequeueEach"]["ItemSelector"]
     assert selected == {
         "runId.$": "$.runId",
         "execution.$": "$$.Execution.Name",
+        "listedAt.$": "$.listedAt",
         "force.$": "$.force",
         "communication.$": "$$.Map.Item.Value",
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.plan.configurations import LEAST, MODULE, SECRET
 
-EMAIL = {"path": "/emails", "operation": "send.email"}
+EMAIL = {"path": "/emails", "operation": "send.email", "filters": {}}
 URL = "https://app.example.com"
 
 
@@ -32,7 +32,9 @@ def _api(says: tuple[str, ...], **api: Any) -> Wrong:
 
 
 def _source(says: tuple[str, ...], name: str = "email", **fields: Any) -> Wrong:
-    return Wrong("sources", {name: {**EMAIL, **fields}, "sms": {"path": "/sms", "operation": "send.sms"}}, says)
+    return Wrong(
+        "sources", {name: {**EMAIL, **fields}, "sms": {"path": "/sms", "operation": "send.sms", "filters": {}}}, says
+    )
 
 
 WRONG = [
@@ -181,7 +183,10 @@ TOGETHER = {
 EIGHT: dict[str, tuple[Any, str]] = {
     "stage": ("Production!", "stage must be lower-case letters, digits and hyphens"),
     "api": ({"base_url": "app.example.com"}, "api.base_url must be https://host"),
-    "sources": ({"email": {"path": "mails", "operation": "send.email"}}, "sources[*].path must begin with /"),
+    "sources": (
+        {"email": {"path": "mails", "operation": "send.email", "filters": {}}},
+        "sources[*].path must begin with /",
+    ),
     "requeue": ({"path": "requeue"}, "requeue.path must begin with /"),
     "batch_size": (0, "batch_size must be a whole number from 1 to 100"),
     "max_concurrency": (1000, "max_concurrency must be a whole number from 1 to 40"),

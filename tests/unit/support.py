@@ -16,6 +16,7 @@ from botocore.exceptions import ConnectionClosedError
 from mypy_boto3_dynamodb import DynamoDBClient
 from werkzeug.wrappers import Request, Response
 
+from redrive import clock
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Claim, Entry
 from redrive.models import Communication, OutcomeKind
@@ -24,8 +25,8 @@ from redrive.settings import LedgerSettings
 Answer = Callable[[Request], Response]
 
 LEDGER = LedgerSettings(table="ledger", max_attempts=3, cooldown_seconds=900, lease_seconds=120)
-ONE_COOLDOWN = LEDGER.cooldown_seconds + 1
-LONGEST_COOLDOWN = LEDGER.max_cooldown_seconds + 1
+ONE_COOLDOWN = LEDGER.cooldown_seconds * 1.25 + 1
+LONGEST_COOLDOWN = LEDGER.max_cooldown_seconds * 1.25 + 1
 A_LEASE = LEDGER.lease_seconds + 1
 
 
@@ -115,7 +116,7 @@ class TableFront:
 def second_attempt(communication: Communication) -> Claim:
     """Give a claim to a communication's second attempt, opened at 2026-11-24T02:15:00Z."""
     opened = datetime(2026, 11, 24, 2, 15, tzinfo=UTC).timestamp()
-    return Claim(communication, "an execution", attempt=2, attempts=1, opened=opened)
+    return Claim(communication, "an execution", attempt=2, attempts=1, opened=opened, first_seen=opened - 3600)
 
 
 _executions = itertools.count(1)
@@ -137,7 +138,7 @@ def concluded(
     error: str | None = None,
 ) -> Claim:
     """Claim a communication and conclude the attempt; each time as another execution, unless ``owner`` says which."""
-    claim = ledger.claim(communication, owner or f"execution {next(_executions)}", "an earlier run")
+    claim = ledger.claim(communication, owner or f"execution {next(_executions)}", "an earlier run", clock.now())
     assert isinstance(claim, Claim)
     assert ledger.conclude(claim, outcome, {"requeued": 202, "skipped": 409, "rejected": 422}[outcome], error)
     return claim

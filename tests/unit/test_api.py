@@ -33,7 +33,7 @@ def test_a_requeue_is_one_post_of_a_queue_entry_with_its_key(api: ScriptedApi, s
     outcome = client(settings).requeue(CLAIM, REQUEUE)
     (request,) = api.requests
     assert (request.method, request.path, request.content_type) == ("POST", "/requeue", "application/json")
-    assert request.headers["Idempotency-Key"] == "send.email:123455:2"
+    assert request.headers["Idempotency-Key"] == "send.email:123455:1795482900-2"
     assert request.json == {
         "primaryId": "123455",
         "operation": "send.email",

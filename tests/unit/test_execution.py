@@ -17,6 +17,7 @@ from redrive.execution import batches, execution_name, start_executions
 from redrive.models import Communication
 
 RUN = "20261124T021500Z"
+LISTED_AT = 1795486500.5
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:communications-redrive-test-batch"
 SEVEN = [Communication(str(number), "send.email", "email") for number in range(7)]
 
@@ -52,7 +53,7 @@ def test_a_name_is_of_the_run_and_the_content() -> None:
 
 
 def test_each_batch_starts_an_execution_with_ids_only(client: SFNClient) -> None:
-    started = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True)
+    started = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True, listed_at=LISTED_AT)
     described = [client.describe_execution(executionArn=arn) for arn in started.executions]
     inputs = [json.loads(execution["input"]) for execution in described]
     assert [len(data["communications"]) for data in inputs] == [3, 3, 1]
@@ -61,6 +62,7 @@ def test_each_batch_starts_an_execution_with_ids_only(client: SFNClient) -> None
         "schemaVersion": 1,
         "runId": RUN,
         "batch": 3,
+        "listedAt": LISTED_AT,
         "force": False,
         "communications": [{"primaryId": "6", "operation": "send.email", "source": "email"}],
     }
@@ -69,7 +71,9 @@ def test_each_batch_starts_an_execution_with_ids_only(client: SFNClient) -> None
 
 def test_force_goes_with_every_batch_and_what_became_of_earlier_ones_with_the_first(client: SFNClient) -> None:
     news = {"delivered": 5}
-    started = start_executions(client, MACHINE, RUN, batches(SEVEN, 4), lambda: True, force=True, earlier=news)
+    started = start_executions(
+        client, MACHINE, RUN, batches(SEVEN, 4), lambda: True, listed_at=LISTED_AT, force=True, earlier=news
+    )
     inputs = [json.loads(client.describe_execution(executionArn=arn)["input"]) for arn in started.executions]
     assert [(data["force"], data.get("earlier")) for data in inputs] == [(True, news), (True, None)]
 
@@ -81,13 +85,15 @@ def test_what_became_of_earlier_ones_goes_with_the_first_batch_that_starts(clien
         stub.add_client_error("start_execution", "ServiceQuotaExceeded", "too many open executions")
         for _ in range(2):
             stub.add_response("start_execution", {"executionArn": f"{MACHINE}:x", "startDate": 0})
-        start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True, earlier={"delivered": 5})
+        start_executions(
+            client, MACHINE, RUN, batches(SEVEN, 3), lambda: True, listed_at=LISTED_AT, earlier={"delivered": 5}
+        )
     assert ["earlier" in json.loads(params["input"]) for params in given] == [True, True, False]
 
 
 def test_starting_a_run_twice_starts_it_once(client: SFNClient) -> None:
-    first = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True)
-    second = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True)
+    first = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True, listed_at=LISTED_AT)
+    second = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: True, listed_at=LISTED_AT)
     assert first.executions == second.executions
     assert not second.problems
     assert len(client.list_executions(stateMachineArn=MACHINE)["executions"]) == 3
@@ -97,7 +103,7 @@ def test_a_batch_that_cannot_be_started_does_not_keep_back_the_others(client: SF
     with Stubber(client) as stub:
         stub.add_client_error("start_execution", "ServiceQuotaExceeded", "too many open executions")
         stub.add_response("start_execution", {"executionArn": f"{MACHINE}:x", "startDate": 0})
-        started = start_executions(client, MACHINE, RUN, batches(SEVEN, 4), lambda: True)
+        started = start_executions(client, MACHINE, RUN, batches(SEVEN, 4), lambda: True, listed_at=LISTED_AT)
     assert len(started.executions) == 1
     assert len(started.problems) == 1
     assert started.problems[0].startswith("1 batches not started: ")
@@ -109,13 +115,13 @@ def test_a_thousand_refused_starts_are_one_problem(client: SFNClient) -> None:
         for _ in range(1000):
             stub.add_client_error("start_execution", "AccessDeniedException", "not allowed")
         many = [Communication(str(number), "send.email", "email") for number in range(1000)]
-        started = start_executions(client, MACHINE, RUN, batches(many, 1), lambda: True)
+        started = start_executions(client, MACHINE, RUN, batches(many, 1), lambda: True, listed_at=LISTED_AT)
     assert len(started.problems) == 1
     assert started.problems[0].startswith("1000 batches not started: ")
 
 
 def test_without_time_the_rest_waits_for_the_next_run(client: SFNClient) -> None:
     time_left = iter([True, True, False])
-    started = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: next(time_left))
+    started = start_executions(client, MACHINE, RUN, batches(SEVEN, 3), lambda: next(time_left), listed_at=LISTED_AT)
     assert len(started.executions) == 2
     assert started.truncated

@@ -45,13 +45,13 @@ def ledger(client: DynamoDBClient) -> Ledger:
 
 
 def claimed(ledger: Ledger, owner: str = "one", **how: bool) -> Claim:
-    claim = ledger.claim(EMAIL, owner, "run", **how)
+    claim = ledger.claim(EMAIL, owner, "run", clock.now(), **how)
     assert isinstance(claim, Claim)
     return claim
 
 
 def refused(ledger: Ledger, owner: str = "other", **how: bool) -> Refusal:
-    refusal = ledger.claim(EMAIL, owner, "run", **how)
+    refusal = ledger.claim(EMAIL, owner, "run", clock.now(), **how)
     assert isinstance(refusal, Refused)
     return refusal.reason
 
@@ -65,7 +65,7 @@ def exhausted(ledger: Ledger, time: Time) -> None:
 
 def test_a_first_claim_is_the_first_attempt(ledger: Ledger) -> None:
     claim = claimed(ledger)
-    assert claim == Claim(EMAIL, "one", attempt=1, attempts=0, opened=claim.opened)
+    assert claim == Claim(EMAIL, "one", attempt=1, attempts=0, opened=claim.opened, first_seen=claim.opened)
     assert claim.opened == pytest.approx(clock.now(), abs=5)
     entry = entry_of(ledger, EMAIL)
     assert (entry.state, entry.attempts, entry.lease_owner, entry.run_id) == (State.ATTEMPTING, 0, "one", "run")
@@ -104,7 +104,7 @@ def test_a_next_attempt_has_a_time_of_its_own(ledger: Ledger, time: Time) -> Non
 def test_trouble_of_the_api_burns_no_attempt(ledger: Ledger, time: Time) -> None:
     for number in range(10):
         claim = claimed(ledger, f"run {number}")
-        ledger.note_trouble(claim, "POST /requeue: HTTP 503 Service Unavailable")
+        ledger.note_trouble(claim, "POST /requeue: HTTP 503 Service Unavailable", gives_up=False)
         time.passes(A_LEASE)
         assert claim.attempt == 1
     entry = entry_of(ledger, EMAIL)
@@ -114,7 +114,7 @@ def test_trouble_of_the_api_burns_no_attempt(ledger: Ledger, time: Time) -> None
 def test_a_requeued_communication_cools_down_before_the_next_attempt(ledger: Ledger, time: Time) -> None:
     concluded(ledger, EMAIL)
     assert refused(ledger) is Refusal.COOLING_DOWN
-    time.passes(LEDGER.cooldown_seconds * 0.75 - 10)
+    time.passes(LEDGER.cooldown_seconds - 10)
     assert refused(ledger) is Refusal.COOLING_DOWN
     time.passes(LEDGER.cooldown_seconds * 0.25 + 11)
     assert claimed(ledger).attempt == 2
@@ -177,7 +177,7 @@ def test_who_lost_its_lease_concludes_nothing(ledger: Ledger, time: Time) -> Non
     time.passes(A_LEASE)
     claimed(ledger, "other")
     assert not ledger.conclude(lost, OutcomeKind.REJECTED, 422, "HTTP 422")
-    ledger.note_trouble(lost, "HTTP 503")
+    ledger.note_trouble(lost, "HTTP 503", gives_up=True)
     entry = entry_of(ledger, EMAIL)
     assert (entry.state, entry.lease_owner, entry.error) == (State.ATTEMPTING, "other", None)
 
@@ -263,7 +263,7 @@ def test_a_page_that_no_answer_named_is_refused(ledger: Ledger, start: str) -> N
 def test_many_are_read_a_hundred_at_a_time_in_their_order(ledger: Ledger, client: DynamoDBClient) -> None:
     communications = [Communication(str(number), "send.sms", "sms") for number in range(230)]
     for communication in communications[::50]:
-        ledger.claim(communication, "one", "run")
+        ledger.claim(communication, "one", "run", clock.now())
     front = TableFront(client)
     found = dict(ledger.read(communications))
     assert list(found) == communications
@@ -297,7 +297,7 @@ def test_keys_that_a_throttled_table_left_out_are_asked_for_again(ledger: Ledger
 
     communications = [Communication(str(number), "send.sms", "sms") for number in range(8)]
     for communication in communications:
-        ledger.claim(communication, "one", "run")
+        ledger.claim(communication, "one", "run", clock.now())
     client.meta.events.register("provide-client-params.dynamodb.BatchGetItem", remember)
     client.meta.events.register("after-call.dynamodb.BatchGetItem", leave_out)
     assert all(entry for _, entry in ledger.read(communications))
@@ -323,7 +323,7 @@ def test_whatever_keeps_the_table_from_answering_is_told_in_words(ledger: Ledger
 
     client.meta.events.register("before-call.dynamodb", no_connection)
     for ask in (
-        lambda: ledger.claim(EMAIL, "one", "run"),
+        lambda: ledger.claim(EMAIL, "one", "run", clock.now()),
         lambda: list(ledger.read([EMAIL])),
         lambda: ledger.show(EMAIL),
         lambda: ledger.waiting(WaitingFor.PERSON),
@@ -387,12 +387,12 @@ def test_a_cooldown_grows_to_its_limit_less_up_to_a_quarter(
 ) -> None:
     limits = LedgerSettings("", cooldown_seconds=first, backoff_rate=rate, max_cooldown_seconds=longest)
     full = min(first * rate ** (attempts - 1), longest)
-    assert 0.75 * full * 0.999 <= cooldown_seconds(attempts, limits) <= full * 1.001
+    assert full * 0.999 <= cooldown_seconds(attempts, limits) <= 1.25 * full * 1.001
 
 
 def test_a_cooldown_after_very_many_attempts_is_the_longest() -> None:
     limits = LedgerSettings("", cooldown_seconds=86400.0, backoff_rate=10.0, max_cooldown_seconds=604800)
-    assert cooldown_seconds(10_000, limits) <= 604800
+    assert cooldown_seconds(10_000, limits) <= 1.25 * 604800
 
 
 def test_what_failed_together_does_not_come_back_together() -> None:
@@ -413,8 +413,41 @@ def test_what_failed_together_does_not_come_back_together() -> None:
 )
 def test_force_ignores_cooldowns_and_nothing_else(entry: Entry, owner: str) -> None:
     plain, forced = (judge(entry, 100, 3, owner=owner, force=force) for force in (False, True))
-    assert forced == plain or plain is Refusal.COOLING_DOWN
-    assert forced is not Refusal.COOLING_DOWN
+    assert forced == plain or (plain, forced) == (Refusal.COOLING_DOWN, None)
+    assert forced is not Refusal.COOLING_DOWN or entry.attempts >= 3
+
+
+def test_a_list_from_before_the_end_of_a_cooldown_does_not_tell_of_another_failure(ledger: Ledger, time: Time) -> None:
+    listed_at = clock.now()
+    concluded(ledger, EMAIL)
+    time.passes(ONE_COOLDOWN)
+    late = ledger.claim(EMAIL, "a batch that had to wait", "run", listed_at)
+    assert isinstance(late, Refused)
+    assert late.reason is Refusal.COOLING_DOWN
+    forced = ledger.claim(EMAIL, "a batch that had to wait", "run", listed_at, force=True)
+    assert isinstance(forced, Refused)
+    assert isinstance(ledger.claim(EMAIL, "a new list", "run", clock.now()), Claim)
+
+
+def test_force_does_not_end_the_last_attempt_before_its_cooldown_does(ledger: Ledger, time: Time) -> None:
+    for _ in range(LEDGER.max_attempts):
+        time.passes(LONGEST_COOLDOWN)
+        concluded(ledger, EMAIL)
+    assert refused(ledger, force=True) is Refusal.COOLING_DOWN
+    assert ledger.exhaust(entry_of(ledger, EMAIL), "other", "run").state is State.REQUEUED
+
+
+def test_what_was_forgotten_begins_with_other_keys(ledger: Ledger, client: DynamoDBClient, time: Time) -> None:
+    first = concluded(ledger, EMAIL).number
+    client.delete_item(TableName="ledger", Key=KEY)
+    time.passes(1)
+    assert claimed(ledger).number != first
+
+
+def test_who_gives_up_gives_the_lease_back(ledger: Ledger) -> None:
+    claim = claimed(ledger)
+    ledger.note_trouble(claim, "HTTP 403 Forbidden", gives_up=True)
+    assert claimed(ledger, "other").number == claim.number
 
 
 def test_the_clock_is_set_by_configuration(time: Time) -> None:
@@ -445,18 +478,21 @@ class Interleavings(RuleBasedStateMachine):
         self.leases: dict[str, float] = {}
         self.last_to_conclude = ""
         self.attempts: set[int] = set()
+        self.opened: set[int] = set()
+        self.concluded_at = 0.0
         self.concluded_since_release = 0
 
     @initialize()
     def start_at_nothing(self) -> None:
         assert self.ledger.show(self.email) is None
 
-    @rule(who=st.sampled_from(["one", "two"]), force=st.booleans())
-    def claim(self, who: str, force: bool) -> None:
-        owner = self.owners[who]
+    @rule(who=st.sampled_from(["one", "two"]), force=st.booleans(), ago=st.sampled_from([0, 60, 1000]))
+    def claim(self, who: str, force: bool, ago: int) -> None:
+        """Claim what the application listed as failed just now, or a while ago: the batch had to wait."""
+        owner, listed_at = self.owners[who], clock.now() - ago
         before = self.ledger.show(self.email)
-        expected = judge(before, clock.now(), LEDGER.max_attempts, owner=owner, force=force)
-        claim = self.ledger.claim(self.email, owner, "run", force=force)
+        expected = judge(before, clock.now(), LEDGER.max_attempts, owner=owner, force=force, listed_at=listed_at)
+        claim = self.ledger.claim(self.email, owner, "run", listed_at, force=force)
         if isinstance(claim, Refused):
             assert claim.reason is expected
             if claim.reason is Refusal.EXHAUSTED:
@@ -467,6 +503,8 @@ class Interleavings(RuleBasedStateMachine):
             assert other == owner or until <= clock.now(), "two live leases"
         assert claim.attempt not in self.attempts, "the number of a concluded attempt came again"
         assert owner != self.last_to_conclude, "an execution repeated its own attempt"
+        assert claim.attempt in self.opened or listed_at >= self.concluded_at, "a list from before told of a failure"
+        self.opened.add(claim.attempt)
         self.claims[owner] = claim
         self.leases[owner] = clock.now() + LEDGER.lease_seconds
 
@@ -484,12 +522,13 @@ class Interleavings(RuleBasedStateMachine):
             self.concluded_since_release += 1
             self.leases[claim.owner] = 0
             self.last_to_conclude = claim.owner
+            self.concluded_at = round(clock.now(), 3) - 1
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         claim = self.claims[data.draw(st.sampled_from(sorted(self.claims)))]
-        self.ledger.note_trouble(claim, "HTTP 503")
+        self.ledger.note_trouble(claim, "HTTP 503", gives_up=False)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
@@ -514,6 +553,7 @@ class Interleavings(RuleBasedStateMachine):
         if self.ledger.release(self.email, "ann", "why"):
             self.concluded_since_release = 0
             self.last_to_conclude = ""
+            self.concluded_at = 0
 
     @invariant()
     def attempts_stay_within_the_limit_and_every_state_has_a_way_out(self) -> None:

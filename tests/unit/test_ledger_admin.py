@@ -124,7 +124,7 @@ def test_one_is_shown_with_its_history(ledger: Ledger, context: Context, time: T
     ledger.deliver(EMAIL, clock.now())
     concluded(ledger, EMAIL, OutcomeKind.REJECTED, owner="execution 2", error="HTTP 410 Gone")
     ledger.release(EMAIL, ANN, "address corrected")
-    claim = ledger.claim(EMAIL, "execution 3", "run")
+    claim = ledger.claim(EMAIL, "execution 3", "run", clock.now())
     assert isinstance(claim, Claim)
     (told,) = invoke({"action": "show", "communications": NAMED}, context)["communications"]
     assert [(event["what"], event["by"], event["detail"]) for event in told["history"]] == [
@@ -160,7 +160,7 @@ def test_a_released_one_may_be_sent_again(ledger: Ledger, context: Context) -> N
         "detail": "address corrected",
     }
     assert ids(invoke({"action": "list"}, context)) == []
-    assert isinstance(ledger.claim(EMAIL, "another execution", "run"), Claim)
+    assert isinstance(ledger.claim(EMAIL, "another execution", "run", clock.now()), Claim)
 
 
 def test_a_discarded_one_is_never_sent_again(ledger: Ledger, context: Context) -> None:
@@ -169,7 +169,7 @@ def test_a_discarded_one_is_never_sent_again(ledger: Ledger, context: Context) -
     (told,) = answer["communications"]
     assert (told["state"], told["history"][-1]["what"], told["history"][-1]["by"]) == ("discarded", "discarded", ANN)
     assert ids(invoke({"action": "list"}, context)) == []
-    assert not isinstance(ledger.claim(EMAIL, "another execution", "run", force=True), Claim)
+    assert not isinstance(ledger.claim(EMAIL, "another execution", "run", clock.now(), force=True), Claim)
 
 
 def test_what_a_list_gave_can_be_given_back_as_it_is(ledger: Ledger, context: Context) -> None:
@@ -206,7 +206,7 @@ def test_a_look_logs_no_change(ledger: Ledger, context: Context, logged: Callabl
 
 @pytest.mark.parametrize("action", ["release", "discard"])
 def test_what_is_being_sent_is_not_changed(ledger: Ledger, context: Context, time: Time, action: str) -> None:
-    ledger.claim(EMAIL, "an execution", "run")
+    ledger.claim(EMAIL, "an execution", "run", clock.now())
     before = entry_of(ledger, EMAIL)
     assert invoke({"action": action, "communications": NAMED, "why": "why"}, context) == {
         "communications": [],

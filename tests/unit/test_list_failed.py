@@ -284,10 +284,10 @@ def every_state(lists: Lists, ledger: Ledger, time: Time) -> None:
         time.passes(LONGEST_COOLDOWN)
     concluded(ledger, email(2))
     concluded(ledger, email(3), OutcomeKind.SKIPPED)
-    ledger.claim(email(4), "a crashed execution", "run")
+    ledger.claim(email(4), "a crashed execution", "run", clock.now())
     time.passes(ONE_COOLDOWN)
     concluded(ledger, email(5))
-    ledger.claim(email(6), "another execution", "run")
+    ledger.claim(email(6), "another execution", "run", clock.now())
     concluded(ledger, email(8), OutcomeKind.REJECTED)
     concluded(ledger, email(9))
     ledger.discard(email(9), "ann", "customer left")
@@ -319,7 +319,7 @@ def test_a_firing_delivered_again_when_its_executions_are_at_work_starts_nothing
     lists["/emails"] = [1, 2]
     invoke(SCHEDULED, context)
     concluded(ledger, email(1))
-    ledger.claim(email(2), "execution", "run")
+    ledger.claim(email(2), "execution", "run", clock.now())
     assert invoke(SCHEDULED, context)["skipped"] == {"cooling_down": 1, "leased": 1}
     assert len(inputs(client)) == 1
 
@@ -514,7 +514,7 @@ def test_force_ignores_the_cooldown_of_the_ids_asked_for_and_nothing_else(
     lists["/emails"] = [1, 2, 3, 4]
     concluded(ledger, email(1))
     concluded(ledger, email(2))
-    ledger.claim(email(3), "another execution", "run")
+    ledger.claim(email(3), "another execution", "run", clock.now())
     concluded(ledger, email(4), OutcomeKind.REJECTED)
     answer = invoke({"ids": ["1", "3", "4"], "force": True}, context)
     assert answer["skipped"] == {"leased": 1, "manual": 1}
@@ -569,6 +569,44 @@ def test_what_was_delivered_is_counted_once(
     logged()
     invoke(LATER, context)
     assert metrics(logged(), "Delivered") == {}
+
+
+@pytest.mark.parametrize("event", [{}, {"sources": ["email"]}])
+def test_an_operation_that_two_sources_have_is_settled_when_both_were_read(
+    configure: Callable[..., None], lists: Lists, ledger: Ledger, time: Time, context: Context, event: dict[str, Any]
+) -> None:
+    configure(sources={"email": SOURCES["email"], "old": {"path": "/sms", "operation": "send.email"}})
+    concluded(ledger, email(1))
+    concluded(ledger, email(2))
+    time.passes(ONE_COOLDOWN)
+    lists["/sms"] = [1]  # it has moved to the other list
+    invoke(event, context)
+    assert state(ledger, email(1)) is State.REQUEUED
+    assert state(ledger, email(2)) is (State.REQUEUED if event else State.DELIVERED)
+
+
+def test_what_a_renamed_source_requeued_is_settled_as_well(
+    configure: Callable[..., None], ledger: Ledger, time: Time, context: Context, lists: Lists
+) -> None:
+    concluded(ledger, Communication("1", "send.email", "mails"))
+    time.passes(ONE_COOLDOWN)
+    invoke(SCHEDULED, context)
+    assert state(ledger, email(1)) is State.DELIVERED
+
+
+@pytest.mark.parametrize("operation", ["Query", "DeleteItem"])
+def test_a_look_back_that_fails_keeps_nothing_from_starting(
+    lists: Lists, client: SFNClient, context: Context, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    lists["/emails"] = [1]
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise LedgerUnavailable(f"the ledger's table: no {operation}")
+
+    monkeypatch.setattr(Ledger, {"Query": "waiting", "DeleteItem": "take_news"}[operation], refuse)
+    with pytest.raises(RunIncomplete, match=f"started 1 batches. earlier runs: the ledger's table: no {operation}"):
+        invoke(SCHEDULED, context)
+    assert sent(client) == ["1"]
 
 
 @pytest.mark.usefixtures("requeued")
@@ -692,7 +730,7 @@ def test_what_came_back_and_was_claimed_is_not_counted_again(
 ) -> None:
     concluded(ledger, email(1))
     time.passes(ONE_COOLDOWN)
-    ledger.claim(email(1), "an execution that meets an API that is down", "run")
+    ledger.claim(email(1), "an execution that meets an API that is down", "run", clock.now())
     time.passes(A_LEASE)
     lists["/emails"] = [1]
     invoke(SCHEDULED, context)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from werkzeug.wrappers import Request, Response
 
+from redrive import clock
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, LedgerUnavailable
 from redrive.ledger import Ledger
 from redrive.ledger_rules import State, WaitingFor
@@ -47,8 +49,10 @@ def _sandbox(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPatc
 
 
 def invoke(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(json.dumps(requeue_communication.handler(event, context)))  # type: ignore[arg-type]
-    return answer
+    """Invoke the function for what was listed just now, unless the event says otherwise."""
+    answer = requeue_communication.handler({"listedAt": clock.now()} | event, context)  # type: ignore[arg-type]
+    as_others_see_it: dict[str, Any] = json.loads(json.dumps(answer))
+    return as_others_see_it
 
 
 def told(answer: dict[str, Any]) -> tuple[str, int | None, str | None]:
@@ -142,7 +146,7 @@ def test_a_retry_of_the_execution_goes_on_with_the_same_attempt_key_and_payload(
     assert told(invoke(ITEM, context)) == ("requeued", 1, None)
     first, second = sent(api)
     assert first == second
-    assert first[0] == "send.email:123455:1"
+    assert re.fullmatch(r"send\.email:123455:\d{10}-1", first[0])
 
 
 def test_after_a_crash_another_execution_sends_the_same_key_and_payload(
@@ -162,7 +166,7 @@ def test_the_next_attempt_has_a_key_and_a_time_of_its_own(api: ScriptedApi, cont
     invoke(ITEM, context)
     time.passes(ONE_COOLDOWN)
     assert told(invoke(ANOTHER, context)) == ("requeued", 2, None)
-    assert [key for key, _ in sent(api)] == ["send.email:123455:1", "send.email:123455:2"]
+    assert [key.rpartition("-")[2] for key, _ in sent(api)] == ["1", "2"]
     assert len({json.loads(payload)["created"] for _, payload in sent(api)}) == 2
 
 
@@ -193,7 +197,7 @@ def test_it_gives_the_same_outcome_again_though_it_was_delivered_meanwhile(
 
 
 def test_what_another_execution_is_sending_is_skipped(api: ScriptedApi, ledger: Ledger, context: Context) -> None:
-    ledger.claim(EMAIL, "another execution", "run")
+    ledger.claim(EMAIL, "another execution", "run", clock.now())
     for force in (False, True):
         assert told(invoke(ITEM | {"force": force}, context)) == ("skipped", None, "leased")
     assert not api.requests
@@ -219,7 +223,7 @@ def test_what_was_discarded_in_the_middle_of_an_attempt_has_no_outcome_of_an_ear
 ) -> None:
     concluded(ledger, EMAIL)
     time.passes(ONE_COOLDOWN)
-    ledger.claim(EMAIL, ITEM["execution"], "run")
+    ledger.claim(EMAIL, ITEM["execution"], "run", clock.now())
     time.passes(A_LEASE)
     ledger.discard(EMAIL, "ann", "customer left")
     assert told(invoke(ITEM, context)) == ("skipped", None, "discarded")
@@ -282,7 +286,26 @@ def test_a_released_one_is_sent_under_a_new_key(api: ScriptedApi, ledger: Ledger
     concluded(ledger, EMAIL, OutcomeKind.REJECTED)
     ledger.release(EMAIL, "ann", "address corrected")
     assert told(invoke(ITEM, context)) == ("requeued", 2, None)
-    assert [key for key, _ in sent(api)] == ["send.email:123455:2"]
+    assert [key.rpartition("-")[2] for key, _ in sent(api)] == ["2"]
+
+
+def test_what_was_listed_before_another_execution_sent_it_is_not_sent_again(
+    api: ScriptedApi, ledger: Ledger, context: Context, time: Time
+) -> None:
+    listed_at = clock.now()
+    concluded(ledger, EMAIL)
+    time.passes(LONGEST_COOLDOWN)
+    for force in (False, True):
+        late = ITEM | {"listedAt": listed_at, "force": force}
+        assert told(invoke(late, context)) == ("skipped", None, "cooling_down")
+    assert not api.requests
+
+
+def test_refused_credentials_leave_no_lease_behind(api: ScriptedApi, ledger: Ledger, context: Context) -> None:
+    api.answers(as_json({}, status=403), as_json({}, status=202))
+    with pytest.raises(CredentialsRefused):
+        invoke(ITEM, context)
+    assert told(invoke(ANOTHER, context)) == ("requeued", 1, None)
 
 
 def test_an_unavailable_api_is_raised_for_the_state_machine_and_measured(

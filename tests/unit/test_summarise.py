@@ -48,7 +48,7 @@ def invoke(event: dict[str, Any], context: Context) -> dict[str, Any]:
 def test_a_good_batch_goes_on_with_its_counts(context: Context) -> None:
     answer = invoke(event("requeued", "skipped"), context)
     assert (answer["failed"], answer["notify"], answer["counts"]) == (0, True, {"requeued": 1, "skipped": 1})
-    assert answer["subject"] == "[communications-redrive test] 2 communications requeued"
+    assert answer["subject"] == "1 of 2 communications requeued, 1 skipped - communications-redrive test"
 
 
 def test_what_became_of_earlier_ones_comes_with_the_batch(context: Context) -> None:

@@ -45,10 +45,10 @@ def mail(of: Batch) -> tuple[str, str]:
 
 def test_a_good_batch_is_told_in_four_lines() -> None:
     subject, message = mail(batch(*[("requeued", None)] * 19, ("skipped", "HTTP 409 Conflict")))
-    assert subject == "[communications-redrive prod] 20 communications requeued"
+    assert subject == "19 of 20 communications requeued, 1 skipped - communications-redrive prod"
     assert message == (
-        "communications-redrive prod: 20 communications requeued\n\n"
-        "Run 20261124T021500Z, batch 3\n\n"
+        "communications-redrive prod: 19 of 20 communications requeued, 1 skipped\n\n"
+        "Run 20261124T021500Z, batch 3\nTuesday, 24 November 2026, 02:15 UTC\n\n"
         "19 requeued - the application took it back into its queue\n"
         "1 skipped - already queued or sent\n\n"
         f"Execution:\n{console_url(ARN)}\n"
@@ -65,11 +65,15 @@ def test_a_failed_batch_names_what_failed_and_why() -> None:
             ("failed", "States.Timeout"),
         )
     )
-    assert subject == "[communications-redrive prod] 3 of 4 communications not requeued"
-    assert "1 rejected - refused for good: a person must look\n2 failed - " in message
+    assert subject == "3 of 4 communications not requeued - communications-redrive prod"
+    assert "1 rejected - refused for good: open it in the application\n2 failed - " in message
     assert "- send.email 1: rejected, HTTP 422 Unprocessable Entity\n" in message
     assert "- send.email 2: failed, POST /requeue: HTTP 503 Service Unavailable\n" in message
     assert "- send.email 3: failed, States.Timeout\n" in message
+
+
+def test_a_batch_of_which_all_is_requeued_says_so() -> None:
+    assert mail(batch(*[("requeued", None)] * 20))[0] == "20 communications requeued - communications-redrive prod"
 
 
 def test_many_failures_are_capped_and_counted() -> None:
@@ -83,10 +87,10 @@ def test_refused_credentials_are_told_with_what_to_do() -> None:
     stopped = batch(stopped=Stop("CredentialsRefused", cause))
     subject, message = mail(stopped)
     assert failed(stopped) == 20
-    assert subject == "[communications-redrive prod] batch stopped, 20 communications not confirmed"
+    assert subject == "batch stopped, 20 communications not confirmed - communications-redrive prod"
     assert "The API refused the module's credentials: POST /requeue: HTTP 401 Unauthorized." in message
     assert "api.auth" in message
-    assert "Not confirmed:\n- send.email 0\n- send.email 1\n" in message
+    assert "- send.email 4\n- and 15 more: see the execution" in message
     assert failed_by_source(stopped) == {"email": 20}
 
 
