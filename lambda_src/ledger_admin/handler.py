@@ -6,7 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from redrive.administration import Action, Order, carry_out
-from redrive.ledger import Ledger, dynamodb
+from redrive.ledger import Ledger
+from redrive.ledger_table import dynamodb
 from redrive.observability import observed
 from redrive.parsing import parse
 from redrive.settings import ledger_settings

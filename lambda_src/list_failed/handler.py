@@ -11,7 +11,8 @@ from redrive import clock
 from redrive.api import Api
 from redrive.errors import RedriveError, RunIncomplete
 from redrive.execution import Started, batches, start_executions, step_functions
-from redrive.ledger import Ledger, dynamodb
+from redrive.ledger import Ledger
+from redrive.ledger_table import dynamodb
 from redrive.listing import Listing
 from redrive.observability import observed, publish
 from redrive.parsing import parse

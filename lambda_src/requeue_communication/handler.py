@@ -7,7 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from redrive.api import Api
-from redrive.ledger import Ledger, dynamodb
+from redrive.ledger import Ledger
+from redrive.ledger_table import dynamodb
 from redrive.models import Communication
 from redrive.observability import observed, publish
 from redrive.parsing import parse

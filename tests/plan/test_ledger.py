@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from redrive.ledger import WAITING_INDEX
+from redrive.ledger_table import WAITING_INDEX
 from redrive.settings import LedgerSettings, ListSettings, RequeueCommunicationSettings, ledger_settings
 from tests.plan.configurations import KEY
 from tests.plan.planned import Plan, listed

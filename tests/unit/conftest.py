@@ -15,7 +15,8 @@ from waitress.server import create_server
 from werkzeug.wrappers import Response
 
 from redrive import observability
-from redrive.ledger import Ledger, dynamodb
+from redrive.ledger import Ledger
+from redrive.ledger_table import dynamodb
 from redrive.settings import ApiSettings
 from tests.unit.support import LEDGER, Context, ScriptedApi, TableFront, Time, create_table
 

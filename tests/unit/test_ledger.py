@@ -14,8 +14,9 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from redrive import clock
 from redrive.errors import ConfigurationError, LedgerUnavailable
-from redrive.ledger import FAR_FUTURE, Ledger, Waiting
+from redrive.ledger import Ledger
 from redrive.ledger_rules import Claim, Entry, Refusal, Refused, State, WaitingFor, cooldown_seconds, judge
+from redrive.ledger_table import FAR_FUTURE, Waiting
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
 from tests.unit.support import (
@@ -311,7 +312,7 @@ def test_a_table_that_leaves_keys_out_for_ever_is_unavailable(
         parsed["Responses"]["ledger"] = []
         parsed["UnprocessedKeys"] = {"ledger": {"Keys": [KEY]}}
 
-    monkeypatch.setattr("redrive.ledger.MAX_READS", 2)
+    monkeypatch.setattr("redrive.ledger_table.MAX_READS", 2)
     client.meta.events.register("after-call.dynamodb.BatchGetItem", leave_all_out)
     with pytest.raises(LedgerUnavailable, match="throttled"):
         list(ledger.read([EMAIL]))

@@ -16,8 +16,9 @@ from list_failed import handler as list_failed
 from redrive import clock
 from redrive.errors import ConfigurationError, LedgerUnavailable, RunIncomplete
 from redrive.execution import step_functions
-from redrive.ledger import Ledger, dynamodb
+from redrive.ledger import Ledger
 from redrive.ledger_rules import State
+from redrive.ledger_table import dynamodb
 from redrive.models import Communication, OutcomeKind
 from tests.unit.support import (
     A_LEASE,
