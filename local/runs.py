@@ -93,7 +93,7 @@ def follow(
         waiting(len(running))
         if time.monotonic() > give_up:
             raise TimeoutError(f"{len(running)} executions still run after {seconds:.0f} s")
-        time.sleep(0.1 if running else 0)
+        time.sleep(0.25 if running else 0)
 
 
 def _collected(events: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import json
 import secrets
 import shutil
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -58,6 +59,8 @@ class Stack:
         self._name = name
         self.keeps_folder = False
         self._exits = ExitStack()
+        self._clients: dict[str, Any] = {}
+        self._making_clients = threading.Lock()
 
     def __enter__(self) -> Stack:
         bypass_proxies()
@@ -96,15 +99,18 @@ class Stack:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def client(self, service: str) -> Any:
-        """Make a boto3 client that talks to the embedded AWS."""
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            config=Config(retries={"total_max_attempts": 2}, read_timeout=330),
-        )
+        """Give a boto3 client that talks to the embedded AWS: one for each service, for making one takes its time."""
+        with self._making_clients:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(  # type: ignore[call-overload]
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=REGION,
+                    aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                    aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+                    config=Config(retries={"total_max_attempts": 2}, read_timeout=330),
+                )
+            return self._clients[service]
 
     def apply(self, watch: Watcher = lambda _event: None, **variables: Any) -> None:
         """Keep the application's token as a secret, then apply the module; outputs are in `outputs`.

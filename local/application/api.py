@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,10 +82,11 @@ def put_in_queue(store: Store, asked: dict[str, str], key: str) -> tuple[int, di
         status, why = judge(database, dict(found) if found else None, asked["operation"])
         body = {"primaryId": asked["primaryId"], "status": "queued"} if status == 202 else {"error": why}
         if status == 202:
-            changed = "UPDATE communication SET status = 'queued', enqueued = enqueued + 1 WHERE id = ?"
-            database.execute(changed, [asked["primaryId"]])
-            entered = [asked["primaryId"], asked["createdBy"], asked["created"]]
-            database.execute("INSERT INTO queue (id, created_by, created) VALUES (?, ?, ?)", entered)
+            wait = trouble.seconds_to_wait(dict(found))
+            changed = "UPDATE communication SET status = ?, enqueued = enqueued + 1 WHERE id = ?"
+            database.execute(changed, ["queued" if wait is None else found["status"], asked["primaryId"]])
+            entered = [asked["primaryId"], asked["createdBy"], asked["created"], time.time() + (wait or 0)]
+            database.execute("INSERT INTO queue (id, created_by, created, due) VALUES (?, ?, ?, ?)", entered)
         if status != 503:  # "try again later" is no answer to keep
             database.execute("INSERT INTO answer VALUES (?, ?, ?)", [key, status, json.dumps(body)])
         return status, body

@@ -10,7 +10,7 @@ CREATE TABLE communication (
     sent      INTEGER NOT NULL DEFAULT 0,
     status    TEXT    NOT NULL DEFAULT 'composed' CHECK (status IN ('composed', 'queued', 'sent', 'failed')),
     reason    TEXT,                                 -- why it failed
-    trouble   TEXT,                                 -- what the requeue endpoint does with it: see trouble.py
+    trouble   TEXT,                                 -- what goes wrong with it: see trouble.py
     enqueued  INTEGER NOT NULL DEFAULT 0,           -- how often it was really put in the queue by the API
     delivered INTEGER NOT NULL DEFAULT 0            -- how often a provider really accepted it
 );

@@ -1,4 +1,6 @@
-"""Faults of the requeue endpoint, written beside the communication that meets them.
+"""What goes wrong with a communication, written beside it.
+
+At the requeue endpoint:
 
 `refused:<why>`
     422 with that reason, every time: the recipient opted out, the address is gone.
@@ -6,6 +8,14 @@
     503 for the first n requests, then as any other.
 `down`
     503, every time: what is behind the endpoint never comes back for this one.
+`slow:<seconds>`
+    Taken back, but sent only after so long; until then it stays in the list of what failed, as in applications that
+    mark nothing when they queue, and another idempotency key queues it once more.
+
+At the worker:
+
+`undeliverable`
+    No provider takes it: it fails again at its first try.
 """
 
 from __future__ import annotations
@@ -26,3 +36,14 @@ def answer(database: sqlite3.Connection, row: dict[str, Any]) -> tuple[int, str]
         database.execute("UPDATE communication SET trouble = ? WHERE id = ?", [left, row["id"]])
         return 503, "the queue is busy"
     return None
+
+
+def seconds_to_wait(row: dict[str, Any]) -> float | None:
+    """Give how long a slow communication lies in the queue while it is still listed as failed, None for others."""
+    kind, _, detail = (row["trouble"] or "").partition(":")
+    return float(detail) if kind == "slow" else None
+
+
+def is_undeliverable(row: dict[str, Any]) -> bool:
+    """Tell whether no provider ever takes it."""
+    return bool(row["trouble"] == "undeliverable")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
 
+from local.application import trouble
 from local.application.store import Store
 
 SENDER = "no-reply@shop.example"
@@ -56,6 +57,9 @@ class Worker:
         if not entries:
             return False
         entry = entries[0]
+        if trouble.is_undeliverable(entry):
+            self.give_up(entry, "SMTP 550: no such mailbox")
+            return True
         try:
             self.deliver(entry)
         except (OSError, smtplib.SMTPException) as error:
@@ -72,14 +76,19 @@ class Worker:
 
     def put_back(self, entry: dict[str, Any], reason: str) -> None:
         """Let an entry wait for its next attempt, or mark its communication as failed after the last."""
+        if entry["attempts"] + 1 == self.attempts:
+            self.give_up(entry, reason)
+            return
         with self.store.transaction() as database:
-            if entry["attempts"] + 1 < self.attempts:
-                later = "UPDATE queue SET attempts = attempts + 1, due = ? WHERE position = ?"
-                database.execute(later, [time.time() + self.wait, entry["position"]])
-            else:
-                database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
-                failed = "UPDATE communication SET status = 'failed', reason = ? WHERE id = ?"
-                database.execute(failed, [reason, entry["id"]])
+            later = "UPDATE queue SET attempts = attempts + 1, due = ? WHERE position = ?"
+            database.execute(later, [time.time() + self.wait, entry["position"]])
+
+    def give_up(self, entry: dict[str, Any], reason: str) -> None:
+        """Take an entry out of the queue and mark its communication as failed."""
+        with self.store.transaction() as database:
+            database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
+            failed = "UPDATE communication SET status = 'failed', reason = ? WHERE id = ?"
+            database.execute(failed, [reason, entry["id"]])
 
     def deliver(self, row: dict[str, Any]) -> None:
         """Hand a communication to its provider.

@@ -7,7 +7,8 @@ moto is the control plane. What it lacks or only pretends is added around it, ne
 - events find the deployed rules, input transformers and targets (`events`, `transform`, `targets`);
 - executions report their status to the default event bus (`executions`);
 - topics deliver to their e-mail subscribers by SMTP (`mail`);
-- a schedule fires when told to (`scheduler`).
+- a schedule fires when told to (`scheduler`);
+- a service throttles or delays its clients when told to (`faults`).
 
 Where it differs from AWS: permissions are not checked; alarms are not evaluated; schedules fire only when told to;
 state machines write no log; ``States.ALL`` also catches ``States.Runtime``; at most forty sandboxes run at once,

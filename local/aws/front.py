@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import threading
 import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from werkzeug.wrappers import Request, Response
 from local.aws import executions, logs, scheduler
 from local.aws.cloud import Cloud
 from local.aws.errors import Refusal
+from local.aws.faults import Faults
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -28,12 +30,28 @@ FIRING = re.compile(r"/_local/schedules/(?P<group>[^/]+)/(?P<name>[^/]+)/fire")
 LOG_TAIL_BYTES = 4096
 
 
+class Moto(DomainDispatcherApplication):
+    """moto's application; it looks up once which of its services a host is, for to do so it reads its whole folder."""
+
+    def __init__(self, create_app: Any) -> None:
+        super().__init__(create_app)
+        self._services: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """Give the name of a service."""
+        if host not in self._services:
+            self._services[host] = super().get_backend_for_host(host)
+        return self._services[host]
+
+
 class Front:
     """Answers invocations, schedules' firing and what moto lacks; follows what moto was told."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._faults = Faults()
+        self._one_at_a_time = threading.Lock()
+        self._moto = Moto(create_backend_app)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -51,11 +69,16 @@ class Front:
         """Give the answer, or None where the request is moto's alone and nothing follows from it."""
         if request.path == "/_local/health":
             return _json({"status": "running"})
+        if request.path == "/_local/faults":
+            return self._switch_faults(request)
         if request.method == "POST" and (firing := FIRING.fullmatch(request.path)):
             return self._fire(request, firing["group"], firing["name"])
         if request.method == "POST" and (invocation := INVOCATION.fullmatch(request.path)):
             return self._invoke(request, invocation["name"])
         action = request.headers.get("X-Amz-Target", "")
+        service = _credential(request, 3)
+        if service and action:
+            self._faults.meet(service, action.rpartition(".")[2])
         if action == "AWSStepFunctions.ValidateStateMachineDefinition":
             return _json(executions.validation_of(_body(request)["definition"]))
         if action == "AWSStepFunctions.ListStateMachineVersions":
@@ -66,7 +89,10 @@ class Front:
             return self._cloud.executions.stop(_body(request), lambda: self._from_moto(request))
         if action == "AWSEvents.PutEvents":
             return _json(self._cloud.events.put_entries(ACCOUNT, _region(request), _body(request)["Entries"]))
-        service = _credential(request, 3)
+        if service == "dynamodb":
+            # moto looks whether a condition holds and then writes: of two requests at once both would pass
+            with self._one_at_a_time:
+                return self._from_moto(request)
         if service == "sns":
             response = self._from_moto(request)
             self._cloud.mailer.post_new()
@@ -118,6 +144,15 @@ class Front:
         body = _body(request) if request.content_length else {}
         firing = scheduler.fire(group, name, body.get("scheduledTime"), self._cloud.targets.send)
         return _json({"scheduledTime": firing.scheduled_time, "executionId": firing.execution_id})
+
+    def _switch_faults(self, request: Request) -> Response:
+        """Switch a fault on (POST) or all of them off (DELETE), and tell what there was."""
+        if request.method == "POST":
+            self._faults.switch_on(_body(request))
+        told = _json(self._faults.to_json())
+        if request.method == "DELETE":
+            self._faults.switch_off()
+        return told
 
     def _from_moto(self, request: Request, body: bytes | None = None) -> Response:
         body = request.get_data() if body is None else body

@@ -38,7 +38,7 @@ class Server:
         mail_server = None if smtp is None else MailServer(*smtp)
         self._cloud = Cloud(runtime, f"http://{HOST}:{self.port}", folder, mail_server)
         self._server.app = Front(self._cloud)
-        _warm_default_session()
+        boto3.DEFAULT_SESSION = OneClientEach()
         # its executor logs every failed state as an error, with the whole definition; the history has it too
         logging.getLogger("moto.stepfunctions.parser").setLevel(logging.CRITICAL)
 
@@ -63,10 +63,25 @@ class QuietHandler(MotoRequestHandler):
         """Say nothing."""
 
 
-def _warm_default_session() -> None:
-    """Load botocore's models once: the executor makes clients in many threads, which is not safe the first time."""
-    boto3.client("lambda", region_name="us-east-1")
-    boto3.client("sns", region_name="us-east-1")
+class OneClientEach(boto3.Session):
+    """Makes a client for the same service and place once.
+
+    The executor of state machines asks for a new one with every task, in many threads: making it is not safe there, and
+    takes longer than the task.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._made: dict[str, Any] = {}
+
+    def client(self, *names: Any, **wishes: Any) -> Any:
+        """Give the client; settings count for the first that asks."""
+        key = repr((names, sorted((name, value) for name, value in wishes.items() if name != "config")))
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = super().client(*names, **wishes)
+            return self._made[key]
 
 
 def _not_yet(*_: Any) -> list[bytes]:

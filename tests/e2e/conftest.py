@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +14,17 @@ from local import runs, verdict
 from local.runs import Execution
 from local.sinks import Mail
 from local.stack import Stack, wait_until
+from tests.e2e.scene import Scene
 from tests.e2e.scripted_api import Answer, ScriptedApi
 
 BATCH_SIZE = 20
+MAX_ATTEMPTS = 3
+MOST_DELETED = 25  # by one BatchWriteItem
 
 
 def pytest_collection_modifyitems(items):
-    """Let the test that destroys the stack come last."""
-    items.sort(key=lambda item: item.path.name == "test_destroy.py")
+    """Let those come last that replace the seeded communications, and then the one that destroys the stack."""
+    items.sort(key=lambda item: (item.path.name == "test_destroy.py", item.path.name.startswith("test_ledger")))
 
 
 @dataclass
@@ -38,7 +42,7 @@ class Run:
 def stack(request):
     with Stack(failed=47, name="tests") as stack:
         stack.keeps_folder = True  # for its logs, unless everything went well
-        stack.apply(batch_size=BATCH_SIZE)
+        stack.apply(batch_size=BATCH_SIZE, redrive_limit={"max_attempts": MAX_ATTEMPTS})
         yield stack
         stack.keeps_folder = request.session.testsfailed > 0
 
@@ -74,12 +78,20 @@ class Deployed:
 
     def configure(self, function: str, **changes: Any) -> None:
         """Change environment variables of a function; a value that is no text is written as JSON."""
-        client, name = self.stack.client("lambda"), self.functions[function]
-        now = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        now = self.variables(function)
         self.original.setdefault(function, now)
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()}
-        if now | texts != now:
-            client.update_function_configuration(FunctionName=name, Environment={"Variables": now | texts})
+        self._set(function, now | texts)
+
+    def _set(self, function: str, wanted: dict[str, str]) -> None:
+        if wanted != self.variables(function):  # every change ends the warm sandboxes
+            client, name = self.stack.client("lambda"), self.functions[function]
+            client.update_function_configuration(FunctionName=name, Environment={"Variables": wanted})
+
+    def variables(self, function: str) -> dict[str, str]:
+        """Give the environment variables of a function as they are now."""
+        client, name = self.stack.client("lambda"), self.functions[function]
+        return client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
 
     def use_api(self, url: str, **changes: Any) -> None:
         """Let the functions call another API; the rest of `api` is as deployed but for the changes."""
@@ -91,12 +103,16 @@ class Deployed:
     def restore(self) -> None:
         """Give every function the environment it was deployed with."""
         for function, variables in self.original.items():
-            self.configure(function, **variables)
+            self._set(function, variables)
 
     def run(self, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Invoke the lister and wait for its answer: what it returned, or `errorType` and `errorMessage`."""
-        name = self.functions["list_failed"]
-        answer = self.stack.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event or {}))
+        return self.invoke("list_failed", event or {})
+
+    def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Invoke a function and wait for its answer."""
+        client = self.stack.client("lambda")
+        answer = client.invoke(FunctionName=self.functions[function], Payload=json.dumps(event))
         return json.load(answer["Payload"])
 
     def ended(self, answer: dict[str, Any]) -> list[Execution]:
@@ -104,6 +120,18 @@ class Deployed:
         run_id = answer.get("runId") or answer["errorMessage"].split()[1].rstrip(":")
         arns = runs.answers(self.stack)[run_id]["executions"]
         return sorted(runs.follow(self.stack, arns), key=lambda one: one.batch)
+
+    def forget(self) -> None:
+        """Let the ledger know of no communication."""
+        client, table = self.stack.client("dynamodb"), self.stack.outputs["ledger_table_name"]
+        keys = [
+            key
+            for page in client.get_paginator("scan").paginate(TableName=table, ProjectionExpression="communication")
+            for key in page["Items"]
+        ]
+        for start in range(0, len(keys), MOST_DELETED):
+            deletions = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + MOST_DELETED]]
+            client.batch_write_item(RequestItems={table: deletions})
 
     def mails_since(self, count: int, wanted: int, seconds: float = 15.0) -> list[Mail]:
         """Wait for so many more notifications, look whether more follow, and give them."""
@@ -132,14 +160,34 @@ def as_deployed(deployment) -> Deployed:
 
 @pytest.fixture
 def api(deployment, scripted_api) -> ScriptedApi:
-    """The scripted API, which the functions call in this test; it lists nothing and takes whatever is requeued."""
+    """The scripted API, which the functions call in this test; it lists nothing and takes whatever is requeued.
+
+    The ledger knows of nothing: tests may use the same ids.
+    """
     scripted_api.reset()
+    deployment.forget()
     for path in ("/emails", "/sms"):
         scripted_api.on("GET", path, Answer([]))
     scripted_api.on("POST", "/communications/requeue", Answer({}, 202))
     deployment.use_api(scripted_api.url)
     deployment.configure("list_failed", REDRIVE_SOURCES=sources())
     return scripted_api
+
+
+@pytest.fixture(scope="module")
+def scene(deployment) -> Iterator[Scene]:
+    """The example application behind a wire that tests meddle with; batches of 100, not to wait for many."""
+    with ScriptedApi() as wire:
+        for function in ("list_failed", "requeue_communication", "ledger_admin"):
+            deployment.configure(function)
+            variables = deployment.original[function]
+            changes: dict[str, Any] = {}
+            if "REDRIVE_API" in variables:
+                changes["REDRIVE_API"] = json.loads(variables["REDRIVE_API"]) | {"base_url": wire.url}
+            if "REDRIVE_BATCH_SIZE" in variables:
+                changes["REDRIVE_BATCH_SIZE"] = 100
+            deployment.configure(function, **variables | changes)
+        yield Scene(deployment, wire)
 
 
 def sources(**email: Any) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.error import HTTPError
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.request import Request, urlopen
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Rule = Callable[[Call], Answer]
+Rule = Callable[[Call], Answer | None]
+"""None hangs up without an answer."""
 
 
 class ScriptedApi:
@@ -68,16 +71,36 @@ class ScriptedApi:
         """Give the requests of this method, and path."""
         return [call for call in self.calls if call.method == method and path in (None, call.path)]
 
-    def answer(self, call: Call) -> Answer:
+    def answer(self, call: Call) -> Answer | None:
         rule = self._rules.get((call.method, call.path), lambda _: Answer({"error": "no such page"}, 404))
         with self._lock:
             self.calls.append(call)
-            return rule(call)
+        return rule(call)
+
+
+def pass_on(to: str) -> Rule:
+    """Make a rule that asks another API, at this URL, and gives its answer."""
+
+    def ask(call: Call) -> Answer:
+        names = ("Authorization", "Idempotency-Key", "Content-Type")
+        headers = {name: call.headers[name] for name in names if name in call.headers}
+        body = None if call.body is None else json.dumps(call.body).encode()
+        url = f"{to}{call.path}?{urlencode(call.query)}"
+        try:
+            with urlopen(Request(url, body, headers, method=call.method), timeout=30) as answer:
+                return Answer(json.load(answer), answer.status)
+        except HTTPError as error:
+            return Answer(json.load(error), error.code)
+
+    return ask
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that were killed; a rule that fails shows as an answer that does not come."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -96,6 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         call = Call(self.command, url.path, dict(parse_qsl(url.query)), dict(self.headers.items()), body)
         answer = self.api.answer(call)
+        if answer is None:
+            self.close_connection = True
+            return
         is_text = isinstance(answer.body, str)
         content = answer.body if is_text else json.dumps(answer.body)
         headers = {"Content-Type": "text/html" if is_text else "application/json"} | answer.headers

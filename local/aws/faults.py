@@ -1,0 +1,85 @@
+"""Faults that a test switches on: what a service does to its clients on a bad day, counted in requests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from local.aws.errors import Refusal
+
+THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException"}
+"""Error codes for a client that is too fast, by service; others say ThrottlingException."""
+
+
+class Kind(StrEnum):
+    """What is done to a request: refused for now, or held back before it is carried out."""
+
+    THROTTLE = "throttle"
+    DELAY = "delay"
+
+
+@dataclass
+class Fault:
+    """Meets ``count`` requests for an operation, beginning with the one that comes ``after`` so many others."""
+
+    service: str
+    operation: str
+    fault: Kind
+    count: int
+    after: int = 0
+    seconds: float = 1.0
+    met: int = 0
+
+
+class Faults:
+    """The faults switched on, and how many requests each operation of the JSON services has got."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._requests: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def switch_on(self, asked: dict[str, Any]) -> None:
+        """Add a fault; raises ``Refusal`` where it is none."""
+        try:
+            fault = Fault(**asked | {"fault": Kind(asked["fault"])})
+        except (KeyError, TypeError, ValueError) as reason:
+            raise Refusal(400, "ValidationException", f"That is no fault: {reason!r}") from reason
+        with self._lock:
+            self._faults.append(fault)
+
+    def switch_off(self) -> None:
+        """Forget every fault."""
+        with self._lock:
+            self._faults.clear()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give how many requests met a fault, and how many there were by operation: ``dynamodb.UpdateItem``."""
+        with self._lock:
+            return {"met": sum(fault.met for fault in self._faults), "requests": dict(self._requests)}
+
+    def meet(self, service: str, operation: str) -> None:
+        """Let a request meet what is switched on for it; raises ``Refusal`` where it is throttled."""
+        with self._lock:
+            self._requests[f"{service}.{operation}"] += 1
+            fault = self._next(service, operation)
+        if fault is None:
+            return
+        if fault.fault is Kind.DELAY:
+            time.sleep(fault.seconds)
+            return
+        raise Refusal(400, THROTTLED.get(service, "ThrottlingException"), "Too many requests; slow down.")
+
+    def _next(self, service: str, operation: str) -> Fault | None:
+        for fault in self._faults:
+            if (fault.service, fault.operation) == (service, operation) and fault.met < fault.count:
+                if fault.after:
+                    fault.after -= 1
+                    return None
+                fault.met += 1
+                return fault
+        return None

@@ -1,0 +1,321 @@
+"""An application with hundreds of failed communications, the module at work on them, and somebody who meddles.
+
+What the functions call passes every request on to the real application, unless a test has something else done with it.
+How often each communication was queued and delivered is counted there, and at its providers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import time
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from local import runs
+from local.application import seed
+from local.runs import Execution
+from local.sinks import Mail
+from local.stack import wait_until
+from tests.e2e.scripted_api import Answer, Call, Rule, ScriptedApi, pass_on
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Deployed
+
+REQUEUE = "/communications/requeue"
+SLOW = "slow:3600"
+"""Lies in the application's queue, and in its list of what failed, until a test lets the workers go on."""
+
+LEASE_SECONDS = 300
+"""Longer than any lease of this deployment."""
+
+_numbers = itertools.count(1_000_001)
+_minutes = itertools.count(1)
+
+
+class Scene:
+    """One application, with ids that no other test uses, in front of a ledger that knows of nothing.
+
+    Attributes
+    ----------
+    wire
+        What the functions call; `through` says what becomes of a request to requeue.
+    ids
+        Of the failed communications, emails first.
+    """
+
+    def __init__(self, deployed: Deployed, wire: ScriptedApi) -> None:
+        self.deployed, self.wire, self.stack = deployed, wire, deployed.stack
+        self.ids: list[str] = []
+        self.application = pass_on(self.stack.application_url)
+        self._known: set[str] = set()
+        self._mails = 0
+
+    def begins(self, failed: int = 200, trouble: str | None = SLOW, **troubled: int) -> Scene:
+        """Let so many communications have failed, half of them emails.
+
+        Parameters
+        ----------
+        trouble
+            What goes wrong with them: see `local/application/trouble.py`.
+        **troubled
+            How many of them have another trouble instead.
+        """
+        wait_until(lambda: "RUNNING" not in runs.statuses(self.stack).values(), "the end of what others began")
+        self.wire.reset()
+        for path in ("/emails", "/sms"):
+            self.wire.on("GET", path, self.application)
+        self.wire.on("POST", REQUEUE, self.application)
+        troubles = [kind for kind, count in troubled.items() for _ in range(count)]
+        troubles = [{"refused": "refused:recipient has opted out"}.get(kind, kind) for kind in troubles]
+        rows = [
+            seed.compose("email" if index % 2 else "sms", next(_numbers), kind)
+            for index, kind in enumerate(troubles + [trouble] * (failed - len(troubles)))
+        ]
+        with self.stack.store.transaction() as database:
+            for table in ("queue", "answer", "communication"):
+                database.execute(f"DELETE FROM {table}")
+        self.stack.store.compose(rows)
+        self.ids = [row["id"] for row in rows]
+        self.deployed.forget()
+        self._known = set(runs.statuses(self.stack))
+        self._mails = len(self.stack.mails.notifications())
+        return self
+
+    def those(self, trouble: str) -> list[str]:
+        """Give the ids of the communications with a trouble."""
+        rows = self.stack.store.query("SELECT id FROM communication WHERE trouble LIKE ? ORDER BY id", f"{trouble}%")
+        return [row["id"] for row in rows]
+
+    # What starts runs
+
+    def run(self, **event: Any) -> Run:
+        """Let an operator invoke the lister, and see the run through."""
+        answer = self.deployed.run(event)
+        assert "errorType" not in answer, answer
+        return self.ended(answer)
+
+    def ended(self, answer: dict[str, Any]) -> Run:
+        """See a run through that the lister has answered for."""
+        return Run(answer, list(runs.follow(self.stack, answer["executions"])))
+
+    def fires(self, scheduled_time: str) -> str:
+        """Let the schedule fire; give the run's id."""
+        return runs.run_id_of(self.stack.fire(scheduled_time)["scheduledTime"])
+
+    def answered(self, run_id: str, times: int = 1) -> list[dict[str, Any]]:
+        """Wait until the lister has answered so often for a run."""
+
+        def answers() -> list[dict[str, Any]]:
+            lines = runs.log(self.stack, "list_failed")
+            return [line for line in lines if (line.get("message"), line.get("runId")) == ("run done", run_id)]
+
+        wait_until(lambda: len(answers()) >= times, f"{times} answers for run {run_id}")
+        return answers()
+
+    def later(self, seconds: float) -> None:
+        """Move the clock of every function that asks for the time of day."""
+        moved = float(self.deployed.variables("list_failed").get("REDRIVE_CLOCK_OFFSET_SECONDS", "0")) + seconds
+        for function in ("list_failed", "requeue_communication", "ledger_admin"):
+            self.deployed.configure(function, REDRIVE_CLOCK_OFFSET_SECONDS=str(moved))
+
+    def admin(self, action: str, *ids: str, **order: Any) -> dict[str, Any]:
+        """Invoke `ledger_admin`."""
+        if ids:
+            order["communications"] = [{"primaryId": key, "operation": operation(key)} for key in ids]
+        answer = self.deployed.invoke("ledger_admin", {"action": action} | order)
+        assert "errorType" not in answer, answer
+        return answer
+
+    # What meddles
+
+    def through(self, rule: Rule) -> None:
+        """Let the requests to requeue go this way; `application` passes them on."""
+        self.wire.on("POST", REQUEUE, rule)
+
+    def fault(self, operation: str, fault: str, count: int, **more: Any) -> None:
+        """Let so many of DynamoDB's next requests for an operation be throttled, or delayed."""
+        asked = {"service": "dynamodb", "operation": operation, "fault": fault, "count": count} | more
+        self._faults("POST", asked)
+
+    def faults_met(self) -> int:
+        """Tell how many requests have met a fault."""
+        return int(self._faults("GET")["met"])
+
+    def faults_end(self) -> int:
+        """Let DynamoDB be well again; tell how many requests had met a fault."""
+        return int(self._faults("DELETE")["met"])
+
+    def requests(self) -> Counter[str]:
+        """Count DynamoDB's requests so far, by operation."""
+        counted = self._faults("GET")["requests"]
+        return Counter({key.removeprefix("dynamodb."): n for key, n in counted.items() if key.startswith("dynamodb.")})
+
+    def _faults(self, method: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+        body = json.dumps(asked).encode() if asked else None
+        request = urllib.request.Request(f"{self.stack.endpoint}/_local/faults", body, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return dict(json.load(answer))
+
+    def kill(self) -> int:
+        """Kill every runtime of `requeue_communication`, as when a machine goes; tell how many there were."""
+        name = self.stack.outputs["function_names"]["requeue_communication"]
+        wanted = {f"AWS_ENDPOINT_URL={self.stack.endpoint}", f"AWS_LAMBDA_FUNCTION_NAME={name}"}
+        killed = 0
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if not (process / "exe").readlink().name.startswith("python"):
+                    continue  # the emulator around it stays, as Lambda does
+                if wanted <= set((process / "environ").read_text().split("\0")):
+                    os.kill(int(process.name), signal.SIGKILL)
+                    killed += 1
+        return killed
+
+    def stop_and_kill(self) -> None:
+        """Stop every execution that runs, and kill the runtimes that work for it."""
+        client = self.stack.client("stepfunctions")
+        running = [arn for arn, status in runs.statuses(self.stack).items() if status == "RUNNING"]
+        with ThreadPoolExecutor(len(running)) as pool:
+            for arn in running:
+                pool.submit(client.stop_execution, executionArn=arn)
+            time.sleep(0.5)  # each answers when its tasks have ended
+            self.kill()
+
+    # How it went
+
+    def workers_go_on(self) -> None:
+        """Let the application's workers send everything that is in its queue, and wait until they have."""
+        with self.stack.store.transaction() as database:
+            database.execute("UPDATE queue SET due = 0")
+        wait_until(lambda: not self.stack.store.query("SELECT 1 FROM queue"), "the application's deliveries")
+
+    def enqueued(self, *ids: str) -> dict[str, int]:
+        """Tell how often the application put communications in its queue; all of them where none is named."""
+        return self._counted("enqueued", ids)
+
+    def delivered(self, *ids: str) -> dict[str, int]:
+        """Tell how often the application's providers took communications; all of them where none is named."""
+        return self._counted("delivered", ids)
+
+    def _counted(self, column: str, ids: tuple[str, ...]) -> dict[str, int]:
+        rows = self.stack.store.query(f"SELECT id, {column} AS n FROM communication")
+        return {row["id"]: row["n"] for row in rows if not ids or row["id"] in ids}
+
+    def lost(self) -> list[str]:
+        """Give what nobody got, when the workers have sent everything."""
+        self.workers_go_on()
+        counts = [self.delivered(), self._arrived()]
+        return [key for key in self.ids if min(count[key] for count in counts) == 0]
+
+    def duplicates(self) -> list[str]:
+        """Give what was queued or delivered twice, when the workers have sent everything."""
+        self.workers_go_on()
+        counts = [self.enqueued(), self.delivered(), self._arrived()]
+        return [key for key in self.ids if max(count[key] for count in counts) > 1]
+
+    def _arrived(self) -> Counter[str]:
+        return Counter(self.stack.mails.references() + self.stack.gateway.references())
+
+    def keys(self) -> dict[str, list[str]]:
+        """Give the idempotency keys with which each communication was sent, in order."""
+        sent: dict[str, list[str]] = {}
+        for call in self.posts():
+            sent.setdefault(call.body["primaryId"], []).append(call.headers["Idempotency-Key"])
+        return sent
+
+    def sent_again(self) -> list[str]:
+        """Give what was sent more than once, each time under the same key."""
+        keys = self.keys()
+        assert {len(set(sent)) for sent in keys.values()} == {1}, "another key"
+        return sorted(key for key, sent in keys.items() if len(sent) > 1)
+
+    def posts(self) -> list[Call]:
+        """Give the requests to requeue."""
+        return self.wire.asked("POST")
+
+    def ledger(self) -> dict[str, dict[str, Any]]:
+        """Give the items of the ledger, by primary id."""
+        client, table = self.stack.client("dynamodb"), self.stack.outputs["ledger_table_name"]
+        read = TypeDeserializer().deserialize
+        items = [item for page in client.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
+        found = [{name: read(value) for name, value in item.items()} for item in items]
+        return {item["primaryId"]: item for item in found if "primaryId" in item}
+
+    def attempts(self, *ids: str) -> set[tuple[str, int, int]]:
+        """Give state, attempts and concluded ones, as the ledger has them; of all where none is named."""
+        return {
+            (item["state"], int(item["attempts"]), int(item["concluded"]))
+            for key, item in self.ledger().items()
+            if not ids or key in ids
+        }
+
+    def mails(self) -> list[Mail]:
+        """Give the notifications since the last call, when no more come."""
+        time.sleep(0.7)
+        everything = self.stack.mails.notifications()
+        new, self._mails = everything[self._mails :], len(everything)
+        return new
+
+    def new_executions(self) -> list[str]:
+        """Give the executions started since the last call."""
+        now = set(runs.statuses(self.stack))
+        new, self._known = now - self._known, now
+        return sorted(new)
+
+    def all_ended(self) -> list[Execution]:
+        """Wait for every execution since the scene began, or since the last call, and give them."""
+        return list(runs.follow(self.stack, self.new_executions()))
+
+
+class Run:
+    """A run that has ended."""
+
+    def __init__(self, answer: dict[str, Any], executions: list[Execution]) -> None:
+        self.answer, self.executions = answer, executions
+        self.outcomes = {key: outcome for one in executions for key, outcome in one.outcomes.items()}
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Count its outcomes."""
+        return Counter(self.outcomes.values())
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """What the lister left out, and why."""
+        return dict(self.answer["skipped"])
+
+
+def operation(primary_id: str) -> str:
+    """Give the operation of a communication of the example application."""
+    return "send.email" if primary_id.startswith("em-") else "send.sms"
+
+
+def named(mails: list[Mail]) -> list[str]:
+    """Give the ids that mails name as failed, each as often as it is named."""
+    return sorted(key for mail in mails for key in re.findall(r"^- \S+ (\S+): ", mail.body, re.MULTILINE))
+
+
+def next_hour() -> str:
+    """Give a scheduled time that no other firing has."""
+    return f"2026-12-01T00:{next(_minutes):02}:00Z"
+
+
+def every(nth: int, *, otherwise: Rule, then: Rule) -> Rule:
+    """Make a rule that treats the first request of every nth communication in another way."""
+    seen: dict[str, int] = {}
+
+    def rule(call: Call) -> Answer | None:
+        is_first = call.body["primaryId"] not in seen
+        number = seen.setdefault(call.body["primaryId"], len(seen))
+        return then(call) if is_first and number % nth == 0 else otherwise(call)
+
+    return rule

@@ -1,0 +1,107 @@
+"""The function is killed at every line that matters: one attempt, one key, one entry."""
+
+from __future__ import annotations
+
+import threading
+
+from local.stack import wait_until
+from tests.e2e.scene import LEASE_SECONDS, every, next_hour
+
+
+def test_killed_before_the_request_it_is_sent_once_also_if_the_dead_ones_claim_arrives_late(scene):
+    scene.begins(failed=200)
+    scene.fault("UpdateItem", "delay", count=10, seconds=2)
+    run_id = scene.fires(next_hour())
+    wait_until(lambda: scene.faults_met() >= 5, "claims under way")
+    assert scene.posts() == []
+    assert scene.kill() >= 5
+    scene.answered(run_id)
+    executions = scene.all_ended()
+    scene.faults_end()
+    assert sum(execution.counts()["requeued"] for execution in executions) == 200
+    assert (scene.lost(), scene.duplicates()) == ([], [])
+    assert scene.sent_again() == []
+    assert scene.attempts() == {("requeued", 1, 1)}
+
+
+def test_killed_between_request_and_answer_the_same_execution_goes_on_under_the_same_key(scene):
+    scene.begins(failed=200)
+    held, killed = threading.Semaphore(0), threading.Event()
+
+    def hold(call):
+        answer = scene.application(call)
+        held.release()
+        killed.wait(30)
+        return answer
+
+    scene.through(every(20, otherwise=scene.application, then=hold))
+    run_id = scene.fires(next_hour())
+    for _ in range(5):
+        assert held.acquire(timeout=30)
+    assert scene.kill() >= 5
+    killed.set()
+    scene.answered(run_id)
+    executions = scene.all_ended()
+    assert sum(execution.counts()["requeued"] for execution in executions) == 200
+    assert (scene.lost(), scene.duplicates()) == ([], [])
+    assert len(scene.sent_again()) >= 5
+    assert scene.attempts() == {("requeued", 1, 1)}
+
+
+def test_killed_between_answer_and_ledger_the_same_execution_goes_on_under_the_same_key(scene):
+    scene.begins(failed=200)
+    throttled = threading.Event()
+
+    def answer_and_throttle(call):
+        answer = scene.application(call)
+        if len(scene.posts()) >= 40 and not throttled.is_set():
+            scene.fault("UpdateItem", "throttle", count=10_000)
+            throttled.set()
+        return answer
+
+    scene.through(answer_and_throttle)
+    run_id = scene.fires(next_hour())
+    assert throttled.wait(30)
+    wait_until(lambda: scene.faults_met() >= 20, "conclusions that cannot be written")
+    enqueued = {key for key, times in scene.enqueued().items() if times}
+    unconcluded = {key for key, item in scene.ledger().items() if item["state"] == "attempting"}
+    assert enqueued & unconcluded
+    assert scene.kill() >= 5
+    scene.faults_end()
+    scene.answered(run_id)
+    executions = scene.all_ended()
+    assert sum(execution.counts()["requeued"] for execution in executions) == 200
+    assert (scene.lost(), scene.duplicates()) == ([], [])
+    assert set(scene.sent_again()) >= enqueued & unconcluded
+    assert scene.attempts() == {("requeued", 1, 1)}
+
+
+def test_killed_and_its_execution_stopped_as_well_a_later_run_goes_on_under_the_same_key(scene):
+    scene.begins(failed=200)
+    held, killed = threading.Semaphore(0), threading.Event()
+
+    def hold(call):
+        answer = scene.application(call)
+        held.release()
+        killed.wait(30)
+        return answer
+
+    scene.through(hold)
+    run_id = scene.fires(next_hour())
+    for _ in range(5):
+        assert held.acquire(timeout=30)
+    scene.answered(run_id)
+    scene.stop_and_kill()
+    killed.set()
+    scene.all_ended()
+    scene.through(scene.application)
+    in_the_air = [key for key, times in scene.enqueued().items() if times]
+    assert len(in_the_air) >= 5
+
+    judged = {item["primaryId"]: item["why"] for item in scene.run(dryRun=True).answer["communications"]}
+    assert {judged[key] for key in in_the_air} == {"leased"}
+    scene.later(LEASE_SECONDS)
+    assert scene.run().counts == {"requeued": 200}
+    assert (scene.lost(), scene.duplicates()) == ([], [])
+    assert set(scene.sent_again()) == set(in_the_air)
+    assert scene.attempts() == {("requeued", 1, 1)}
