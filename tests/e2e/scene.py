@@ -50,7 +50,7 @@ class Scene:
     wire
         What the functions call; `through` says what becomes of a request to requeue.
     ids
-        Of the failed communications, emails first.
+        Of the failed communications, an SMS and an email in turn.
     """
 
     def __init__(self, deployed: Deployed, wire: ScriptedApi) -> None:

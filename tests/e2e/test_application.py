@@ -174,6 +174,12 @@ class TestRequeue:
     def test_one_that_never_recovers_answers_503_every_time(self, http, store):
         assert {requeue(http, troubled(store, "down")).status_code for _ in range(5)} == {503}
 
+    def test_a_slow_one_stays_listed_and_would_be_queued_once_more_under_another_key(self, http, store):
+        store.compose([seed.compose("email", 7, "slow:60")])
+        assert [requeue(http, "em-7", key).status_code for key in ("k1", "k1", "k2")] == [202] * 3
+        assert (row(store, "em-7")["status"], row(store, "em-7")["enqueued"]) == ("failed", 2)
+        assert Worker(store, ("127.0.0.1", 1), "http://127.0.0.1:1").work() is False  # not due
+
     @pytest.mark.parametrize(("primary_id", "operation"), [("em-9", "send.email"), ("em-1001", "send.sms")])
     def test_does_not_know_an_id_of_nobody_or_of_another_kind(self, http, primary_id, operation):
         assert requeue(http, primary_id, operation=operation).status_code == 404
@@ -234,6 +240,15 @@ class TestTheWorker:
         failed = row(store, "em-1001")
         assert (failed["sent"], failed["status"], failed["delivered"]) == (0, "failed", 0)
         assert "ConnectionRefusedError" in failed["reason"]
+
+    def test_gives_up_at_once_what_nobody_can_deliver_and_it_may_be_requeued_again(self, http, store):
+        store.compose([seed.compose("sms", 7, "undeliverable")])
+        worker = Worker(store, ("127.0.0.1", 1), "http://127.0.0.1:1")
+        for key in ("k1", "k2"):
+            assert requeue(http, "7", key).status_code == 202
+            assert [worker.work(), worker.work()] == [True, False]
+            assert row(store, "7")["status"] == "failed"
+        assert (row(store, "7")["enqueued"], row(store, "7")["delivered"]) == (2, 0)
 
     def test_stops_when_told(self, store):
         stop = threading.Event()

@@ -50,8 +50,8 @@ def test_a_limit_sends_so_many_of_the_sources_asked_for(scene, few):
     assert (few.answer["eligible"], few.answer["truncated"]) == (5, True)
     assert len(few.outcomes) == 5
     assert all(key.startswith("em-") for key in few.outcomes)
-    dry_or_few = scene.posts()[:5]
-    assert {call.body["primaryId"] for call in dry_or_few} == few.outcomes.keys()  # the dry run had sent none
+    first = scene.posts()[:5]
+    assert {call.body["primaryId"] for call in first} == few.outcomes.keys()  # the dry run had sent none
 
 
 def test_the_next_run_sends_the_others_once(scene, few, rest):
