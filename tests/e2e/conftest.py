@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,13 @@ MOST_DELETED = 25  # by one BatchWriteItem
 
 def pytest_collection_modifyitems(items):
     """Let those come last that replace the seeded communications, and then the one that destroys the stack."""
-    items.sort(key=lambda item: (item.path.name == "test_destroy.py", item.path.name.startswith("test_ledger")))
+    here = Path(__file__).parent
+
+    def place(item):
+        is_here, name = item.path.parent == here, item.path.name
+        return (is_here and name == "test_destroy.py", is_here and name.startswith("test_ledger"))
+
+    items.sort(key=place)
 
 
 @dataclass
