@@ -256,6 +256,7 @@ _JUDGED = (
 
 
 def key_of(communication: Communication) -> str:
+    """Give what a communication's item is found by: an operation cannot hold a colon, so it is unambiguous."""
     return f"{communication.operation}:{communication.primary_id}"
 
 
