@@ -10,8 +10,12 @@ from local.aws.events import Events
 from local.aws.executions import Executions
 from local.aws.functions import Functions
 from local.aws.mail import Mailer, Server
+from local.aws.mappings import Mappings
+from local.aws.moves import Moves
+from local.aws.polling import Polling
+from local.aws.queues import Queues
 from local.aws.runtime import Runtime
-from local.aws.targets import Targets, to_queue, to_topic
+from local.aws.targets import Targets, to_topic
 
 
 class Cloud:
@@ -24,19 +28,26 @@ class Cloud:
         self.functions = Functions(runtime, endpoint, folder)
         self.asynchronous = Asynchronous(self.functions, self.events, self.targets)
         self.executions = Executions(self.events)
+        self.queues = Queues()
+        self.moves = Moves(self.queues)
+        self.polling = Polling(self.queues, self.functions)
+        self.mappings = Mappings(self.queues, self.functions, self.polling)
         self.targets.register("lambda", self.asynchronous.submit_to)
         self.targets.register("sns", self._publish)
-        self.targets.register("sqs", to_queue)
+        self.targets.register("sqs", self.queues.send)
         self.targets.register("states", self.executions.start)
         self.targets.register("events", self._forward)
 
     def close(self) -> None:
         """Stop every process."""
+        self.polling.close()
         self.asynchronous.close()
         self.functions.close()
 
     def _publish(self, arn: str, text: str) -> None:
-        to_topic(arn, text)
+        with self.queues.changed:  # a topic's subscriber can be a queue
+            to_topic(arn, text)
+            self.queues.changed.notify_all()
         self.mailer.post_new()
 
     def _forward(self, arn: str, text: str) -> None:

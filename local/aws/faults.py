@@ -11,7 +11,7 @@ from typing import Any
 
 from local.aws.errors import Refusal
 
-THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException"}
+THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "sqs": "RequestThrottled"}
 """Error codes for a client that is too fast, by service; others say ThrottlingException."""
 
 
@@ -36,7 +36,10 @@ class Fault:
 
 
 class Faults:
-    """The faults switched on, and how many requests each operation of the JSON services has got."""
+    """The faults switched on, and how many requests each operation of the JSON services has got.
+
+    What this AWS does by itself is no request: pollers of event source mappings meet no fault and are not counted.
+    """
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []

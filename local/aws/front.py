@@ -7,7 +7,6 @@ import io
 import json
 import re
 import threading
-import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from local.aws import executions, logs, scheduler
+from local.aws import executions, logs, moves, permissions, scheduler
 from local.aws.cloud import Cloud
 from local.aws.errors import Refusal
 from local.aws.faults import Faults
+from local.aws.protocol import ACCOUNT, answer, body, credential, refused, region
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-ACCOUNT = "123456789012"
 INVOCATION = re.compile(r"/2015-03-31/functions/(?P<name>.+)/invocations/?")
+MAPPING = re.compile(r"/2015-03-31/event-source-mappings/?(?P<uuid>[^/]+)?/?")
 LAMBDA_CONTROL = re.compile(r"/20\d\d-\d\d-\d\d/(functions|layers)/.+")
 FIRING = re.compile(r"/_local/schedules/(?P<group>[^/]+)/(?P<name>[^/]+)/fire")
 LOG_TAIL_BYTES = 4096
@@ -59,53 +59,66 @@ class Front:
         try:
             response = self._answer(request)
         except Refusal as refusal:
-            response = _refused(refusal)
+            response = refused(request, refusal)
         if response is None:
-            answer: Iterable[bytes] = self._moto(environ, start_response)
-            return answer
+            passed: Iterable[bytes] = self._moto(environ, start_response)
+            return passed
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response | None:
         """Give the answer, or None where the request is moto's alone and nothing follows from it."""
         if request.path == "/_local/health":
-            return _json({"status": "running"})
+            return answer({"status": "running"})
         if request.path == "/_local/faults":
             return self._switch_faults(request)
         if request.method == "POST" and (firing := FIRING.fullmatch(request.path)):
             return self._fire(request, firing["group"], firing["name"])
-        if request.method == "POST" and (invocation := INVOCATION.fullmatch(request.path)):
-            return self._invoke(request, invocation["name"])
         action = request.headers.get("X-Amz-Target", "")
-        service = _credential(request, 3)
+        service = credential(request, 3)
         if service and action:
             self._faults.meet(service, action.rpartition(".")[2])
+        if service:
+            permissions.check(request, service)
+        if request.method == "POST" and (invocation := INVOCATION.fullmatch(request.path)):
+            return self._invoke(request, invocation["name"])
         if action == "AWSStepFunctions.ValidateStateMachineDefinition":
-            return _json(executions.validation_of(_body(request)["definition"]))
+            return answer(executions.validation_of(body(request)["definition"]))
         if action == "AWSStepFunctions.ListStateMachineVersions":
-            return _json({"stateMachineVersions": []})
+            return answer({"stateMachineVersions": []})
         if action == "AWSStepFunctions.StartExecution":
             return self._start_execution(request)
         if action == "AWSStepFunctions.StopExecution":
-            return self._cloud.executions.stop(_body(request), lambda: self._from_moto(request))
+            return self._cloud.executions.stop(body(request), lambda: self._from_moto(request))
         if action == "AWSEvents.PutEvents":
-            return _json(self._cloud.events.put_entries(ACCOUNT, _region(request), _body(request)["Entries"]))
+            return answer(self._cloud.events.put_entries(ACCOUNT, region(request), body(request)["Entries"]))
         if service == "dynamodb":
             # moto looks whether a condition holds and then writes: of two requests at once both would pass
             with self._one_at_a_time:
                 return self._from_moto(request)
+        if service == "sqs" and action:
+            return self._queues(request, action.rpartition(".")[2])
         if service == "sns":
-            response = self._from_moto(request)
+            with self._cloud.queues.changed:  # a topic's subscriber can be a queue
+                response = self._from_moto(request)
+                self._cloud.queues.changed.notify_all()
             self._cloud.mailer.post_new()
             return response
+        if service == "lambda" and request.method != "GET" and (mapping := MAPPING.fullmatch(request.path)):
+            return self._cloud.mappings.change(request, mapping["uuid"], lambda: self._from_moto(request))
         if service == "lambda" and request.method != "GET" and LAMBDA_CONTROL.fullmatch(request.path):
             response = self._from_moto(request)
             self._cloud.functions.retire_outdated()
             return response
         return None
 
+    def _queues(self, request: Request, operation: str) -> Response:
+        if operation in moves.OPERATIONS:
+            return answer(self._cloud.moves.carry_out(operation, body(request)))
+        return self._cloud.queues.carry_out(request, operation, lambda content: self._from_moto(request, content))
+
     def _invoke(self, request: Request, name: str) -> Response:
-        region = name.split(":")[3] if name.startswith("arn:") else _region(request)
-        function = self._cloud.functions.find(ACCOUNT, region, name, request.args.get("Qualifier"))
+        place = name.split(":")[3] if name.startswith("arn:") else region(request)
+        function = self._cloud.functions.find(ACCOUNT, place, name, request.args.get("Qualifier"))
         payload = request.get_data() or b"{}"
         try:
             json.loads(payload)
@@ -133,63 +146,28 @@ class Front:
         moto keeps AWS's rule (Step Functions API reference, StartExecution): a running execution's name with the same
         input is that execution again, any other use of the name ExecutionAlreadyExists; of two at once it is not sure.
         """
-        body = json.dumps(executions.named(_body(request))).encode()
+        named = json.dumps(executions.named(body(request))).encode()
         with self._cloud.executions.starting:
-            response = self._from_moto(request, body)
+            response = self._from_moto(request, named)
         if response.status_code == HTTPStatus.OK:
             self._cloud.executions.watch(json.loads(response.get_data())["executionArn"])
         return response
 
     def _fire(self, request: Request, group: str, name: str) -> Response:
-        body = _body(request) if request.content_length else {}
-        firing = scheduler.fire(group, name, body.get("scheduledTime"), self._cloud.targets.send)
-        return _json({"scheduledTime": firing.scheduled_time, "executionId": firing.execution_id})
+        asked = body(request) if request.content_length else {}
+        firing = scheduler.fire(group, name, asked.get("scheduledTime"), self._cloud.targets.send)
+        return answer({"scheduledTime": firing.scheduled_time, "executionId": firing.execution_id})
 
     def _switch_faults(self, request: Request) -> Response:
         """Switch a fault on (POST) or all of them off (DELETE), and tell what there was."""
         if request.method == "POST":
-            self._faults.switch_on(_body(request))
-        told = _json(self._faults.to_json())
+            self._faults.switch_on(body(request))
+        told = answer(self._faults.to_json())
         if request.method == "DELETE":
             self._faults.switch_off()
         return told
 
-    def _from_moto(self, request: Request, body: bytes | None = None) -> Response:
-        body = request.get_data() if body is None else body
-        request.environ["wsgi.input"] = io.BytesIO(body)
-        request.environ["CONTENT_LENGTH"] = str(len(body))
-        return Response.from_app(self._moto, request.environ, buffered=True)
-
-
-def _refused(refusal: Refusal) -> Response:
-    """Say no as the service would: JSON services by ``__type``, REST services by a header."""
-    body = {"__type": refusal.code, "message": str(refusal), "Message": str(refusal), "Type": "User"}
-    response = _json(body, refusal.status)
-    response.headers["x-amzn-ErrorType"] = refusal.code
-    return response
-
-
-def _json(body: Any, status: int = HTTPStatus.OK) -> Response:
-    headers = {"x-amzn-RequestId": str(uuid.uuid4())}
-    return Response(json.dumps(body), status=status, headers=headers, content_type="application/json")
-
-
-def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = json.loads(request.get_data())
-    except ValueError as reason:
-        raise Refusal(400, "SerializationException", str(reason)) from reason
-    if not isinstance(body, dict):
-        raise Refusal(400, "SerializationException", "The body is not a JSON object.")
-    return body
-
-
-def _region(request: Request) -> str:
-    return _credential(request, 2) or "us-east-1"
-
-
-def _credential(request: Request, part: int) -> str | None:
-    """Give a part of the signature's scope: ``Credential=<key>/<date>/<region>/<service>/aws4_request``."""
-    found = re.search(r"Credential=([^,\s]+)", request.headers.get("Authorization", ""))
-    scope = found[1].split("/") if found else []
-    return scope[part] if len(scope) > part else None
+    def _from_moto(self, request: Request, content: bytes | None = None) -> Response:
+        content = request.get_data() if content is None else content
+        environ = {**request.environ, "wsgi.input": io.BytesIO(content), "CONTENT_LENGTH": str(len(content))}
+        return Response.from_app(self._moto, environ, buffered=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from collections.abc import Callable
 
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.sns.models import sns_backends
-from moto.sqs.models import sqs_backends
-from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 Send = Callable[[str, str], None]
 
@@ -40,15 +37,3 @@ def to_topic(arn: str, text: str) -> None:
     """Publish to a topic without a subject, as EventBridge does."""
     _, _, _, region, account, _ = arn.split(":")
     sns_backends[account][region].topics[arn].publish(text)
-
-
-def to_queue(arn: str, text: str) -> None:
-    """Send to a queue."""
-    _, _, _, region, account, name = arn.split(":")
-    sqs_backends[account][region].send_message(name, text)
-
-
-def to_state_machine(arn: str, text: str) -> None:
-    """Start an execution."""
-    _, _, _, region, account, *_ = arn.split(":")
-    stepfunctions_parser_backends[account][region].start_execution(arn, str(uuid.uuid4()), text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 
 import pytest
 
-from tests.local.emulated import Aws, Inbox, start
+from tests.local.emulated import Aws, Inbox, allow, start
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,7 @@ def aws(inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]
     process, ready = start(tmp_path_factory.mktemp("aws"), "--smtp", inbox.address)
     aws = Aws(process, ready["endpoint"], inbox)
     aws.iam.create_role(RoleName="function", AssumeRolePolicyDocument="{}")
+    aws.iam.put_role_policy(RoleName="function", PolicyName="queues", PolicyDocument=json.dumps(allow("sqs:*", "*")))
     yield aws
     process.send_signal(signal.SIGTERM)
     process.wait(10)

@@ -97,6 +97,29 @@ class Aws:
         answer = self.lambda_.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **settings)
         return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
+    def queue(self, name: str, **attributes: Any) -> str:
+        """Make a queue and give its URL."""
+        given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in attributes.items()}
+        return str(self.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"])
+
+    def queue_with_dead_letters(self, name: str, receives: int, **attributes: Any) -> tuple[str, str]:
+        """Make a queue and one for what was received so often from it; give both URLs."""
+        dead_letters = self.queue(f"{name}-dead-letters")
+        policy = {"deadLetterTargetArn": queue_arn(dead_letters), "maxReceiveCount": receives}
+        return self.queue(name, RedrivePolicy=policy, **attributes), dead_letters
+
+    def receive(self, queue: str, **settings: Any) -> list[dict[str, Any]]:
+        """Receive with everything that is to be known of a message."""
+        everything = {"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"]}
+        answer = self.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, **everything, **settings)
+        return list(answer.get("Messages", []))
+
+    def counts(self, queue: str) -> tuple[int, int]:
+        """Give how many messages of a queue are visible, and how many are in flight."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+        return int(found[names[0]]), int(found[names[1]])
+
     def topic_with_mail(self, name: str, recipient: str) -> str:
         """Make a topic that mails to one recipient."""
         arn = self.sns.create_topic(Name=name)["TopicArn"]
@@ -112,6 +135,15 @@ class Aws:
         """Give everything in a function's log group."""
         events = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
         return "\n".join(event["message"] for event in events)
+
+
+def queue_arn(url: str) -> str:
+    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{url.rpartition('/')[2]}"
+
+
+def allow(action: str | list[str], resource: str) -> dict[str, Any]:
+    """Give a policy with one statement."""
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
 
 
 def zipped(files: dict[str, str]) -> bytes:

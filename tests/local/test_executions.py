@@ -213,7 +213,7 @@ def test_a_name_that_aws_would_refuse_is_refused(machine: Machine) -> None:
 
 
 def test_an_execution_without_a_name_gets_one(machine: Machine) -> None:
-    text = json.dumps({"runId": "r", "communications": []})
+    text = json.dumps({"runId": "r", "communications": [{"primaryId": "fine"}]})
     start = machine.aws.stepfunctions.start_execution
     arns = {start(stateMachineArn=machine.arn, input=text)["executionArn"] for _ in range(2)}
     assert len(arns) == 2

@@ -1,0 +1,262 @@
+"""Queues keep what SQS promises, however many clients there are at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+from moto.sqs.models import sqs_backends
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request, Response
+
+from local.aws.queues import Queues
+from tests.local.emulated import ACCOUNT, REGION, Aws, eventually, queue_arn
+
+REASON = {
+    "Reason": {"DataType": "String", "StringValue": "HTTP 422"},
+    "Raw": {"DataType": "Binary", "BinaryValue": b"\0"},
+}
+
+
+def refusal(call: Any, **arguments: Any) -> str:
+    """Make a call that is refused and give the error code."""
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    return str(refused.value.response["Error"]["Code"])
+
+
+def test_messages_sent_received_and_deleted_at_once_come_exactly_once() -> None:
+    queues, backend, sent = Queues(), sqs_backends[ACCOUNT][REGION], 400
+    backend.create_queue("busy")
+    received: list[int] = []
+
+    def ask(operation: str, **body: Any) -> dict[str, Any]:
+        """Make a request as the front has it carried out, by moto where it passes it on."""
+
+        def pass_on(_: bytes) -> Response:
+            if operation == "SendMessage":
+                backend.send_message("busy", body["MessageBody"])
+            else:
+                backend.delete_message("busy", body["ReceiptHandle"])
+            return Response("{}")
+
+        content = json.dumps({"QueueUrl": "http://localhost/busy", **body})
+        headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential=key/20261124/{REGION}/sqs/aws4_request"}
+        request = Request(EnvironBuilder(method="POST", data=content, headers=headers).get_environ())
+        return dict(json.loads(queues.carry_out(request, operation, pass_on).get_data()))
+
+    def receive_all(_: int) -> None:
+        while messages := ask("ReceiveMessage", WaitTimeSeconds=1).get("Messages"):
+            received.append(int(messages[0]["Body"]))
+            ask("DeleteMessage", ReceiptHandle=messages[0]["ReceiptHandle"])
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # the threads take turns as often as they can
+    try:
+        with ThreadPoolExecutor(8) as together:
+            receivers = [together.submit(receive_all, number) for number in range(4)]
+            list(together.map(lambda number: ask("SendMessage", MessageBody=str(number)), range(sent)))
+            [receiver.result() for receiver in receivers]
+    finally:
+        sys.setswitchinterval(interval)
+    assert sorted(received) == list(range(sent))
+    assert backend.queues["busy"]._messages == []
+
+
+def test_a_long_poll_gets_what_comes_and_holds_up_nobody(aws: Aws) -> None:
+    queue, other = aws.queue("patient"), aws.queue("beside")
+    with ThreadPoolExecutor(1) as beside:
+        polling = beside.submit(aws.receive, queue, WaitTimeSeconds=10)
+        began = time.monotonic()
+        time.sleep(0.1)
+        aws.sqs.send_message(QueueUrl=other, MessageBody="another's")
+        assert aws.receive(other)[0]["Body"] == "another's"
+        assert not polling.done()
+        aws.sqs.send_message(QueueUrl=queue, MessageBody="its own")
+        assert polling.result()[0]["Body"] == "its own"
+    assert time.monotonic() - began < 2
+
+
+def test_a_long_poll_gets_what_becomes_visible_and_ends_when_nothing_does(aws: Aws) -> None:
+    queue = aws.queue("hidden")
+    aws.sqs.send_message(QueueUrl=queue, MessageBody="again")
+    assert aws.receive(queue, VisibilityTimeout=1)
+    began = time.monotonic()
+    assert aws.receive(queue, WaitTimeSeconds=5, VisibilityTimeout=60)
+    assert 0.8 < time.monotonic() - began < 2
+    assert aws.receive(queue, WaitTimeSeconds=1) == []
+
+
+def test_a_topic_reaches_a_queue_that_is_polled(aws: Aws) -> None:
+    queue = aws.queue("subscriber")
+    topic = aws.sns.create_topic(Name="to-a-queue")["TopicArn"]
+    aws.sns.subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(queue), Attributes={"RawMessageDelivery": "true"}
+    )
+    with ThreadPoolExecutor(1) as beside:
+        polling = beside.submit(aws.receive, queue, WaitTimeSeconds=10)
+        aws.sns.publish(TopicArn=topic, Message="news")
+        assert polling.result(2)[0]["Body"] == "news"
+
+
+def test_a_dead_letter_keeps_id_attributes_and_count_and_tells_its_source(aws: Aws) -> None:
+    queue, dead_letters = aws.queue_with_dead_letters("redriven", 1)
+    sent = aws.sqs.send_message(QueueUrl=queue, MessageBody="dead", MessageAttributes=REASON)
+    aws.sqs.send_message(QueueUrl=dead_letters, MessageBody="sent here")
+    assert aws.receive(queue, VisibilityTimeout=0)
+    assert aws.receive(queue) == []
+    here, dead = aws.receive(dead_letters)
+    assert "DeadLetterQueueSourceArn" not in here["Attributes"]
+    assert dead["MessageId"] == sent["MessageId"]
+    assert dead["MessageAttributes"] == REASON
+    assert dead["Attributes"]["ApproximateReceiveCount"] == "2"
+    assert dead["Attributes"]["DeadLetterQueueSourceArn"] == queue_arn(queue)
+
+
+def test_a_visibility_timeout_ends_within_twelve_hours_of_the_receive(aws: Aws) -> None:
+    queue = aws.queue("visible")
+    aws.sqs.send_message(QueueUrl=queue, MessageBody="m")
+    (message,) = aws.receive(queue)
+    change, its = aws.sqs.change_message_visibility, {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
+    for seconds in (-1, 43_200, 43_201):
+        assert refusal(change, **its, VisibilityTimeout=seconds) == "InvalidParameterValue"
+    change(**its, VisibilityTimeout=42_240)
+    change(**its, VisibilityTimeout=0)
+    assert refusal(change, **its, VisibilityTimeout=1) == "MessageNotInflight"
+    assert aws.receive(queue)
+    aws.sqs.delete_message(**its)
+    assert refusal(change, **its, VisibilityTimeout=1) == "InvalidParameterValue"
+    entry = {"VisibilityTimeout": 1, "ReceiptHandle": "nobody's", "Id": "a"}
+    (failed,) = aws.sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[entry])["Failed"]
+    assert failed["Code"] == "ReceiptHandleIsInvalid"
+
+
+def test_what_sqs_does_not_take_is_refused(aws: Aws) -> None:
+    queue, send = aws.queue("strict", MaximumMessageSize=1024), aws.sqs.send_message
+    text = {"DataType": "String", "StringValue": "x"}
+    eleven = {str(number): text for number in range(11)}
+    assert refusal(send, QueueUrl=queue, MessageBody="m", MessageAttributes=eleven) == "InvalidParameterValue"
+    assert refusal(send, QueueUrl=queue, MessageBody="a\0b") == "InvalidMessageContents"
+    bad = {"Reason": {"DataType": "String", "StringValue": "a\x1bb"}}
+    assert refusal(send, QueueUrl=queue, MessageBody="m", MessageAttributes=bad) == "InvalidParameterValue"
+    send(QueueUrl=queue, MessageBody="x" * 1024)
+    assert refusal(send, QueueUrl=queue, MessageBody="ü" * 513) == "InvalidParameterValue"
+    assert (
+        refusal(send, QueueUrl=queue, MessageBody="x" * 1024, MessageAttributes={"a": text}) == "InvalidParameterValue"
+    )
+
+
+def test_a_queue_tells_its_redrive_policies_as_they_were_given(aws: Aws) -> None:
+    queue, dead_letters = aws.queue_with_dead_letters("telling", 3)
+    allowing = {"RedriveAllowPolicy": '{"redrivePermission":"denyAll"}'}
+    aws.sqs.set_queue_attributes(QueueUrl=dead_letters, Attributes=allowing)
+    for names in (["All"], ["RedriveAllowPolicy"]):
+        found = aws.sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=names)["Attributes"]
+        assert found["RedriveAllowPolicy"] == allowing["RedriveAllowPolicy"]
+    found = aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
+    given = {"deadLetterTargetArn": queue_arn(dead_letters), "maxReceiveCount": 3}
+    assert found["RedrivePolicy"] == json.dumps(given, separators=(",", ":"))  # what Terraform's jsonencode gives
+
+
+def test_a_client_of_a_queue_is_throttled_and_delayed(aws: Aws) -> None:
+    queue = aws.queue("throttled")
+    fault: dict[str, Any] = {"service": "sqs", "operation": "SendMessage", "count": 1}
+    faults = f"{aws.endpoint}/_local/faults"
+    requests.post(faults, json={**fault, "fault": "throttle"}, timeout=10)
+    requests.post(faults, json={**fault, "fault": "delay", "seconds": 0.3}, timeout=10)
+    try:
+        before = requests.get(faults, timeout=10).json()["requests"]["sqs.SendMessage"]
+        assert refusal(aws.sqs.send_message, QueueUrl=queue, MessageBody="m") == "RequestThrottled"
+        began = time.monotonic()
+        aws.sqs.send_message(QueueUrl=queue, MessageBody="m")
+        assert time.monotonic() - began >= 0.3
+    finally:
+        told = requests.delete(faults, timeout=10).json()
+    assert (told["met"], told["requests"]["sqs.SendMessage"]) == (2, before + 2)
+
+
+class Redrive:
+    """A queue, its dead letters, and the tasks that move them."""
+
+    def __init__(self, aws: Aws, name: str) -> None:
+        self.aws = aws
+        self.queue, self.dead_letters = aws.queue_with_dead_letters(name, 1)
+        self.source = queue_arn(self.dead_letters)
+
+    def die(self, *bodies: str) -> None:
+        """Make dead letters by SQS's own redrive."""
+        for body in bodies:
+            self.aws.sqs.send_message(QueueUrl=self.queue, MessageBody=body, MessageAttributes=REASON)
+        assert len(self.aws.receive(self.queue, VisibilityTimeout=0)) == len(bodies)
+        assert self.aws.receive(self.queue) == []
+
+    def start(self, **settings: Any) -> str:
+        return str(self.aws.sqs.start_message_move_task(SourceArn=self.source, **settings)["TaskHandle"])
+
+    def task(self) -> dict[str, Any]:
+        """Give the newest task."""
+        (task,) = self.aws.sqs.list_message_move_tasks(SourceArn=self.source)["Results"]
+        return dict(task)
+
+    def ended(self) -> tuple[str, int, int]:
+        """Wait for the newest task's end; give its status, what it moved and what it was to move."""
+        task = eventually(lambda: None if "TaskHandle" in (found := self.task()) else found)
+        return task["Status"], task["ApproximateNumberOfMessagesMoved"], task["ApproximateNumberOfMessagesToMove"]
+
+
+def test_dead_letters_go_back_to_their_queue_as_new_messages(aws: Aws) -> None:
+    redrive = Redrive(aws, "back")
+    redrive.die("first", "second")
+    ids = {message["MessageId"] for message in aws.receive(redrive.dead_letters, VisibilityTimeout=0)}
+    redrive.start()
+    assert redrive.ended() == ("COMPLETED", 2, 2)
+    moved = aws.receive(redrive.queue)
+    assert [message["Body"] for message in moved] == ["first", "second"]
+    assert not ids & {message["MessageId"] for message in moved}
+    assert moved[0]["MessageAttributes"] == REASON
+    assert moved[0]["Attributes"]["ApproximateReceiveCount"] == "1"
+    assert "DeadLetterQueueSourceArn" not in moved[0]["Attributes"]
+    assert aws.counts(redrive.dead_letters) == (0, 0)
+
+
+def test_a_letter_sent_to_the_dead_letters_moves_only_to_a_named_destination(aws: Aws) -> None:
+    redrive = Redrive(aws, "direct")
+    redrive.die("redriven")
+    aws.sqs.send_message(QueueUrl=redrive.dead_letters, MessageBody="direct")
+    redrive.start()
+    assert redrive.ended() == ("FAILED", 1, 2)
+    assert redrive.task()["FailureReason"] == "CouldNotDetermineMessageSource"
+    assert aws.counts(redrive.dead_letters) == (1, 0)
+    redrive.start(DestinationArn=queue_arn(redrive.queue))
+    assert redrive.ended() == ("COMPLETED", 1, 1)
+    assert redrive.task()["DestinationArn"] == queue_arn(redrive.queue)
+    assert [message["Body"] for message in aws.receive(redrive.queue)] == ["redriven", "direct"]
+
+
+def test_a_slow_move_goes_one_at_a_time_and_can_be_cancelled(aws: Aws) -> None:
+    redrive = Redrive(aws, "slow")
+    redrive.die("1", "2", "3")
+    handle = redrive.start(MaxNumberOfMessagesPerSecond=2)
+    again = refusal(aws.sqs.start_message_move_task, SourceArn=redrive.source)
+    assert again == "InvalidParameterValue"
+    eventually(lambda: redrive.task()["ApproximateNumberOfMessagesMoved"] == 1)
+    assert redrive.task()["TaskHandle"] == handle
+    assert aws.sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"] == 1
+    assert redrive.ended() == ("CANCELLED", 1, 3)
+    assert refusal(aws.sqs.cancel_message_move_task, TaskHandle=handle) == "UnsupportedOperation"
+
+
+def test_a_move_that_cannot_be_is_refused(aws: Aws) -> None:
+    redrive, start = Redrive(aws, "refused"), aws.sqs.start_message_move_task
+    assert refusal(start, SourceArn=queue_arn(redrive.queue)) == "InvalidParameterValue"
+    assert refusal(start, SourceArn=redrive.source + "-not") == "ResourceNotFoundException"
+    missing = queue_arn(redrive.queue) + "-not"
+    assert refusal(start, SourceArn=redrive.source, DestinationArn=missing) == "ResourceNotFoundException"
+    assert refusal(start, SourceArn=redrive.source, MaxNumberOfMessagesPerSecond=501) == "InvalidParameterValue"
+    assert refusal(aws.sqs.cancel_message_move_task, TaskHandle="none") == "InvalidParameterValue"
