@@ -26,6 +26,8 @@ locals {
     summarise_throttled             = "${local.names.summarise}-throttled"
     schedule_missed                 = "${local.names.schedule}-missed"
   }
+  # As modules/queue names them: they need the topic, so the topic cannot wait for them to be told.
+  queue_alarm_names = var.queue.enabled ? [for part in ["queue-age", "dead-letters", "worker-errors"] : "${local.prefix}-${part}"] : []
 
   layers = [module.dependencies.arn, module.package.arn]
 
@@ -46,24 +48,6 @@ locals {
     POWERTOOLS_METRICS_NAMESPACE = var.name
     POWERTOOLS_LOG_LEVEL         = var.lambda.log_level
   }
-
-  auth = {
-    type       = var.api.auth.type
-    secret_arn = var.api.auth.secret_arn
-    header     = var.api.auth.type == "api_key" ? var.api.auth.header : null
-    token_url  = var.api.auth.token_url
-    scope      = var.api.auth.scope
-    service    = local.signs ? var.api.auth.service : null
-    region     = local.signs ? local.signing_region : null
-  }
-  api_json = jsonencode({ for key, value in {
-    base_url                = var.api.base_url
-    auth                    = { for key, value in local.auth : key => value if value != null }
-    headers                 = var.api.headers
-    connect_timeout_seconds = var.api.connect_timeout_seconds
-    read_timeout_seconds    = var.api.read_timeout_seconds
-    ca_bundle_secret_arn    = var.api.ca_bundle_secret_arn
-  } : key => value if value != null })
 
   sources_json = jsonencode({ for name, source in var.sources : name => { for key, value in {
     path            = source.path

@@ -18,6 +18,14 @@ module "consistency" {
   }
 }
 
+# the application's API: what a function must know and may do to call it
+module "api" {
+  source = "./modules/api"
+
+  account = local.account
+  api     = var.api
+}
+
 # what the functions import: the libraries, and the package they share
 module "dependencies" {
   source = "./modules/layer"
@@ -82,7 +90,7 @@ module "list_failed" {
   vpc                  = var.vpc
 
   environment = merge(local.environment, {
-    REDRIVE_API               = local.api_json
+    REDRIVE_API               = jsonencode(module.api.settings)
     REDRIVE_LEDGER            = local.ledger_json
     REDRIVE_SOURCES           = local.sources_json
     REDRIVE_BATCH_SIZE        = tostring(var.batch_size)
@@ -91,7 +99,7 @@ module "list_failed" {
   })
   environment_source = "api.headers or the path, filters and pagination of sources, or split the sources over two instances of the module"
   policy_documents = concat(
-    [data.aws_iam_policy_document.start_batches.json, data.aws_iam_policy_document.call_api.json],
+    [data.aws_iam_policy_document.start_batches.json, module.api.policy],
     module.ledger.policies.judge,
   )
 
@@ -157,12 +165,12 @@ module "requeue_communication" {
   vpc                  = var.vpc
 
   environment = merge(local.environment, {
-    REDRIVE_API     = local.api_json
+    REDRIVE_API     = jsonencode(module.api.settings)
     REDRIVE_LEDGER  = local.ledger_json
     REDRIVE_REQUEUE = local.requeue_json
   })
   environment_source = "api.headers or the requeue_path of sources, or split the sources over two instances of the module"
-  policy_documents   = concat([data.aws_iam_policy_document.call_api.json], module.ledger.policies.redrive)
+  policy_documents   = concat([module.api.policy], module.ledger.policies.redrive)
 
   tracing                  = var.tracing
   log_retention_days       = var.log_retention_days
@@ -238,6 +246,43 @@ module "ledger_admin" {
   tags                     = var.tags
 }
 
+# application ──> queue ──> worker ──> the application's API: the first loop, where the application has none
+module "queue" {
+  source = "./modules/queue"
+  count  = var.queue.enabled ? 1 : 0
+
+  name  = var.name
+  stage = var.stage
+  api   = var.api
+
+  ttl_seconds     = var.queue.ttl_seconds
+  backoff_rate    = var.queue.backoff_rate
+  max_receives    = var.queue.max_receives
+  batch_size      = var.queue.batch_size
+  max_concurrency = var.queue.max_concurrency
+  retention_days  = var.queue.retention_days
+  worker          = var.queue.worker
+
+  alarm_age_seconds = var.queue.alarm_age_seconds
+  alarm_topic_arn   = contains(var.notifications.on, "failure") ? module.notifications.topic_arn : null
+
+  layers = local.layers
+  lambda = {
+    runtime              = var.lambda.runtime
+    architecture         = var.lambda.architecture
+    memory_mb            = var.lambda.memory_mb.worker
+    log_level            = var.lambda.log_level
+    reserved_concurrency = var.lambda.reserved_concurrency.worker
+  }
+  vpc = var.vpc
+
+  tracing                  = var.tracing
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = var.kms_key_arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
 # topic ──> people
 module "notifications" {
   source = "./modules/notifications"
@@ -251,7 +296,7 @@ module "notifications" {
   emails        = var.notifications.emails
   subscriptions = var.notifications.subscriptions
   rule_arns     = [for name in local.rule_names : "${local.event_rule_arn_prefix}/${name}"]
-  alarm_arns    = [for name in local.alarm_names : "${local.alarm_arn_prefix}:${name}"]
+  alarm_arns    = [for name in concat(values(local.alarm_names), local.queue_alarm_names) : "${local.alarm_arn_prefix}:${name}"]
 
   kms_key_arn = var.kms_key_arn
   tags        = var.tags

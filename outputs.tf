@@ -9,7 +9,7 @@ output "state_machine_name" {
 }
 
 output "function_arns" {
-  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), requeue_communication, summarise, ledger_admin."
+  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), requeue_communication, summarise, ledger_admin and, with queue, worker."
   value       = { for function, room in local.functions : function => room.arn }
 }
 
@@ -85,12 +85,12 @@ output "log_group_arns" {
 
 output "alarm_names" {
   description = "Names of the alarms, by what they watch."
-  value       = module.alerts.alarm_names
+  value       = merge(module.alerts.alarm_names, module.queue[*].alarm_names...)
 }
 
 output "alarm_arns" {
   description = "ARNs of the alarms, by what they watch."
-  value       = module.alerts.alarm_arns
+  value       = merge(module.alerts.alarm_arns, module.queue[*].alarm_arns...)
 }
 
 output "rule_arns" {
@@ -98,13 +98,27 @@ output "rule_arns" {
   value       = module.alerts.rule_arns
 }
 
+output "queue" {
+  description = "The first loop; null where it is not enabled. Entries go to url, by whoever has enqueue_policy (JSON)."
+  value = one([for queue in module.queue : {
+    url                       = queue.url
+    arn                       = queue.arn
+    name                      = queue.name
+    dead_letter_url           = queue.dead_letter_url
+    dead_letter_arn           = queue.dead_letter_arn
+    dead_letter_name          = queue.dead_letter_name
+    enqueue_policy            = queue.enqueue_policy
+    event_source_mapping_uuid = queue.event_source_mapping_uuid
+  }])
+}
+
 locals {
-  functions = {
+  functions = merge({
     list_failed           = module.list_failed
     requeue_communication = module.requeue_communication
     summarise             = module.summarise
     ledger_admin          = module.ledger_admin
-  }
+  }, { for queue in module.queue : "worker" => queue.worker })
   logs  = merge(local.functions, { batch = module.workflow })
   roles = merge(local.logs, { schedule = module.schedule })
 }

@@ -504,15 +504,54 @@ variable "notifications" {
   }
 }
 
+variable "queue" {
+  description = <<-EOT
+    The first loop, for an application that has no queue and workers of its own: docs/queue.md says what it does.
+    - enabled: false for none of it.
+    - ttl_seconds: how long an entry waits after the first time it could not be sent. Each wait is up to a quarter longer, at random.
+    - backoff_rate: how much longer each wait is than the one before.
+    - max_receives: how often an entry is tried before it is given up.
+    - batch_size: most entries one invocation of the worker gets, which it tries one after the other.
+    - max_concurrency: most invocations of the worker at a time.
+    - retention_days: how long an entry is kept, in the queue and, once it was given up, among the dead letters.
+    - alarm_age_seconds: the age of the oldest entry above which there is an alarm; null for ten minutes more than an entry may take to be tried for the third time.
+    - worker.paths: for each operation, such as send.email, where the application is asked to do it, below api.base_url; may hold {primaryId} and {operation}. At least one.
+    - worker.method: POST, PUT or PATCH.
+    - worker.timeout_seconds: how long the application may take to answer, in place of api.read_timeout_seconds.
+    - worker.given_up_path: where the application is told of an entry that was given up; null for nowhere.
+    - worker.enabled: false pauses it; entries wait in the queue, at most retention_days.
+  EOT
+
+  type = object({
+    enabled           = optional(bool, false)
+    ttl_seconds       = optional(number, 900)
+    backoff_rate      = optional(number, 2)
+    max_receives      = optional(number, 5)
+    batch_size        = optional(number, 10)
+    max_concurrency   = optional(number, 5)
+    retention_days    = optional(number, 14)
+    alarm_age_seconds = optional(number)
+    worker = optional(object({
+      paths           = optional(map(string), {})
+      method          = optional(string, "POST")
+      timeout_seconds = optional(number, 20)
+      given_up_path   = optional(string)
+      enabled         = optional(bool, true)
+    }), {})
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "lambda" {
   description = <<-EOT
     The functions.
     - runtime: python3.11, python3.12 or python3.13.
     - architecture: arm64 or x86_64.
     - memory_mb: per function; CPU comes in proportion.
-    - timeout_seconds: per function. The lister stops in good order shortly before, and the next run goes on.
+    - timeout_seconds: per function; the worker's follows from queue. The lister stops in good order shortly before, and the next run goes on.
     - log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
-    - reserved_concurrency: per function, invocations at a time taken from the account's and not exceeded; null for none.
+    - reserved_concurrency: per function, invocations at a time taken from the account's and not exceeded; null for none. The worker's must be at least queue.max_concurrency.
   EOT
 
   type = object({
@@ -523,6 +562,7 @@ variable "lambda" {
       requeue_communication = optional(number, 256)
       summarise             = optional(number, 256)
       ledger_admin          = optional(number, 256)
+      worker                = optional(number, 256)
     }), {})
     timeout_seconds = optional(object({
       list_failed           = optional(number, 300)
@@ -536,6 +576,7 @@ variable "lambda" {
       requeue_communication = optional(number)
       summarise             = optional(number)
       ledger_admin          = optional(number)
+      worker                = optional(number)
     }), {})
   })
   default  = {}
@@ -574,8 +615,8 @@ variable "lambda" {
 
 variable "vpc" {
   description = <<-EOT
-    The VPC of the two functions that call the API, where the API can only be reached from there; null for none.
-    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states, dynamodb and secretsmanager).
+    The VPC of the functions that call the API, where the API can only be reached from there; null for none.
+    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states, dynamodb, secretsmanager and, with queue, sqs).
     - security_group_ids: groups that let that traffic out.
   EOT
 
@@ -616,7 +657,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for everything that holds data: logs, environment, executions, topic and ledger. Its policy must let these services use it. Null leaves logs, environment, executions and ledger to keys of AWS, and the topic without one: EventBridge and CloudWatch could not publish to it."
+  description = "KMS key for everything that holds data: logs, environment, executions, topic, ledger and queues. Its policy must let these services use it. Null leaves all but the topic to keys of AWS, and the topic without one: EventBridge and CloudWatch could not publish to it."
   type        = string
   default     = null
 

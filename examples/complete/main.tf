@@ -87,6 +87,27 @@ module "communications_redrive" {
     period_minutes          = 1920 # from Saturday 22:30 to Monday 6:00, rounded up
   }
 
+  queue = {
+    enabled           = true
+    ttl_seconds       = 600
+    backoff_rate      = 3
+    max_receives      = 6
+    batch_size        = 5
+    max_concurrency   = 20
+    retention_days    = 14
+    alarm_age_seconds = 7200
+    worker = {
+      paths = {
+        "send.email" = "/emails/{primaryId}/send"
+        "send.sms"   = "/sms/{primaryId}/send"
+      }
+      method          = "PUT"
+      timeout_seconds = 30
+      given_up_path   = "/letters/{primaryId}/given-up"
+      enabled         = true
+    }
+  }
+
   notifications = {
     emails = ["letters-operations@example.com"]
     on     = ["failure"]
@@ -107,6 +128,7 @@ module "communications_redrive" {
       requeue_communication = 256
       summarise             = 256
       ledger_admin          = 256
+      worker                = 256
     }
     timeout_seconds = {
       list_failed           = 600
@@ -115,7 +137,7 @@ module "communications_redrive" {
       ledger_admin          = 30
     }
     log_level            = "INFO"
-    reserved_concurrency = { requeue_communication = 50 }
+    reserved_concurrency = { requeue_communication = 50, worker = 20 }
   }
 
   vpc = {

@@ -8,6 +8,11 @@ output "state_machine_arn" {
   value       = module.communications_redrive.state_machine_arn
 }
 
+output "queue" {
+  description = "Where the application sends its queue entries, and the policy that lets it."
+  value       = module.communications_redrive.queue
+}
+
 output "alarm_arns" {
   description = "For a composite alarm of the platform's."
   value       = module.communications_redrive.alarm_arns

@@ -20,6 +20,7 @@ provider "aws" {
     secretsmanager = var.endpoint
     sfn            = var.endpoint
     sns            = var.endpoint
+    sqs            = var.endpoint
     sts            = var.endpoint
   }
 }
@@ -56,7 +57,44 @@ module "redrive" {
   retry         = var.retry
   redrive_limit = var.redrive_limit
   ledger        = { deletion_protection = false }
+  queue         = var.queue
   schedule      = { expression = "rate(1 hour)" }
   notifications = { emails = [var.email] }
   lambda        = { log_level = var.log_level }
+}
+
+# The application, where it sends entries to the module's queue: a role that may do that and nothing else.
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    sid     = "ThisAccountTakesTheRole"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
+    }
+  }
+}
+
+resource "aws_iam_role" "application" {
+  count = local.has_queue ? 1 : 0
+
+  name               = "application"
+  description        = "Lets the example application enqueue"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+}
+
+resource "aws_iam_role_policy" "application" {
+  count = local.has_queue ? 1 : 0
+
+  name   = "enqueue"
+  role   = aws_iam_role.application[0].id
+  policy = module.redrive.queue.enqueue_policy
+}
+
+locals {
+  has_queue = try(var.queue.enabled, false)
 }

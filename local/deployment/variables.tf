@@ -58,6 +58,12 @@ variable "redrive_limit" {
   default = {}
 }
 
+variable "queue" {
+  description = "The first loop: what the module's own variable holds; the module's defaults where nothing is said."
+  type        = any
+  default     = {}
+}
+
 variable "log_level" {
   description = "Log level of the functions."
   type        = string

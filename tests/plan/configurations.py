@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 MODULE = "../.."
+QUEUE = "../../modules/queue"
 
 LEAST: dict[str, Any] = {
     "stage": "test",
@@ -13,6 +14,17 @@ LEAST: dict[str, Any] = {
     "requeue": {"path": "/requeue"},
 }
 """What every call of the module must say."""
+
+LEAST_OF_QUEUE: dict[str, Any] = {
+    "name": "first-loop",
+    "stage": "test",
+    "api": {"base_url": "https://app.example.com/api"},
+    "worker": {"paths": {"send.email": "/emails/{primaryId}/send"}},
+}
+"""What every call of modules/queue alone must say."""
+
+ON: dict[str, Any] = {"enabled": True, "worker": LEAST_OF_QUEUE["worker"]}
+"""The input `queue` that turns it on, and no more."""
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-AbC123"
@@ -33,7 +45,17 @@ RIGHT = configuration(
         "minimal": {"source": "../../examples/minimal"},
         "complete": {"source": "../../examples/complete"},
         # the same module twice in one account, under for_each
-        "twins": call("${each.key}", for_each='${toset(["castor", "pollux"])}'),
+        "twins": call("${each.key}", for_each='${toset(["castor", "pollux"])}', queue=ON),
+        # the first loop alone, and it twice
+        "first_loop": {"source": "../../examples/queue"},
+        "first_loops": {
+            "source": QUEUE,
+            **LEAST_OF_QUEUE,
+            "name": "${each.key}",
+            "for_each": '${toset(["helen", "clytemnestra"])}',
+            "max_receives": 1,
+            "lambda": {"log_level": "DEBUG"},
+        },
         "own_topic": call(
             "own-topic",
             notifications={
@@ -47,6 +69,7 @@ RIGHT = configuration(
                 "auth": {"type": "aws_iam"},
             },
             schedule={"enabled": False},
+            queue={**ON, "worker": {**ON["worker"], "enabled": False}},
             tracing=False,
         ),
         "largest": call(
@@ -57,6 +80,14 @@ RIGHT = configuration(
             retry={"max_attempts": 10, "interval_seconds": 3, "backoff_rate": 1.5, "max_delay_seconds": 100},
             redrive_limit={"cooldown_seconds": 1800},
             lambda_={"timeout_seconds": {"requeue_communication": 900}},
+            queue={
+                **ON,
+                "ttl_seconds": 43200,
+                "backoff_rate": 10,
+                "max_receives": 28,
+                "max_concurrency": 1000,
+                "worker": {**ON["worker"], "timeout_seconds": 83.5},
+            },
             schedule={"expression": "cron(0 7 ? * MON-FRI *)"},
             api={
                 "base_url": "http://127.0.0.1:8080",
@@ -91,13 +122,15 @@ RIGHT = configuration(
                 "topic_kms_key_arn": "${aws_kms_key.this.arn}",
                 "subscriptions": [{"protocol": "sqs", "endpoint": "${aws_sqs_queue.this.arn}"}],
             },
+            queue=ON,
             kms_key_arn="${aws_kms_key.this.arn}",
             permissions_boundary_arn="${aws_iam_policy.boundary.arn}",
             vpc={"subnet_ids": ["${aws_subnet.this.id}"], "security_group_ids": ["${aws_security_group.this.id}"]},
         ),
-        "china": call("china", providers={"aws": "aws.china"}),
+        "china": call("china", providers={"aws": "aws.china"}, queue=ON),
     }
 )
+RIGHT["output"] = {f"{name}_queue": {"value": f"${{module.{name}.queue}}"} for name in ("complete", "weekly", "china")}
 RIGHT["resource"] = {
     "aws_iam_policy": {"boundary": {"policy": "{}"}},
     "aws_kms_key": {"this": {}},
@@ -111,3 +144,9 @@ RIGHT["provider"]["aws"].append({"alias": "china", "region": "cn-north-1"})
 for _call in RIGHT["module"].values():
     if "lambda_" in _call:  # a word that Python keeps for itself
         _call["lambda"] = _call.pop("lambda_")
+
+WITH_QUEUE = ["complete", "own_topic", "largest", 'twins["castor"]', "china", "first_loop", 'first_loops["helen"]']
+"""Calls with a first loop."""
+
+QUEUE_NAMES = {"first_loop": "shop-production", "complete": "letters-redrive-production"}
+"""What the names of two of them begin with."""

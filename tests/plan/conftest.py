@@ -22,9 +22,9 @@ import pytest
 from pytest_terraform.tf import TerraformRunner
 
 from local import terraform
+from tests.plan import wrong, wrong_queue
 from tests.plan.configurations import RIGHT, configuration
 from tests.plan.planned import Plan
-from tests.plan.wrong import CALLS, CALLS_WRONG_TOGETHER
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 30
@@ -121,10 +121,10 @@ def refused(calls: dict[str, Any], endpoint: str) -> str:
 @pytest.fixture(scope="session")
 def refusal(endpoint: str) -> str:
     """What Terraform prints when it is asked to plan every wrong configuration."""
-    return refused(CALLS, endpoint)
+    return refused(wrong.CALLS | wrong_queue.CALLS, endpoint)
 
 
 @pytest.fixture(scope="session")
 def second_refusal(endpoint: str) -> str:
     """What it prints for inputs that are right one by one, and wrong together."""
-    return refused(CALLS_WRONG_TOGETHER, endpoint)
+    return refused(wrong.CALLS_WRONG_TOGETHER | wrong_queue.CALLS_WRONG_TOGETHER, endpoint)

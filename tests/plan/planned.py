@@ -59,6 +59,10 @@ class Plan:
         variables: dict[str, str] = resource.values["environment"][0]["variables"]
         return variables
 
+    def output(self, name: str) -> Any:
+        """What is known of an output of the root module."""
+        return self.shown["output_changes"][name]["after"]
+
     def definition(self, call: str) -> dict[str, Any]:
         """The state machine's definition."""
         document: dict[str, Any] = json.loads(self.one(call, "aws_sfn_state_machine").values["definition"])

@@ -145,5 +145,5 @@ def test_no_alarm_where_missing_is_no_failure_or_cannot_be_seen(plan: Plan, call
 
 
 def test_every_alarm_says_what_to_do(plan: Plan):
-    for alarm in plan.of("minimal", "aws_cloudwatch_metric_alarm"):
+    for alarm in plan.of("complete", "aws_cloudwatch_metric_alarm"):
         assert any(word in alarm.values["alarm_description"] for word in ("Raise ", "Check "))

@@ -21,11 +21,13 @@ DOCUMENTS = {
     "aws_dynamodb_table": ["name", "attribute", "ttl"],
     "aws_iam_role": ["assume_role_policy"],
     "aws_iam_role_policy": ["policy"],
+    "aws_lambda_event_source_mapping": ["event_source_arn", "function_name"],
     "aws_lambda_function": ["environment"],
     "aws_scheduler_schedule": ["schedule_expression"],
     "aws_sfn_state_machine": ["definition", "logging_configuration"],
     "aws_sns_topic_policy": ["arn", "policy"],
     "aws_sns_topic_subscription": ["topic_arn", "endpoint"],
+    "aws_sqs_queue": ["name", "policy"],
 }
 
 
@@ -53,7 +55,8 @@ def test_every_document_is_read_before_the_apply(plan: Plan):
 
 
 def test_what_the_module_is_given_may_be_made_in_the_same_apply(plan: Plan):
-    assert len(plan.of(UNKNOWN_INPUTS, "aws_lambda_function")) == 4
+    assert len(plan.of(UNKNOWN_INPUTS, "aws_lambda_function")) == 5
+    assert len(plan.of(UNKNOWN_INPUTS, "aws_sqs_queue")) == 2
     assert plan.of(UNKNOWN_INPUTS, "aws_sns_topic") == []
     assert plan.one(UNKNOWN_INPUTS, "aws_sns_topic_subscription").values["protocol"] == "sqs"
 
@@ -78,6 +81,8 @@ def test_two_instances_of_the_module_share_no_name(plan: Plan):
             names[resource.type, name, region] += 1
     assert names["aws_lambda_function", "castor-test-summarise", "eu-west-1"] == 1
     assert names["aws_lambda_function", "pollux-test-summarise", "eu-west-1"] == 1
+    assert names["aws_sqs_queue", "castor-test-queue", "eu-west-1"] == 1
+    assert names["aws_sqs_queue", "helen-test-queue", "eu-west-1"] == 1
     assert [name for name, times in names.items() if times > 1] == []
 
 
@@ -109,7 +114,7 @@ def test_tags_reach_everything_that_can_carry_them(plan: Plan):
 
 def test_every_role_has_the_permissions_boundary(plan: Plan):
     roles = plan.of("complete", "aws_iam_role")
-    assert len(roles) == 6
+    assert len(roles) == 7
     assert {role.values["permissions_boundary"] for role in roles} == {
         "arn:aws:iam::123456789012:policy/workload-boundary"
     }

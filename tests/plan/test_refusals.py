@@ -6,17 +6,24 @@ import re
 
 import pytest
 
+from tests.plan import wrong_queue
 from tests.plan.conftest import ROOT
 from tests.plan.wrong import EIGHT, TOGETHER, WRONG, Wrong
 
+MODULE = [*ROOT.glob("*.tf"), *ROOT.glob("modules/*/*.tf")]
 
-@pytest.mark.parametrize("wrong", WRONG, ids=str)
+
+@pytest.mark.parametrize("wrong", [*WRONG, *wrong_queue.OWN], ids=str)
 def test_a_wrong_input_is_refused_and_told_what_would_be_right(wrong: Wrong, refusal: str):
     for words in wrong.says:
         assert words in refusal
 
 
-@pytest.mark.parametrize("says", [says for _, says in TOGETHER.values()], ids=TOGETHER)
+@pytest.mark.parametrize(
+    "says",
+    [says for _, says in (*TOGETHER.values(), *wrong_queue.TOGETHER.values())],
+    ids=[*TOGETHER, *wrong_queue.CALLS_WRONG_TOGETHER],
+)
 def test_inputs_that_are_wrong_only_together_are_refused(says: str, second_refusal: str):
     assert says in second_refusal
 
@@ -29,9 +36,26 @@ def test_eight_wrong_variables_are_all_named_in_one_plan(refusal: str):
 
 
 def test_every_validation_of_the_module_refuses_something(refusal: str, second_refusal: str):
-    files = [ROOT / "variables.tf", ROOT / "modules" / "consistency" / "variables.tf"]
-    messages = re.findall(r'error_message += "(.+)"', "".join(file.read_text() for file in files))
-    assert len(messages) == sum(file.read_text().count("validation {") for file in files)
+    refusals = refusal + second_refusal
+    places = [
+        f"{file.relative_to(ROOT)}:{number},3-"
+        for file in MODULE
+        for number, line in enumerate(file.read_text().splitlines(), start=1)
+        if line == "  validation {"
+    ]
+    assert len(places) > 100
+    assert [place for place in places if f" ../../{place}" not in refusals] == []
+
+
+def test_every_message_is_seen(refusal: str, second_refusal: str):
+    messages = re.findall(r'error_message += "(.+)"', "".join(file.read_text() for file in MODULE))
     for message in messages:
         beginning = message.replace('\\"', '"').split("${")[0]
         assert " ".join(beginning.split()) in refusal + second_refusal
+
+
+def test_the_first_loop_alone_asks_for_the_api_in_the_same_words():
+    """Not left to modules/api: Terraform looks at what a module hands on only when all of its own inputs are right."""
+    whole = (ROOT / "variables.tf").read_text()
+    alone = (ROOT / "modules" / "queue" / "variables_api.tf").read_text()
+    assert alone[alone.index('variable "api"') :] in whole

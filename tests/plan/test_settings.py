@@ -118,7 +118,8 @@ def test_only_the_callers_of_the_api_are_in_the_vpc(plan: Plan):
         for function in plan.of("complete", "aws_lambda_function")
         if function.values["vpc_config"]
     }
-    assert inside == {f"letters-redrive-production-{name}" for name in ("list-failed", "requeue-communication")}
+    callers = ("list-failed", "requeue-communication", "worker")
+    assert inside == {f"letters-redrive-production-{name}" for name in callers}
 
 
 def test_concurrency_is_reserved_only_where_it_is_asked_for(plan: Plan):
@@ -131,4 +132,5 @@ def test_concurrency_is_reserved_only_where_it_is_asked_for(plan: Plan):
         "letters-redrive-production-list-failed": -1,
         "letters-redrive-production-requeue-communication": 50,
         "letters-redrive-production-summarise": -1,
+        "letters-redrive-production-worker": 20,
     }

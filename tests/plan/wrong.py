@@ -173,6 +173,7 @@ TOGETHER = {
         {"redrive_limit": {"cooldown_seconds": 120}},
         "redrive_limit.cooldown_seconds must be above 120",
     ),
+    "queue": ({"queue": {"enabled": True}}, "worker.paths must say for at least one operation"),
     "room": (
         {"sources": {f"source{number}": {**EMAIL, "filters": {"status": "failed" * 9}} for number in range(20)}},
         "for all of a function's. Shorten api.headers or the path, filters and pagination of sources",
@@ -196,7 +197,7 @@ EIGHT: dict[str, tuple[Any, str]] = {
 """Eight variables of one call, each wrong, and what each must say."""
 
 
-def _packed(wrong: list[Wrong]) -> list[dict[str, Any]]:
+def packed(wrong: list[Wrong]) -> list[dict[str, Any]]:
     """Spread the wrong inputs over as few calls of the module as there can be: each variable has one value a call."""
     calls: list[dict[str, Any]] = []
     for each in wrong:
@@ -210,7 +211,7 @@ def _packed(wrong: list[Wrong]) -> list[dict[str, Any]]:
 
 
 CALLS: dict[str, dict[str, Any]] = {
-    f"wrong_{number}": {"source": MODULE, **LEAST, **inputs} for number, inputs in enumerate(_packed(WRONG))
+    f"wrong_{number}": {"source": MODULE, **LEAST, **inputs} for number, inputs in enumerate(packed(WRONG))
 }
 CALLS["eight"] = {"source": MODULE, **LEAST, **{name: value for name, (value, _) in EIGHT.items()}}
 CALLS_WRONG_TOGETHER = {key: {"source": MODULE, **LEAST, **inputs} for key, (inputs, _) in TOGETHER.items()}
