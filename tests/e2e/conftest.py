@@ -14,7 +14,7 @@ import pytest
 from local import runs, verdict
 from local.runs import Execution
 from local.sinks import Mail
-from local.stack import Stack, wait_until
+from local.stack import FIRST_LOOP, Stack, wait_until
 from tests.e2e.scene import Scene
 from tests.e2e.scripted_api import Answer, ScriptedApi
 
@@ -49,7 +49,7 @@ class Run:
 def stack(request):
     with Stack(failed=47, name="tests") as stack:
         stack.keeps_folder = True  # for its logs, unless everything went well
-        stack.apply(batch_size=BATCH_SIZE, redrive_limit={"max_attempts": MAX_ATTEMPTS})
+        stack.apply(batch_size=BATCH_SIZE, redrive_limit={"max_attempts": MAX_ATTEMPTS}, queue=FIRST_LOOP)
         yield stack
         stack.keeps_folder = request.session.testsfailed > 0
 

@@ -25,7 +25,7 @@ from local import runs
 from local.application import seed
 from local.runs import Execution
 from local.sinks import Mail
-from local.stack import wait_until
+from local.stack import Stack, wait_until
 from tests.e2e.scripted_api import Answer, Call, Rule, ScriptedApi, pass_on
 
 if TYPE_CHECKING:
@@ -167,18 +167,8 @@ class Scene:
             return dict(json.load(answer))
 
     def kill(self) -> int:
-        """Kill every runtime of `requeue_communication`, as when a machine goes; tell how many there were."""
-        name = self.stack.outputs["function_names"]["requeue_communication"]
-        wanted = {f"AWS_ENDPOINT_URL={self.stack.endpoint}", f"AWS_LAMBDA_FUNCTION_NAME={name}"}
-        killed = 0
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if not (process / "exe").readlink().name.startswith("python"):
-                    continue  # the emulator around it stays, as Lambda does
-                if wanted <= set((process / "environ").read_text().split("\0")):
-                    os.kill(int(process.name), signal.SIGKILL)
-                    killed += 1
-        return killed
+        """Kill every runtime of `requeue_communication`; tell how many there were."""
+        return kill(self.stack, "requeue_communication")
 
     def stop_and_kill(self) -> None:
         """Stop every execution that runs, and kill the runtimes that work for it."""
@@ -297,6 +287,21 @@ class Run:
 def operation(primary_id: str) -> str:
     """Give the operation of a communication of the example application."""
     return "send.email" if primary_id.startswith("em-") else "send.sms"
+
+
+def kill(stack: Stack, function: str) -> int:
+    """Kill every runtime of a function, as when a machine goes; tell how many there were."""
+    name = stack.outputs["function_names"][function]
+    wanted = {f"AWS_ENDPOINT_URL={stack.endpoint}", f"AWS_LAMBDA_FUNCTION_NAME={name}"}
+    killed = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if not (process / "exe").readlink().name.startswith("python"):
+                continue  # the emulator around it stays, as Lambda does
+            if wanted <= set((process / "environ").read_text().split("\0")):
+                os.kill(int(process.name), signal.SIGKILL)
+                killed += 1
+    return killed
 
 
 def named(mails: list[Mail]) -> list[str]:

@@ -1,0 +1,163 @@
+"""A second application on the stack of all tests: it has no queue of its own, the module's first loop does its work."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from local import dead_letters
+from local.application import seed
+from local.application.store import Store
+from local.dead_letters import DeadLetter
+from local.processes import serving
+from local.stack import APPLICATION_ROLE, QUEUE, wait_until
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Deployed
+
+FIRST = 3_000_001  # its communications have numbers that no other test's have
+CLIENTS = 4
+CALLERS = ("worker", "list_failed", "requeue_communication")
+
+
+class FirstLoop:
+    """The application, the queue it fills, and what becomes of its entries.
+
+    Attributes
+    ----------
+    store
+        The application's database.
+    """
+
+    def __init__(self, deployed: Deployed, folder: Path) -> None:
+        self.deployed, self.stack = deployed, deployed.stack
+        self.queue = self.stack.outputs["queue"]
+        self.store = Store(folder / "application.db")
+        self._folder = folder
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.store.accept_token(self.stack.token)
+        self.store.compose([seed.compose("email", FIRST - 1) | {"sent": 1, "status": "sent"}])
+        smtp = "{}:{}".format(*self.stack.mails.address)
+        arguments = ["--database", str(self.store.path), "--smtp", smtp, "--gateway", self.stack.gateway.url]
+        arguments += ["--first-loop", self.stack.endpoint, QUEUE, APPLICATION_ROLE]
+        self.url = self._exits.enter_context(serving("local.application", arguments, self._folder))["url"]
+        self._exits.callback(self.providers_recover)
+        for function in CALLERS:
+            self.deployed.configure(function)
+            api = json.loads(self.deployed.original[function]["REDRIVE_API"]) | {"base_url": self.url}
+            self.deployed.configure(function, REDRIVE_API=api)
+        self.deployed.configure("list_failed", REDRIVE_BATCH_SIZE=100)
+        self.deployed.forget()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    # What goes in
+
+    def compose(self, messages: list[dict[str, Any]]) -> list[str]:
+        """Compose emails and SMS over the application's API; give their ids, in this order."""
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            return list(pool.map(self._compose, messages))
+
+    def _compose(self, message: dict[str, Any]) -> str:
+        given = {name: message[name] for name in ("recipient", "subject", "body") if message[name]}
+        headers = {"Authorization": f"Bearer {self.stack.token}", "Content-Type": "application/json"}
+        path = {"email": "/emails", "sms": "/sms"}[message["kind"]]
+        request = urllib.request.Request(f"{self.url}{path}", json.dumps(given).encode(), headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(json.load(answer)["id"])
+
+    def enqueue(self, *bodies: str) -> None:
+        """Send bodies to the queue, as an application with a bug might."""
+        for start in range(0, len(bodies), 10):
+            entries = [
+                {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies[start : start + 10])
+            ]
+            answer = self.stack.client("sqs").send_message_batch(QueueUrl=self.queue["url"], Entries=entries)
+            assert not answer.get("Failed"), answer
+
+    # What the providers do
+
+    def refusals(self, message: dict[str, Any]) -> Any:
+        """Give what the provider of a message can be told to refuse."""
+        return (self.stack.mails if message["kind"] == "email" else self.stack.gateway).refusals
+
+    def providers_recover(self) -> None:
+        """Let the providers take everything again."""
+        self.stack.mails.refusals.end()
+        self.stack.gateway.refusals.end()
+
+    def tries(self, message: dict[str, Any]) -> int:
+        """Tell how often a provider refused a message."""
+        return int(self.refusals(message).met[message["recipient"]])
+
+    # What comes out
+
+    def ends(self, seconds: float = 120.0) -> None:
+        """Wait until the outbox and the queue are empty, in flight and hidden entries included."""
+
+        def is_empty() -> bool:
+            return not self.store.query("SELECT 1 FROM queue LIMIT 1") and not self.waiting()
+
+        wait_until(is_empty, "the end of what is in the queue", seconds)
+
+    def waiting(self) -> int:
+        """Count what is in the queue: visible or not."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.stack.client("sqs").get_queue_attributes(QueueUrl=self.queue["url"], AttributeNames=names)
+        return sum(map(int, answer["Attributes"].values()))
+
+    def letters(self) -> list[DeadLetter]:
+        """Read the dead letters."""
+        return dead_letters.read(self.stack)
+
+    def move_back(self) -> None:
+        """Move every dead letter back, and wait until the worker is done with them."""
+        dead_letters.move_back(self.stack)
+        source = self.queue["dead_letter_arn"]
+
+        def is_done() -> bool:
+            [task, *_] = self.stack.client("sqs").list_message_move_tasks(SourceArn=source)["Results"]
+            return bool(task["Status"] == "COMPLETED")
+
+        wait_until(is_done, "the move")
+        self.ends()
+
+    def drop(self) -> None:
+        """Let there be no dead letters."""
+        self.stack.client("sqs").purge_queue(QueueUrl=self.queue["dead_letter_url"])
+
+    def rows(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+        """Give the application's rows of these."""
+        wanted = set(ids)
+        return {row["id"]: row for row in self.store.query("SELECT * FROM communication") if row["id"] in wanted}
+
+    def delivered_once(self, ids: list[str]) -> list[str]:
+        """Give those of these that were not delivered exactly once, or are not marked as sent."""
+        arrived = Counter(self.stack.mails.references() + self.stack.gateway.references())
+        once = {"sent": 1, "status": "sent", "delivered": 1}
+        return [
+            key
+            for key, row in self.rows(ids).items()
+            if arrived[key] != 1 or {name: row[name] for name in once} != once
+        ]
+
+    def never_delivered(self, ids: list[str]) -> list[str]:
+        """Give those of these that were delivered, or are not marked as failed."""
+        arrived = Counter(self.stack.mails.references() + self.stack.gateway.references())
+        return [
+            key for key, row in self.rows(ids).items() if arrived[key] or (row["sent"], row["status"]) != (0, "failed")
+        ]
+
+
+def messages(first: int, count: int) -> list[dict[str, Any]]:
+    """Write so many emails and SMS, with recipients of their own."""
+    return [seed.compose("email" if number % 7 < 4 else "sms", number) for number in range(first, first + count)]
