@@ -84,7 +84,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         started = Started() if request.dry_run else _start(run_id, request, run, listed_at, function, problems)
         for source, listed in listing.listed.items():
             metrics = {"Listed": listed, "Delivered": run.delivered[source], "CameBack": run.came_back[source]}
-            publish(source, {**metrics, "ApiLatency": listing.latencies[source]})
+            publish({**metrics, "ApiLatency": listing.latencies[source]}, source=source)
         result = {
             "runId": run_id,
             "listed": len(listing.seen),

@@ -1,4 +1,4 @@
-"""The application's API: reading a list, and requeueing one communication."""
+"""The application's API: reading a list, and calls that may be repeated under their idempotency key."""
 
 from __future__ import annotations
 
@@ -11,19 +11,27 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
+from redrive import clock
 from redrive.auth import ApiAuth, api_auth
+from redrive.entries import QueueEntry
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.ledger_rules import Claim
-from redrive.models import Outcome, OutcomeKind, idempotency_key, queue_entry
+from redrive.models import Outcome, OutcomeKind, idempotency_key
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import Deadline, PatientRetry, in_words, open_session
+from redrive.transport import Deadline, PatientRetry, beginning, in_words, open_session
 
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
 
 LEAST_SECONDS = 0.5
 """With less than this left no request is begun."""
+
+MAX_ANSWER_BYTES = 65536
+"""Read of an answer that is judged by its status; what is shorter leaves its connection to the next request."""
+
+IDLE_SECONDS = 30.0
+"""Connections unused for longer are opened anew: the other end may have closed them while the sandbox was frozen."""
 
 
 class Api:
@@ -45,7 +53,7 @@ class Api:
     try_seconds
         How long one try takes at most: to connect, and to wait for an answer.
     milliseconds
-        How long the last :meth:`requeue` took, whatever came of it.
+        How long the API took for the last request, whatever came of it; 0 where it was not asked.
     """
 
     def __init__(
@@ -54,6 +62,7 @@ class Api:
         self._settings = settings
         self.deadline = Deadline()
         self.milliseconds = 0.0
+        self._last_used = 0.0
         self.try_seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
         self._session = open_session(settings.base_url, make_retry(self.deadline, self.try_seconds))
         self._session.headers.update(settings.headers)
@@ -86,9 +95,9 @@ class Api:
         """
         what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
         # Spaces as %20, not as +: a signature (SigV4) is over that form.
-        answer = self._send(what, "GET", url, params=urlencode(params, quote_via=quote))
+        answer, _ = self._send(what, "GET", url, params=urlencode(params, quote_via=quote))
         if not answer.ok and answer.status_code != HTTPStatus.NOT_FOUND:
-            raise ListingError(f"{what}: HTTP {_status(answer.status_code)}")
+            raise ListingError(f"{what}: {in_full(answer.status_code)}")
         return answer
 
     def requeue(self, claim: Claim, settings: RequeueSettings) -> Outcome:
@@ -100,29 +109,58 @@ class Api:
             See :meth:`_send`.
         """
         communication = claim.communication
+        entry = QueueEntry.made(communication.primary_id, communication.operation, settings.created_by, claim.opened)
         template = settings.source_paths.get(communication.source, settings.path)
-        path = template.replace("{primaryId}", quote(communication.primary_id, safe=""))
-        path = path.replace("{operation}", quote(communication.operation, safe=""))
-        what = f"{settings.method} {template}"
-        started = time.perf_counter()
-        try:
-            answer = self._send(
-                what,
-                settings.method,
-                self.url(path),
-                json=queue_entry(communication, claim.opened, settings.created_by),
-                headers={"Idempotency-Key": idempotency_key(communication, claim.number)},
-            )
-        finally:
-            self.milliseconds = (time.perf_counter() - started) * 1000
-        status = answer.status_code
-        if answer.ok:
-            if answer.content.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
-                # A sign-in or maintenance page in front of the API: nothing says that it was requeued.
-                raise ApiUnavailable(f"{what}: HTTP {status} with an HTML page")
+        key = idempotency_key(communication.operation, communication.primary_id, claim.number)
+        status = self.call(settings.method, template, entry, key)
+        if status < HTTPStatus.MULTIPLE_CHOICES:
             return Outcome(communication, OutcomeKind.REQUEUED, claim.attempt, status)
         kind = OutcomeKind.SKIPPED if status == HTTPStatus.CONFLICT else OutcomeKind.REJECTED
-        return Outcome(communication, kind, claim.attempt, status, f"HTTP {_status(status)}")
+        return Outcome(communication, kind, claim.attempt, status, in_full(status))
+
+    def call(
+        self,
+        method: str,
+        template: str,
+        entry: QueueEntry,
+        key: str,
+        more: Mapping[str, str | int] | None = None,
+    ) -> int:
+        """Make one request about a queue entry, which is its body.
+
+        Parameters
+        ----------
+        template
+            The path, with ``{primaryId}`` and ``{operation}`` where those go.
+        key
+            ``Idempotency-Key``: the same one says that it is the same request again.
+        more
+            Further keys of the body.
+
+        Returns
+        -------
+        int
+            The answer's status: 2xx, 409, or a 4xx that no later try would change.
+
+        Raises
+        ------
+        ApiUnavailable, CredentialsRefused
+            See :meth:`_send`. A 2xx with an HTML page is no answer either.
+        """
+        what = f"{method} {template}"  # without the ids: it stands in errors that are counted by their text
+        answer, body = self._send(
+            what,
+            method,
+            self.url(entry.path(template)),
+            json={**entry.to_json(), **(more or {})},
+            headers={"Idempotency-Key": key},
+            most=MAX_ANSWER_BYTES,
+        )
+        status = answer.status_code
+        if answer.ok and body.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
+            # A sign-in or maintenance page in front of the API: nothing says that the application saw the request.
+            raise ApiUnavailable(f"{what}: HTTP {status} with an HTML page", status)
+        return status
 
     def _send(
         self,
@@ -131,20 +169,25 @@ class Api:
         url: str,
         *,
         params: str | None = None,
-        json: Mapping[str, str] | None = None,
+        json: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+        most: int | None = None,
+    ) -> tuple[requests.Response, bytes]:
         """Send a request; on a 401 once more with credentials fetched anew, for they may have been rotated.
 
         Parameters
         ----------
         what
             The request as errors call it.
+        most
+            Bytes of the body to read; all of it, if not given.
 
         Returns
         -------
         requests.Response
             A 2xx answer, or a 4xx that no later try would change.
+        bytes
+            Its body.
 
         Raises
         ------
@@ -154,6 +197,9 @@ class Api:
         CredentialsRefused
             401 with fresh credentials, or 403.
         """
+        if clock.now() - self._last_used > IDLE_SECONDS:
+            self._session.close()  # it opens others
+        self.milliseconds, started = 0.0, time.perf_counter()
         for is_last_try in (False, True):
             remaining = self.deadline.remaining()
             if remaining < LEAST_SECONDS:
@@ -170,24 +216,30 @@ class Api:
                     verify=self._verify,
                     timeout=(min(connect, remaining), min(read, remaining)),
                     allow_redirects=False,
+                    stream=most is not None,
                 )
+                body = answer.content if most is None else beginning(answer, most)
             except requests.RequestException as error:
                 raise ApiUnavailable(f"{what}: {in_words(error)}") from None
+            finally:
+                self._last_used = clock.now()
+                self.milliseconds = (time.perf_counter() - started) * 1000
             if answer.status_code != HTTPStatus.UNAUTHORIZED or is_last_try or not self._auth.renew():
                 break
         status = answer.status_code
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise CredentialsRefused(f"{what}: HTTP {_status(status)}")
+            raise CredentialsRefused(f"{what}: {in_full(status)}", status)
         if status < 200 or 300 <= status < 400 or status in TRANSIENT or status >= 500:
-            raise ApiUnavailable(f"{what}: HTTP {_status(status)}")
-        return answer
+            raise ApiUnavailable(f"{what}: {in_full(status)}", status)
+        return answer, body
 
 
-def _status(code: int) -> str:
+def in_full(status: int) -> str:
+    """Give a status with its phrase: ``HTTP 422 Unprocessable Entity``."""
     try:
-        return f"{code} {HTTPStatus(code).phrase}"
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:
-        return str(code)
+        return f"HTTP {status}"
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -11,7 +11,15 @@ class ConfigurationError(RedriveError):
     """A setting, a secret or a field of an event is not what it must be; the message names it."""
 
 
-class ApiUnavailable(RedriveError):
+class ApiTrouble(RedriveError):
+    """A request to the API came to nothing; ``http_status`` is its answer's, None where it gave none."""
+
+    def __init__(self, message: str, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class ApiUnavailable(ApiTrouble):
     """The API did not answer, or asks to come back later: worth another try."""
 
 
@@ -19,8 +27,27 @@ class LedgerUnavailable(RedriveError):
     """The ledger's table did not answer, so nothing may be sent: worth another try."""
 
 
-class CredentialsRefused(RedriveError):
+class CredentialsRefused(ApiTrouble):
     """The API answered 401 or 403: every further call would be refused as well."""
+
+
+class EntryRefused(ApiTrouble):
+    """The application will never take this queue entry: no later try would change that."""
+
+
+class NotAnEntry(RedriveError):
+    """A text is no queue entry; the message says what is wrong and shows nothing of it."""
+
+    def __init__(self, wrong: str) -> None:
+        super().__init__(f"not an entry: {wrong}")
+
+
+class QueueUnavailable(RedriveError):
+    """SQS did not do what it was asked to."""
+
+
+class ComesBack(RedriveError):
+    """A message is not done with: the queue hands it out again later."""
 
 
 class ListingError(RedriveError):

@@ -1,4 +1,4 @@
-"""What travels: communications, queue entries and outcomes, and the run they belong to."""
+"""What travels: communications and outcomes, and the run they belong to."""
 
 from __future__ import annotations
 
@@ -72,40 +72,26 @@ class Outcome:
         }
 
 
-def queue_entry(communication: Communication, created: float, created_by: str) -> dict[str, str]:
-    """Make the payload of the application's queue: these four keys exactly.
-
-    Parameters
-    ----------
-    created
-        When the attempt was opened, in seconds since 1970; not when it is sent: over every retry the same idempotency
-        key carries the same payload.
-    """
-    return {
-        "primaryId": communication.primary_id,
-        "operation": communication.operation,
-        "createdBy": created_by,
-        "created": datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-
-
-def idempotency_key(communication: Communication, attempt: str) -> str:
+def idempotency_key(operation: str, primary_id: str | int, attempt: str) -> str:
     """Name one attempt at one communication: ``<operation>:<primaryId>:<attempt>``.
 
     It is a header value, so what a header cannot hold is percent-encoded.
     """
-    return quote(f"{communication.operation}:{communication.primary_id}:{attempt}", safe=":@/+=,")
+    return quote(f"{operation}:{primary_id}:{attempt}", safe=":@/+=,")
 
 
 def primary_id(value: object) -> str | None:
-    """Read an id from an answer: a printable text, or a whole number, which becomes a text. None if it is neither."""
+    """Read an id from an answer: a printable text, or a whole number, which becomes a text. None if it is neither.
+
+    ``.`` and ``..`` are none either: in a request's path they would mean another place.
+    """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if isinstance(value, str) and value.strip() and value.isprintable() and len(value.encode()) <= MAX_ID_BYTES:
-        return value
-    return None
+    if not (isinstance(value, str) and value.strip() and value.isprintable()) or value in (".", ".."):
+        return None
+    return value if len(value.encode()) <= MAX_ID_BYTES else None
 
 
 def moment(value: object) -> float | None:

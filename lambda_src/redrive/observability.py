@@ -43,17 +43,21 @@ def observed(context: LambdaContext, **keys: object) -> Iterator[Logger]:
             raise
 
 
-def publish(source: str, metrics: Mapping[str, float | Sequence[float]]) -> None:
-    """Publish metrics of one source, as one line.
+def publish(metrics: Mapping[str, float | Sequence[float]], **dimension: str) -> None:
+    """Publish metrics of one source or one operation, as one line.
 
     Parameters
     ----------
     metrics
-        By name: the counts ``Listed``, ``Requeued``, ``Skipped``, ``Rejected``, ``Exhausted``, ``Failed``, and
-        ``ApiLatency`` in milliseconds; a sequence is published value by value.
+        By name, counts: ``Listed``, ``Delivered``, ``CameBack``, ``Requeued``, ``Skipped``, ``Rejected``,
+        ``Exhausted``, ``Failed`` by source; ``Sent``, ``AlreadySent``, ``ComesBack``, ``DeadLettered`` by operation.
+        And ``ApiLatency`` by either, in milliseconds. A sequence is published value by value.
+    dimension
+        ``source`` in the second loop, ``operation`` in the first, beside Powertools' own ``service``.
     """
     emf = _metrics()
-    emf.add_dimension("source", source)
+    for name, whose in dimension.items():
+        emf.add_dimension(name, whose)
     for name, values in metrics.items():
         unit = MetricUnit.Milliseconds if name == "ApiLatency" else MetricUnit.Count
         for value in values if isinstance(values, Sequence) else (values,):

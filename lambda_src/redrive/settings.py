@@ -117,6 +117,37 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True)
+class QueueSettings:
+    """``queue``: what the worker does with an entry of each operation, and how often and when it is tried again.
+
+    Attributes
+    ----------
+    paths
+        By operation, where the application is asked to send.
+    given_up_path
+        Where it is told that an entry was given up; None where it does not want to know.
+    ttl_seconds, backoff_rate
+        The first wait, and how much longer each further one is than the one before.
+    max_receives
+        How often an entry is received, the last time included.
+    """
+
+    paths: dict[str, str]
+    queue_url: str
+    dead_letter_queue_url: str
+    method: str = "POST"
+    given_up_path: str | None = None
+    ttl_seconds: float = 900.0
+    backoff_rate: float = 2.0
+    max_receives: int = 5
+
+    def __post_init__(self) -> None:
+        """Refuse a queue in whose order an entry that comes back would be passed by others."""
+        if self.queue_url.endswith(".fifo"):
+            raise ConfigurationError("queue.queue_url: a FIFO queue; the worker keeps no order")
+
+
+@dataclass(frozen=True)
 class ListSettings:
     """Everything ``list_failed`` is told."""
 
@@ -173,6 +204,22 @@ class SummariseSettings:
             name=_read("REDRIVE_NAME", environment),
             stage=_read("REDRIVE_STAGE", environment),
             notify_on=parse_json(tuple[NotifyOn, ...], _read("REDRIVE_NOTIFY_ON", environment), "notifications.on"),
+        )
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """Everything ``worker`` is told."""
+
+    api: ApiSettings
+    queue: QueueSettings
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> WorkerSettings:
+        """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        return cls(
+            api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
+            queue=parse_json(QueueSettings, _read("REDRIVE_WORKER", environment), "queue"),
         )
 
 

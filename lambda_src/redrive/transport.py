@@ -108,6 +108,24 @@ def requeue_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     )
 
 
+def worker_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
+    """Make the policy for the worker: once more where there was no connection, and nothing else.
+
+    The queue does every other waiting, so ``Retry-After`` is not waited for either.
+    """
+    return PatientRetry(
+        deadline=deadline,
+        try_seconds=try_seconds,
+        total=1,
+        connect=1,
+        read=False,
+        other=False,
+        allowed_methods={"POST", "PUT", "PATCH"},
+        respect_retry_after_header=False,
+        raise_on_status=False,
+    )
+
+
 def token_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     """Make the policy for an OAuth token endpoint: its POST has no idempotency key, so no answer is no retry."""
     return PatientRetry(
@@ -125,6 +143,17 @@ def open_session(base_url: str, retry: PatientRetry) -> requests.Session:
     session.mount(f"{parts.scheme}://{parts.netloc}/", HTTPAdapter(max_retries=retry))
     session.headers.update({"Accept": "application/json", "User-Agent": "communications-redrive"})
     return session
+
+
+def beginning(answer: requests.Response, size: int) -> bytes:
+    """Read the first ``size`` bytes of a streamed answer; a connection on which more would come is closed."""
+    read = b""
+    with answer:
+        for part in answer.iter_content(size):
+            read += part
+            if len(read) >= size:
+                break
+    return read[:size]
 
 
 def in_words(error: requests.RequestException) -> str:

@@ -91,6 +91,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             if api.milliseconds:  # else the API was not asked
                 measured["ApiLatency"] = api.milliseconds
             if measured:
-                publish(communication.source, measured)
+                publish(measured, source=communication.source)
         logger.info("communication done", extra={"outcome": outcome.kind, "httpStatus": outcome.http_status})
         return outcome.to_json()

@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     with observed(context, runId=batch.run_id, batch=batch.batch, execution=asked.execution_arn) as logger:
         mail = notification(batch, settings.name, settings.stage, asked.execution_arn)
         for source, count in failed_by_source(batch).items():
-            publish(source, {"Failed": count})
+            publish({"Failed": count}, source=source)
         result = {
             "counts": {kind.value: count for kind, count in counts(batch).items()},
             "failed": failed(batch),

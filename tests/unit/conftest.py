@@ -18,6 +18,7 @@ from redrive import observability
 from redrive.ledger import Ledger
 from redrive.ledger_table import dynamodb
 from redrive.settings import ApiSettings
+from tests.unit.first_loop import FirstLoop
 from tests.unit.support import LEDGER, Context, ScriptedApi, TableFront, Time, create_table
 
 
@@ -80,6 +81,14 @@ def front(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[TableFron
     dynamodb.cache_clear()
     yield TableFront(dynamodb())
     dynamodb.cache_clear()
+
+
+@pytest.fixture
+def loop(aws: None, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch) -> FirstLoop:
+    """A queue with its worker."""
+    made = FirstLoop(api.url, monkeypatch)
+    made.configure()
+    return made
 
 
 @pytest.fixture

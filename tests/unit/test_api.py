@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import urllib3
 from werkzeug.wrappers import Request, Response
 
 from redrive.api import Api
-from redrive.errors import ApiUnavailable, CredentialsRefused
+from redrive.errors import ApiTrouble, ApiUnavailable, CredentialsRefused
 from redrive.models import Communication, OutcomeKind
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import requeue_retry
-from tests.unit.support import ScriptedApi, as_json, second_attempt
+from redrive.transport import Deadline, PatientRetry, requeue_retry, worker_retry
+from tests.unit.support import ScriptedApi, Time, as_json, second_attempt
 
 EMAIL = Communication("123455", "send.email", "email")
 CLAIM = second_attempt(EMAIL)
 REQUEUE = RequeueSettings(path="/requeue", created_by="redrive-test")
 
 
-def client(settings: ApiSettings, seconds: float = 10) -> Api:
-    made = Api(settings, requeue_retry, Secrets())
+def client(
+    settings: ApiSettings, seconds: float = 10, policy: Callable[[Deadline, float], PatientRetry] = requeue_retry
+) -> Api:
+    made = Api(settings, policy, Secrets())
     made.deadline.set(seconds)
     return made
 
@@ -104,6 +109,38 @@ def test_a_page_of_html_is_no_requeue(api: ScriptedApi, settings: ApiSettings, p
         client(settings).requeue(CLAIM, REQUEUE)
 
 
+def test_a_page_of_html_that_comes_in_pieces_or_packed_is_no_requeue(api: ScriptedApi, settings: ApiSettings) -> None:
+    packed = Response(gzip.compress(b"<html>Sign in</html>"), headers={"Content-Encoding": "gzip"})
+    for page in (Response(iter([b"\n", b"<!doc", b"type html>"])), packed):
+        api.answers(page)
+        with pytest.raises(ApiUnavailable, match="HTML page") as error:
+            client(settings).requeue(CLAIM, REQUEUE)
+        assert error.value.http_status == 200
+
+
+def test_of_an_answer_without_end_only_the_beginning_is_read(api: ScriptedApi, settings: ApiSettings) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(3200):
+            sent += 65536
+            yield b"x" * 65536
+
+    api.answer = lambda request: Response(endless())
+    caller = client(settings)
+    assert caller.requeue(CLAIM, REQUEUE).kind is OutcomeKind.REQUEUED
+    assert sent < 3200 * 65536 / 2, "the rest is nobody's"
+    api.answers(as_json({}))
+    assert caller.requeue(CLAIM, REQUEUE).kind is OutcomeKind.REQUEUED
+
+
+def test_an_answer_that_breaks_off_is_no_requeue(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(Response(b"no gzip", headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(ApiUnavailable, match="POST /requeue: ContentDecodingError"):
+        client(settings).requeue(CLAIM, REQUEUE)
+
+
 @pytest.mark.parametrize("body", ["", "OK", "queued"])
 def test_a_2xx_is_a_requeue_whatever_type_a_framework_gives_its_body(
     api: ScriptedApi, settings: ApiSettings, body: str
@@ -118,6 +155,14 @@ def test_refused_credentials_are_told_as_such(api: ScriptedApi, settings: ApiSet
     with pytest.raises(CredentialsRefused, match=f"POST /requeue: HTTP {status}"):
         client(settings).requeue(CLAIM, REQUEUE)
     assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_trouble_knows_the_status_of_its_answer(api: ScriptedApi, settings: ApiSettings, status: int) -> None:
+    api.answers(Response(status=status))
+    with pytest.raises(ApiTrouble) as error:
+        client(settings).requeue(CLAIM, REQUEUE)
+    assert error.value.http_status == status
 
 
 def test_retry_after_is_waited_for_with_the_same_key(api: ScriptedApi, settings: ApiSettings) -> None:
@@ -173,9 +218,11 @@ def test_nobody_listening_is_unavailable() -> None:
 
 
 def test_without_time_nothing_is_sent(api: ScriptedApi, settings: ApiSettings) -> None:
+    caller = client(settings, seconds=0.2)
     with pytest.raises(ApiUnavailable, match="no time left"):
-        client(settings, seconds=0.2).requeue(CLAIM, REQUEUE)
+        caller.requeue(CLAIM, REQUEUE)
     assert not api.requests
+    assert caller.milliseconds == 0
 
 
 def test_a_read_ends_with_the_remaining_time(api: ScriptedApi) -> None:
@@ -206,6 +253,48 @@ def test_one_connection_serves_a_sandboxs_calls(api: ScriptedApi, settings: ApiS
     for number in range(3):
         caller.requeue(second_attempt(Communication(str(number), "send.email", "email")), REQUEUE)
     assert len({request.environ["REMOTE_PORT"] for request in api.requests}) == 1
+
+
+def test_a_connection_that_may_have_ended_while_the_sandbox_slept_is_not_used(
+    api: ScriptedApi, settings: ApiSettings, time: Time
+) -> None:
+    api.answers(as_json({}))
+    caller = client(settings)
+    for _ in range(2):
+        caller.requeue(CLAIM, REQUEUE)
+        time.passes(60)
+    assert len({request.environ["REMOTE_PORT"] for request in api.requests}) == 2
+
+
+def test_the_worker_waits_for_no_retry_after(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(Response(status=429, headers={"Retry-After": "1"}), as_json({}))
+    before = time.monotonic()
+    with pytest.raises(ApiUnavailable, match="HTTP 429"):
+        client(settings, policy=worker_retry).requeue(CLAIM, REQUEUE)
+    assert time.monotonic() - before < 1
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize(("failures", "is_sent"), [(1, True), (2, False)])
+def test_the_worker_tries_once_more_where_there_was_no_connection(
+    api: ScriptedApi, settings: ApiSettings, monkeypatch: pytest.MonkeyPatch, failures: int, is_sent: bool
+) -> None:
+    connect, left = urllib3.util.connection.create_connection, [ConnectionRefusedError()] * failures
+
+    def flaky(*arguments: Any, **more: Any) -> socket.socket:
+        if left:
+            raise left.pop()
+        return connect(*arguments, **more)
+
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", flaky)
+    api.answers(as_json({}))
+    caller = client(settings, policy=worker_retry)
+    if is_sent:
+        assert caller.requeue(CLAIM, REQUEUE).kind is OutcomeKind.REQUEUED
+    else:
+        with pytest.raises(ApiUnavailable, match="no connection"):
+            caller.requeue(CLAIM, REQUEUE)
+    assert not left
 
 
 def test_an_origin_is_scheme_host_and_port() -> None:
