@@ -1,7 +1,7 @@
-"""Make the project's Python environments: ``python local/bootstrap.py [dev] [runtime] [terraform] [checkov]``.
+"""Make what the project needs: ``python local/bootstrap.py [dev] [runtime] [terraform] [checkov] [browser]``.
 
-Runs on the standard library alone, before anything is installed. An environment is made again only when the
-requirements it was made from, or the Python, have changed.
+Runs on the standard library alone, before anything is installed. A Python environment is made again only when the
+requirements it was made from, or the Python, have changed. ``browser`` needs ``dev``, and looks whether there is one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENVIRONMENTS: dict[str, tuple[str, list[tuple[str, list[str]]]]] = {
 
 
 def main(names: list[str]) -> None:
-    """Make the environments named, each if it is out of date."""
+    """Make what is named, each if it is not there or out of date."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         sys.exit(
             f"This is Python {sys.version.split()[0]} ({sys.executable}); Python 3.11 to 3.13 is needed.\n"
@@ -34,6 +34,9 @@ def main(names: list[str]) -> None:
         )
     for name in names:
         if name == "terraform" and (shutil.which("terraform") or shutil.which("tofu")):
+            continue
+        if name == "browser":
+            subprocess.run([str(ROOT / ".venv" / "bin" / "python"), "-m", "local.browser"], cwd=ROOT, check=False)
             continue
         make(name)
 

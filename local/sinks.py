@@ -1,4 +1,5 @@
-"""Where messages arrive: a mail server and an SMS gateway that accept everything and keep it in memory."""
+"""Where messages arrive: a mail server and an SMS gateway that keep in memory what they accept, which is everything
+unless their `refusals` say otherwise."""
 
 from __future__ import annotations
 
@@ -16,8 +17,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from local.refusals import Refusal, Refusals
+
 CUSTOMERS = "customers.example"
 """Domain of the application's recipients; mail to any other domain is for the people who run it."""
+
+AWS = "no-reply@sns.amazonaws.com"
+"""Sends the notifications; AWS does so over servers of its own, so they arrive whatever is refused to others."""
+
+SMTP_ANSWERS = {
+    Refusal.DOWN: "421 4.3.2 Service not available",
+    Refusal.FOR_NOW: "451 4.2.1 Mailbox busy",
+    Refusal.FOR_GOOD: "550 5.1.1 No such mailbox",
+}
+HTTP_ANSWERS = {
+    Refusal.DOWN: (503, "out of service"),
+    Refusal.FOR_NOW: (503, "the network is busy"),
+    Refusal.FOR_GOOD: (400, "no such number"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,7 @@ class MailSink:
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
+        self.refusals = Refusals()
         self._controller = _Controller(self, hostname="127.0.0.1")
 
     @property
@@ -50,6 +68,17 @@ class MailSink:
 
     def __exit__(self, *_: object) -> None:
         self._controller.stop()
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Accept a recipient or not; the name is aiosmtpd's."""
+        if envelope.mail_from != AWS:
+            await asyncio.sleep(self.refusals.seconds)
+            if refusal := self.refusals.meet(address):
+                return SMTP_ANSWERS[refusal]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep a mail; the name is aiosmtpd's."""
@@ -104,6 +133,7 @@ class SmsGateway:
 
     def __init__(self) -> None:
         self.texts: list[Text] = []
+        self.refusals = Refusals()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Messages,), {"gateway": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=[0.1], daemon=True)
@@ -128,13 +158,21 @@ class SmsGateway:
 
 class _Messages(BaseHTTPRequestHandler):
     gateway: SmsGateway
+    wbufsize = -1  # an answer leaves in one packet
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.gateway.texts.append(Text(body["to"], body["text"], body["reference"]))
-        self.send_response(202)
-        self.send_header("Content-Length", "0")
+        time.sleep(self.gateway.refusals.seconds)
+        refusal = self.gateway.refusals.meet(body["to"])
+        status, text = HTTP_ANSWERS[refusal] if refusal else (202, "accepted")
+        if not refusal:
+            self.gateway.texts.append(Text(body["to"], body["text"], body["reference"]))
+        answer = json.dumps({"message": text}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
+        self.wfile.write(answer)
 
     def log_message(self, *_: object) -> None:
         """Be quiet: the terminal is the demo's."""

@@ -4,6 +4,8 @@
         stack.apply(batch_size=20)
         run = stack.fire()
 
+With `first_loop=True` the application has no queue of its own: the module's does its work.
+
 Every server listens on a port of 127.0.0.1 that the system chose, and every run has a folder of its own: any number of
 stacks run side by side.
 """
@@ -35,6 +37,23 @@ REGION = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
 OPERATORS = "ops@example.com"
 
+QUEUE = "communications-redrive-local-queue"
+APPLICATION_ROLE = "application"
+MAX_RECEIVES = 3
+SEND = "/communications/{primaryId}/send"
+FIRST_LOOP = {
+    "enabled": True,
+    "ttl_seconds": 1,
+    "backoff_rate": 1,
+    "max_receives": MAX_RECEIVES,
+    "worker": {
+        "paths": {"send.email": SEND, "send.sms": SEND, "send.communications": SEND},
+        "timeout_seconds": 5,
+        "given_up_path": "/communications/{primaryId}/given-up",
+    },
+}
+"""The module's `queue`: quicker than in earnest, so that a demo is worth watching."""
+
 
 class Stack:
     """Everything on one machine.
@@ -43,6 +62,8 @@ class Stack:
     ----------
     failed
         How many failed communications the application's database begins with.
+    first_loop
+        Whether the application uses the module's queue and worker instead of its own.
     name
         Begins the name of the run's folder under `.local/`.
 
@@ -52,8 +73,9 @@ class Stack:
         Whether the run's folder stays when the block ends: for its logs, when something went wrong.
     """
 
-    def __init__(self, failed: int, name: str = "run") -> None:
+    def __init__(self, failed: int, name: str = "run", *, first_loop: bool = False) -> None:
         self.failed = failed
+        self.first_loop = first_loop
         self.token = secrets.token_urlsafe(24)
         self.outputs: dict[str, Any] = {}
         self._name = name
@@ -86,9 +108,11 @@ class Stack:
         self.expected = seed.expected(self.store)
 
         smtp = "{}:{}".format(*self.mails.address)
-        application = ["--database", str(database), "--smtp", smtp, "--gateway", self.gateway.url]
-        self.application_url = self._serve("local.application", application)["url"]
         self.endpoint = self._serve("local.aws", ["--smtp", smtp])["endpoint"]
+        application = ["--database", str(database), "--smtp", smtp, "--gateway", self.gateway.url]
+        if self.first_loop:
+            application += ["--first-loop", self.endpoint, QUEUE, APPLICATION_ROLE]
+        self.application_url = self._serve("local.application", application)["url"]
         self.deployment = Deployment(self.folder)
 
     def _serve(self, module: str, arguments: list[str]) -> dict[str, Any]:
@@ -127,6 +151,8 @@ class Stack:
         )["ARN"]
         given = {"endpoint": self.endpoint, "region": REGION, "api_url": self.application_url}
         given |= {"api_secret_arn": self.secret_arn, "email": OPERATORS}
+        if self.first_loop:
+            given["queue"] = FIRST_LOOP
         self.outputs = self.deployment.apply(given | variables, watch)["redrive"]
 
     def schedule(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,11 +65,16 @@ def letter(headers: Sequence[tuple[str, str]], body: str) -> None:
 
 
 class Step:
-    """A step under way; `progress` shows how far it is."""
+    """A step under way; `progress` shows how far it is, and for how long, until `clear`."""
 
     def __init__(self, title: str) -> None:
         self.title = title
         self.started = time.monotonic()
+        self._text = ""
+        self._has_ended = threading.Event()
+        self._printing = threading.Lock()
+        if is_live():
+            threading.Thread(target=self._tick, daemon=True).start()
 
     @property
     def seconds(self) -> float:
@@ -77,14 +83,31 @@ class Step:
 
     def progress(self, text: str) -> None:
         """Show how far it is, in the same line; nobody watching, nothing is shown."""
-        if is_live():
-            room = WIDTH - len(INDENT)
-            print(f"\r\033[K{INDENT}{paint(f'{text[:room]} {self.seconds:.0f} s', 'dim')}", end="", flush=True)
+        with self._printing:
+            self._text = text
+            self._print()
 
     def clear(self) -> None:
         """Take the progress away, for a line that stays."""
-        if is_live():
-            print("\r\033[K", end="", flush=True)
+        with self._printing:
+            if self._text and is_live():
+                print("\r\033[K", end="", flush=True)
+            self._text = ""
+
+    def end(self) -> None:
+        """Show no more of it."""
+        self.clear()
+        self._has_ended.set()
+
+    def _tick(self) -> None:
+        while not self._has_ended.wait(1):
+            with self._printing:
+                self._print()
+
+    def _print(self) -> None:
+        if self._text and is_live():
+            room = WIDTH - len(INDENT) - len(" 000 s")
+            print(f"\r\033[K{INDENT}{paint(f'{self._text[:room]} {self.seconds:.0f} s', 'dim')}", end="", flush=True)
 
 
 class Steps:
@@ -103,5 +126,5 @@ class Steps:
         try:
             yield step
         finally:
-            step.clear()
+            step.end()
         say()

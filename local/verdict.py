@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,15 @@ def equal(promise: str, wanted: object, got: object) -> Check:
 
 def judge(stack: Stack, batch_size: int, answer: dict[str, Any], executions: list[Execution]) -> list[Check]:
     """Check everything that a run over the seeded communications promises."""
+    return [
+        *judge_run(stack, batch_size, answer, executions),
+        *_at_the_application(stack),
+        secrecy(stack, executions),
+    ]
+
+
+def judge_run(stack: Stack, batch_size: int, answer: dict[str, Any], executions: list[Execution]) -> list[Check]:
+    """Check the run itself: batches, outcomes and mails."""
     expected = stack.expected
     total = len(expected)
     sizes = [min(batch_size, total - start) for start in range(0, total, batch_size)]
@@ -53,8 +63,6 @@ def judge(stack: Stack, batch_size: int, answer: dict[str, Any], executions: lis
             "each mail says how its batch went and names what failed",
             tuple(fault for one in executions for fault in _mail_faults(one, expected, mails)),
         ),
-        *_at_the_application(stack),
-        Check("no address and no text of a communication left the application", _leaks(stack, executions)),
     ]
 
 
@@ -104,8 +112,6 @@ def _at_the_application(stack: Stack) -> list[Check]:
     found = {row.pop("id"): row for row in rows}
     once = {"sent": 1, "status": "sent", "enqueued": 1, "delivered": 1}
     never = {"sent": 0, "status": "failed", "enqueued": 0, "delivered": 0}
-    arrived = Counter(stack.mails.references() + stack.gateway.references())
-    twice = tuple(f"{key}: arrived {number} times" for key, number in arrived.items() if number > 1)
     return [
         Check(
             f"{len(requeued)} requeued ones: each enqueued once, delivered once, sent = 1",
@@ -115,21 +121,31 @@ def _at_the_application(stack: Stack) -> list[Check]:
             f"{len(others)} others: never enqueued, never delivered, still failed",
             tuple(f"{key}: {found[key]}" for key in sorted(others) if found[key] != never),
         ),
-        Check("nothing arrived at a customer twice", twice),
-        equal("exactly the requeued ones arrived at the customers", sorted(requeued), sorted(arrived)),
+        *at_the_customers(stack, requeued, "the requeued ones"),
     ]
 
 
-def _leaks(stack: Stack, executions: list[Execution]) -> tuple[str, ...]:
-    """Look for addresses and texts in everything that AWS and the operators got to see."""
+def at_the_customers(stack: Stack, wanted: Collection[str], named: str) -> list[Check]:
+    """Check what arrived: these, and nothing twice."""
+    arrived = Counter(stack.mails.references() + stack.gateway.references())
+    twice = tuple(f"{key}: arrived {number} times" for key, number in arrived.items() if number > 1)
+    return [
+        Check("nothing arrived at a customer twice", twice),
+        equal(f"exactly {named} arrived at the customers", sorted(wanted), sorted(arrived)),
+    ]
+
+
+def secrecy(stack: Stack, executions: list[Execution], **more: str) -> Check:
+    """Look for addresses and texts in everything that AWS and the operators got to see; `more` of it by its name."""
     contents = stack.store.query("SELECT id, recipient, body FROM communication")
     histories = {f"execution {one.arn}": runs.history(stack, one.arn) for one in executions}
     logs = {f"log of {name}": runs.log(stack, name) for name in stack.outputs["function_names"]}
-    seen = {where: json.dumps(what, default=str) for where, what in (histories | logs).items()}
+    seen = {where: json.dumps(what, default=str) for where, what in (histories | logs).items()} | more
     seen["the mails"] = "\n".join(mail.subject + mail.body for mail in stack.mails.notifications())
-    return tuple(
+    leaks = tuple(
         f"{row['id']} in {where}"
         for where, text in seen.items()
         for row in contents
         if row["recipient"] in text or row["body"] in text
     )
+    return Check("no address and no text of a communication left the application", leaks)

@@ -10,35 +10,31 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from waitress import create_server  # type: ignore[import-untyped]
 
 from local.application.api import create
+from local.application.providers import Providers
 from local.application.store import Store
 from local.application.worker import Worker
 
 
 def main() -> None:
-    """Serve the API and work off the queue until told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m local.application", description=__doc__)
-    parser.add_argument("--database", type=Path, required=True, help="the SQLite file")
-    parser.add_argument("--smtp", required=True, metavar="HOST:PORT", help="the mail server")
-    parser.add_argument("--gateway", required=True, metavar="URL", help="the SMS gateway")
-    parser.add_argument("--port", type=int, default=0, help="0, the default: a free one")
-    parser.add_argument("--ready-file", type=Path, required=True, help="written when it serves: port, pid, url")
-    asked = parser.parse_args()
-
+    """Serve the API and work off the queue, or the outbox, until told to stop."""
+    asked = _arguments()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    store = Store(asked.database)
-    server = create_server(create(store), host="127.0.0.1", port=asked.port, threads=16)
+    store, (host, _, port) = Store(asked.database), asked.smtp.rpartition(":")
+    providers = Providers((host, int(port)), asked.gateway)
+    api = create(store, providers, has_outbox=bool(asked.first_loop))
+    server = create_server(api, host="127.0.0.1", port=asked.port, threads=16)
     threading.Thread(target=server.run, daemon=True).start()
-    host, _, port = asked.smtp.rpartition(":")
-    worker = threading.Thread(target=Worker(store, (host, int(port)), asked.gateway).run, args=[stop])
-    worker.start()
+    background = threading.Thread(target=_background(asked, store, providers), args=[stop])
+    background.start()
 
     ready = {
         "port": server.effective_port,
@@ -53,7 +49,33 @@ def main() -> None:
     while not stop.wait(0.5):
         if os.getppid() != parent:
             stop.set()
-    worker.join()
+    background.join()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.application", description=__doc__)
+    parser.add_argument("--database", type=Path, required=True, help="the SQLite file")
+    parser.add_argument("--smtp", required=True, metavar="HOST:PORT", help="the mail server")
+    parser.add_argument("--gateway", required=True, metavar="URL", help="the SMS gateway")
+    parser.add_argument(
+        "--first-loop",
+        nargs=3,
+        metavar=("ENDPOINT", "QUEUE", "ROLE"),
+        help="send queue entries to SQS: the URL of AWS, the queue's name, and the name of the role that may; "
+        "without it the application has a queue and a worker of its own",
+    )
+    parser.add_argument("--port", type=int, default=0, help="0, the default: a free one")
+    parser.add_argument("--ready-file", type=Path, required=True, help="written when it serves: port, pid, url")
+    return parser.parse_args()
+
+
+def _background(asked: argparse.Namespace, store: Store, providers: Providers) -> Callable[[threading.Event], None]:
+    """Give what runs beside the API."""
+    if not asked.first_loop:
+        return Worker(store, providers).run
+    from local.application.outbox import Relay  # imports boto3, which takes longer than all the rest
+
+    return Relay(store, *asked.first_loop).run
 
 
 if __name__ == "__main__":

@@ -12,14 +12,18 @@ CREATE TABLE communication (
     reason    TEXT,                                 -- why it failed
     trouble   TEXT,                                 -- what goes wrong with it: see trouble.py
     enqueued  INTEGER NOT NULL DEFAULT 0,           -- how often it was really put in the queue by the API
-    delivered INTEGER NOT NULL DEFAULT 0            -- how often a provider really accepted it
+    delivered INTEGER NOT NULL DEFAULT 0,           -- how often a provider really accepted it
+    provider_said TEXT,                             -- its provider's last answer, if that did not take it
+    claimed_until REAL NOT NULL DEFAULT 0           -- Unix time until which one request is sending it
 );
 CREATE INDEX communication_status ON communication (kind, status, number);
 
--- The application's own queue: what is in here, a worker has still to send.
+-- The application's own queue: what is in here, a worker has still to send. With the first loop on SQS it is an outbox:
+-- what is in here has still to get there.
 CREATE TABLE queue (
     position   INTEGER PRIMARY KEY AUTOINCREMENT,
     id         TEXT    NOT NULL REFERENCES communication (id),
+    operation  TEXT    NOT NULL,
     created_by TEXT    NOT NULL,
     created    TEXT    NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,

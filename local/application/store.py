@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = Path(__file__).with_name("schema.sql")
+
+Answer = tuple[int, dict[str, Any]]
+"""An HTTP status and a body."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,10 @@ class Store:
         total = self.query(f"SELECT count(*) AS n FROM communication WHERE {where}", *values)  # noqa: S608
         return rows, int(total[0]["n"])
 
+    def newest(self, limit: int) -> list[dict[str, Any]]:
+        """List at most `limit` communications of either kind, the newest first."""
+        return self.query("SELECT * FROM communication ORDER BY number DESC LIMIT ?", limit)
+
     def accept_token(self, token: str) -> None:
         """Let the API accept this token from now on, and no other."""
         with self.transaction() as database:
@@ -119,6 +127,24 @@ class Store:
         for row in rows:
             counted.setdefault(row["kind"], {})[row["status"]] = row["n"]
         return counted
+
+
+def enqueue(database: sqlite3.Connection, entry: dict[str, str], due: float = 0) -> None:
+    """Put a queue entry into the queue, or the outbox, where nobody takes it before `due`."""
+    values = [entry["primaryId"], entry["operation"], entry["createdBy"], entry["created"], due]
+    database.execute("INSERT INTO queue (id, operation, created_by, created, due) VALUES (?, ?, ?, ?, ?)", values)
+
+
+def kept_answer(database: sqlite3.Connection, key: str) -> Answer | None:
+    """Give what was answered to an idempotency key."""
+    known = database.execute("SELECT status, body FROM answer WHERE key = ?", [key]).fetchone()
+    return (known["status"], json.loads(known["body"])) if known else None
+
+
+def keep_answer(database: sqlite3.Connection, key: str, answer: Answer) -> Answer:
+    """Keep an answer for its idempotency key, and give it."""
+    database.execute("INSERT INTO answer VALUES (?, ?, ?)", [key, answer[0], json.dumps(answer[1])])
+    return answer
 
 
 def _sha256(token: str) -> str:

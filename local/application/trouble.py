@@ -12,16 +12,18 @@ At the requeue endpoint:
     Taken back, but sent only after so long; until then it stays in the list of what failed, as in applications that
     mark nothing when they queue, and another idempotency key queues it once more.
 
-At the worker:
+When it is sent:
 
 `undeliverable`
-    No provider takes it: it fails again at its first try.
+    No provider takes it: it fails again at its first try. What is `refused` is refused here too.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Any
+
+from local.application.providers import Refused
 
 
 def answer(database: sqlite3.Connection, row: dict[str, Any]) -> tuple[int, str] | None:
@@ -44,6 +46,14 @@ def seconds_to_wait(row: dict[str, Any]) -> float | None:
     return float(detail) if kind == "slow" else None
 
 
-def is_undeliverable(row: dict[str, Any]) -> bool:
-    """Tell whether no provider ever takes it."""
-    return bool(row["trouble"] == "undeliverable")
+def prevent(row: dict[str, Any]) -> None:
+    """Let nobody deliver what cannot be delivered.
+
+    Raises
+    ------
+    Refused
+        As if its provider had.
+    """
+    kind, _, why = (row["trouble"] or "").partition(":")
+    if kind in ("undeliverable", "refused"):
+        raise Refused("SMTP 550" if row["kind"] == "email" else "gateway 400", why or "no such mailbox")

@@ -1,20 +1,16 @@
-"""The application's worker: sends what is in its queue, email by SMTP and SMS by the gateway's HTTP API."""
+"""The application's own worker: sends what is in its own queue."""
 
 from __future__ import annotations
 
-import json
-import smtplib
 import threading
 import time
-import urllib.request
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Any
 
 from local.application import trouble
+from local.application.providers import Providers, Refused, Unavailable
 from local.application.store import Store
 
-SENDER = "no-reply@shop.example"
 PAUSE = 0.05  # seconds between looks at an empty queue
 
 
@@ -24,10 +20,6 @@ class Worker:
 
     Parameters
     ----------
-    smtp
-        Host and port of the mail server.
-    gateway
-        URL of the SMS gateway; a message is POSTed to `<gateway>/messages`.
     attempts
         How often a communication is tried before it is marked as failed: the first retry loop.
     wait
@@ -35,8 +27,7 @@ class Worker:
     """
 
     store: Store
-    smtp: tuple[str, int]
-    gateway: str
+    providers: Providers
     attempts: int = 3
     wait: float = 1.0
 
@@ -57,13 +48,13 @@ class Worker:
         if not entries:
             return False
         entry = entries[0]
-        if trouble.is_undeliverable(entry):
-            self.give_up(entry, "SMTP 550: no such mailbox")
-            return True
         try:
-            self.deliver(entry)
-        except (OSError, smtplib.SMTPException) as error:
-            self.put_back(entry, f"{type(error).__name__}: {error}")
+            trouble.prevent(entry)
+            self.providers.deliver(entry)
+        except Refused as error:
+            self.give_up(entry, str(error))
+        except Unavailable as error:
+            self.put_back(entry, str(error))
         else:
             with self.store.transaction() as database:
                 database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
@@ -89,26 +80,3 @@ class Worker:
             database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
             failed = "UPDATE communication SET status = 'failed', reason = ? WHERE id = ?"
             database.execute(failed, [reason, entry["id"]])
-
-    def deliver(self, row: dict[str, Any]) -> None:
-        """Hand a communication to its provider.
-
-        Raises
-        ------
-        OSError, smtplib.SMTPException
-            The provider cannot be reached or does not want it.
-        """
-        if row["kind"] == "email":
-            message = EmailMessage()
-            message["From"], message["To"], message["Subject"] = SENDER, row["recipient"], row["subject"]
-            message["X-Communication-Id"] = row["id"]
-            message.set_content(row["body"])
-            with smtplib.SMTP(*self.smtp, timeout=10) as server:
-                server.send_message(message)
-            return
-        text = {"to": row["recipient"], "text": row["body"], "reference": row["id"]}
-        request = urllib.request.Request(
-            f"{self.gateway}/messages", json.dumps(text).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=10):
-            pass

@@ -12,11 +12,14 @@ from flask.testing import FlaskClient
 
 from local.application import seed
 from local.application.api import create
+from local.application.providers import Providers
 from local.application.store import Store
 from local.application.worker import Worker
 from local.sinks import MailSink, SmsGateway
 
 TOKEN = "a-token-for-this-test"
+NOWHERE = Providers(("127.0.0.1", 1), "http://127.0.0.1:1")
+"""Providers that do not answer."""
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def store(tmp_path) -> Store:
 
 @pytest.fixture
 def http(store) -> FlaskClient:
-    client = create(store).test_client()
+    client = create(store, NOWHERE).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     return client
 
@@ -92,7 +95,7 @@ class TestTheSeed:
 
 class TestListing:
     def test_needs_a_valid_token(self, store):
-        anyone = create(store).test_client()
+        anyone = create(store, NOWHERE).test_client()
         assert anyone.get("/emails").status_code == 401
         assert anyone.get("/emails", headers={"Authorization": "Bearer wrong"}).status_code == 401
         assert anyone.get("/health").status_code == 200
@@ -178,7 +181,7 @@ class TestRequeue:
         store.compose([seed.compose("email", 7, "slow:60")])
         assert [requeue(http, "em-7", key).status_code for key in ("k1", "k1", "k2")] == [202] * 3
         assert (row(store, "em-7")["status"], row(store, "em-7")["enqueued"]) == ("failed", 2)
-        assert Worker(store, ("127.0.0.1", 1), "http://127.0.0.1:1").work() is False  # not due
+        assert Worker(store, NOWHERE).work() is False  # not due
 
     @pytest.mark.parametrize(("primary_id", "operation"), [("em-9", "send.email"), ("em-1001", "send.sms")])
     def test_does_not_know_an_id_of_nobody_or_of_another_kind(self, http, primary_id, operation):
@@ -220,7 +223,7 @@ class TestTheWorker:
         for key in (*emails, sms):
             requeue(http, key, key=key)
         with MailSink() as mails, SmsGateway() as gateway:
-            worker = Worker(store, mails.address, gateway.url)
+            worker = Worker(store, Providers(mails.address, gateway.url))
             assert [worker.work() for _ in range(4)] == [True, True, True, False]
             assert mails.references() == emails
             assert gateway.references() == [sms]
@@ -235,7 +238,7 @@ class TestTheWorker:
 
     def test_tries_again_while_the_provider_is_away_and_gives_up_after_the_last_attempt(self, http, store):
         requeue(http)
-        worker = Worker(store, ("127.0.0.1", 1), "http://127.0.0.1:1", attempts=2, wait=0)
+        worker = Worker(store, NOWHERE, attempts=2, wait=0)
         assert [worker.work() for _ in range(3)] == [True, True, False]
         failed = row(store, "em-1001")
         assert (failed["sent"], failed["status"], failed["delivered"]) == (0, "failed", 0)
@@ -243,7 +246,7 @@ class TestTheWorker:
 
     def test_gives_up_at_once_what_nobody_can_deliver_and_it_may_be_requeued_again(self, http, store):
         store.compose([seed.compose("sms", 7, "undeliverable")])
-        worker = Worker(store, ("127.0.0.1", 1), "http://127.0.0.1:1")
+        worker = Worker(store, NOWHERE)
         for key in ("k1", "k2"):
             assert requeue(http, "7", key).status_code == 202
             assert [worker.work(), worker.work()] == [True, False]
@@ -252,7 +255,7 @@ class TestTheWorker:
 
     def test_stops_when_told(self, store):
         stop = threading.Event()
-        thread = threading.Thread(target=Worker(store, ("127.0.0.1", 1), "http://127.0.0.1:1").run, args=[stop])
+        thread = threading.Thread(target=Worker(store, NOWHERE).run, args=[stop])
         thread.start()
         stop.set()
         thread.join(timeout=5)
@@ -272,6 +275,6 @@ def test_the_mail_sink_tells_the_mails_of_customers_from_those_of_the_operators(
 
 
 def create_client(store):
-    client = create(store).test_client()
+    client = create(store, NOWHERE).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     return client

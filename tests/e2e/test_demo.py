@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -70,10 +71,13 @@ def ports_in_use() -> set[int]:
 
 
 def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
-    demos = [start("--failed", "12", "--batch-size", "5"), start("--failed", "0")]
-    outputs = [demo.communicate(timeout=200)[0] for demo in demos]
+    demos = [start("--failed", "12", "--batch-size", "5"), start("--loop", "second", "--failed", "0")]
+    outputs = [demo.communicate(timeout=300)[0] for demo in demos]
     assert [demo.returncode for demo in demos] == [0, 0], "\n".join(outputs)
+    assert re.search(r" 11 after 3 receives .*HTTP 503 Service Unavailable\n", outputs[0])
+    assert re.search(r" 1 after 1 receives .*HTTP 422 Unprocessable Entity\n", outputs[0])
     assert "cut into batches: 5, 5 and 2" in outputs[0]
+    assert "12 of 12 were sent already" in outputs[0]
     assert "none: there was nothing to tell" in outputs[1]
     for output in outputs:
         assert "Everything is as promised" in output
@@ -83,13 +87,28 @@ def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
 
 
 @pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("--failed=many", "FAILED must be a whole number from 0 to 10000; it is 'many'"),
+        ("--batch-size=101", "BATCH_SIZE must be a whole number from 1 to 100; it is '101'"),
+        ("--loop=first", "LOOP must be second, for the second loop alone, or left out; it is 'first'"),
+    ],
+)
+def test_a_wrong_wish_is_refused_in_the_words_of_make(wrong, words):
+    demo = start(wrong)
+    output, _ = demo.communicate(timeout=30)
+    assert demo.returncode == 2
+    assert output == f"{words}\nmake demo [FAILED=0..10000] [BATCH_SIZE=1..100] [LOOP=second] [KEEP=1]\n"
+
+
+@pytest.mark.parametrize(
     ("number", "moment"),
     [(signal.SIGINT, "Terraform applies"), (signal.SIGTERM, "failed to send")],
     ids=["Ctrl-C during apply", "SIGTERM"],
 )
 def test_a_demo_that_is_interrupted_leaves_no_process_no_port_and_no_folder(number, moment):
     folders = set(ROOT.glob(".local/demo-*"))
-    demo = start()
+    demo = start("--loop", "second")
     read = ""
     while moment not in read:
         line = demo.stdout.readline()

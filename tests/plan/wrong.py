@@ -87,7 +87,11 @@ WRONG = [
     _source(("requeue_path must begin with / and may hold", "not so in: email"), requeue_path="/{id}"),
     Wrong("requeue", {"path": "/requeue/{id}"}, ("requeue.path must begin with / and may hold", "/requeue/{id}")),
     Wrong("requeue", {"path": "/r", "method": "GET"}, ("requeue.method must be POST, PUT or PATCH", '"GET"')),
-    Wrong("requeue", {"path": "/r", "created_by": ""}, ("requeue.created_by must be 1 to 128 characters",)),
+    Wrong(
+        "requeue",
+        {"path": "/r", "created_by": "shop\twindow"},
+        ("requeue.created_by must be 1 to 128 printable characters",),
+    ),
     Wrong("batch_size", 101, ("batch_size must be a whole number from 1 to 100; it is 101",)),
     Wrong("max_per_run", 100001, ("max_per_run must be a whole number from 1, and at least", "it is 100001")),
     Wrong("max_concurrency", 41, ("max_concurrency must be a whole number from 1 to 40", "it is 41")),

@@ -1,0 +1,45 @@
+"""Requeue: a failed communication goes into the queue again."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Any
+
+from local.application import trouble
+from local.application.checks import KINDS
+from local.application.store import Answer, Store, enqueue, keep_answer, kept_answer
+
+SETTLED = {"composed": "already composed", "queued": "already queued", "sent": "already sent"}
+
+
+def requeue(store: Store, asked: dict[str, str], key: str) -> Answer:
+    """Enqueue a communication unless something speaks against it.
+
+    All of it is one transaction: of two equal requests at once, one enqueues and the other sees that.
+    """
+    with store.transaction() as database:
+        if known := kept_answer(database, key):
+            return known
+        found = database.execute("SELECT * FROM communication WHERE id = ?", [asked["primaryId"]]).fetchone()
+        status, why = _judge(database, dict(found) if found else None, asked["operation"])
+        body = {"primaryId": asked["primaryId"], "status": "queued"} if status == 202 else {"error": why}
+        if status == 202:
+            wait = trouble.seconds_to_wait(dict(found))
+            changed = "UPDATE communication SET status = ?, enqueued = enqueued + 1 WHERE id = ?"
+            database.execute(changed, ["queued" if wait is None else found["status"], asked["primaryId"]])
+            enqueue(database, asked, due=time.time() + (wait or 0))
+        if status != 503:  # "try again later" is no answer to keep
+            keep_answer(database, key, (status, body))
+        return status, body
+
+
+def _judge(database: sqlite3.Connection, row: dict[str, Any] | None, operation: str) -> tuple[int, str]:
+    """Decide what becomes of a request: an HTTP status and, unless it is 202, the reason."""
+    if row is None or row["kind"] not in KINDS[operation]:
+        return 404, "no such communication"
+    if refused := trouble.answer(database, row):
+        return refused
+    if row["status"] in SETTLED:
+        return 409, SETTLED[row["status"]]
+    return 202, ""

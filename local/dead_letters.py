@@ -1,0 +1,84 @@
+"""The dead letters of the first loop, read and moved back as the runbook says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from local.stack import Stack
+
+MOST = 10  # messages a request
+HIDDEN_SECONDS = 60
+"""While they are read, so that none comes twice; afterwards they are shown again."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An entry the first loop gave up, and why; what is not said is None."""
+
+    body: str
+    reason: str | None
+    receives: int | None
+    application_told: bool | None
+
+    @property
+    def primary_id(self) -> str:
+        """Of its communication; "" where it is no entry."""
+        try:
+            return str(json.loads(self.body)["primaryId"])
+        except (ValueError, KeyError, TypeError):
+            return ""
+
+
+def count(stack: Stack) -> int:
+    """Count them."""
+    return _waiting(stack, "dead_letter_url")
+
+
+def read(stack: Stack) -> list[DeadLetter]:
+    """Look at all of them, and let them lie."""
+    sqs, url = stack.client("sqs"), stack.outputs["queue"]["dead_letter_url"]
+    messages: list[dict[str, Any]] = []
+    while received := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=MOST, MessageAttributeNames=["All"], VisibilityTimeout=HIDDEN_SECONDS
+    ).get("Messages"):
+        messages += received
+    for start in range(0, len(messages), MOST):
+        handles = enumerate(message["ReceiptHandle"] for message in messages[start : start + MOST])
+        shown = [{"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0} for number, handle in handles]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=shown)
+    return [_dead_letter(message) for message in messages]
+
+
+def move_back(stack: Stack) -> None:
+    """Begin to move all of them to the queue they came from."""
+    queue = stack.outputs["queue"]
+    arns = {"SourceArn": queue["dead_letter_arn"], "DestinationArn": queue["arn"]}
+    stack.client("sqs").start_message_move_task(**arns, MaxNumberOfMessagesPerSecond=500)
+
+
+def are_moved(stack: Stack) -> bool:
+    """Tell whether what was begun has ended, and the worker has had them all."""
+    tasks = stack.client("sqs").list_message_move_tasks(SourceArn=stack.outputs["queue"]["dead_letter_arn"])
+    is_done = all(task["Status"] == "COMPLETED" for task in tasks["Results"])
+    return is_done and not _waiting(stack, "dead_letter_url") and not _waiting(stack, "url")
+
+
+def _waiting(stack: Stack, queue: str) -> int:
+    """Count what is in a queue: visible, in flight or delayed."""
+    names = ["", "NotVisible", "Delayed"]
+    attributes = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.outputs["queue"][queue], AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names]
+    )["Attributes"]
+    return sum(map(int, attributes.values()))
+
+
+def _dead_letter(message: dict[str, Any]) -> DeadLetter:
+    said = {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
+    return DeadLetter(
+        body=message["Body"],
+        reason=said.get("Reason"),
+        receives=int(said["Receives"]) if "Receives" in said else None,
+        application_told={"true": True, "false": False}.get(said.get("ApplicationTold", "")),
+    )

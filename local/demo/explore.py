@@ -1,0 +1,52 @@
+"""After the demo: everything runs on, to be explored with a browser and the AWS CLI."""
+
+from __future__ import annotations
+
+import signal
+
+from local.sinks import CUSTOMERS
+from local.stack import CREDENTIALS, Stack
+from local.terminal import say
+
+GONE, BUSY = f"gone@{CUSTOMERS}", f"busy@{CUSTOMERS}"
+
+
+def stay(stack: Stack) -> None:
+    """Leave everything running, and say how to explore it, until Ctrl-C."""
+    say("\nStill running, until you press Ctrl-C. Look around in a browser:\n", indent="")
+    say(f"{stack.application_url}/#token={stack.token}", indent="  ")
+    stack.mails.refusals.for_good(GONE)
+    stack.mails.refusals.for_now(BUSY)
+    say(f"\nEmails to {GONE} are refused for good, those to {BUSY} for now.", indent="")
+    say("In another terminal:\n", indent="")
+    for command in _commands(stack):
+        say(command, indent="  ")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        say("\nStopping.", indent="")
+
+
+def _commands(stack: Stack) -> list[str]:
+    settings = {"AWS_ENDPOINT_URL": stack.endpoint} | CREDENTIALS
+    functions, queue = stack.outputs["function_names"], stack.outputs.get("queue")
+    invoke = "AWS_MAX_ATTEMPTS=1 aws lambda invoke --cli-read-timeout 0"  # or the CLI starts another run after a minute
+    commands = [
+        f"export {' '.join(f'{name}={value}' for name, value in settings.items())}",
+        f"aws stepfunctions list-executions --state-machine-arn {stack.outputs['state_machine_arn']}",
+        f"{invoke} --function-name {functions['list_failed']} answer.json && cat answer.json",
+        f"aws logs filter-log-events --log-group-name /aws/lambda/{functions['requeue_communication']} --output text",
+        f"curl -X POST {stack.endpoint}/_local/schedules/{'/'.join(stack.schedule().values())}/fire",
+        f"curl -H 'Authorization: Bearer {stack.token}' '{stack.application_url}/emails?status=failed'",
+    ]
+    if queue:
+        sqs = "aws --endpoint-url $AWS_ENDPOINT_URL sqs"  # in the AWS CLI's version 1 the variable alone does not do
+        look = "receive-message --visibility-timeout 30 --max-number-of-messages 10 --message-attribute-names All"
+        arns = f"--source-arn {queue['dead_letter_arn']} --destination-arn {queue['arn']}"
+        commands += [
+            f"{sqs} get-queue-attributes --queue-url {queue['url']} --attribute-names All",
+            f"{sqs} {look} --queue-url {queue['dead_letter_url']}",
+            f"{sqs} start-message-move-task {arns} --max-number-of-messages-per-second 10",
+            f"{sqs} list-message-move-tasks --source-arn {queue['dead_letter_arn']}",
+        ]
+    return commands

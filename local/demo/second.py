@@ -1,0 +1,53 @@
+"""The second loop alone: an application with a queue and workers of its own, and what they failed to send."""
+
+from __future__ import annotations
+
+from local.demo import steps
+from local.demo.steps import MOST_ROWS
+from local.runs import Execution
+from local.stack import OPERATORS, Stack, wait_until
+from local.terminal import Steps, pairs, say
+from local.verdict import Check, judge
+
+INTRODUCTION = """
+An application could not send some of its emails and SMS. A schedule fires, a Lambda lists them, a
+state machine sends each one back through the application's API, batch by batch, and SNS mails how
+it went. Terraform, the module, its Lambdas and the application are real; AWS itself is embedded.
+"""
+
+
+def demonstrate(stack: Stack, batch_size: int) -> list[Check]:
+    """Run every step; give what was promised and what came."""
+    numbered = Steps(7)
+    with numbered.step("The application, with what it failed to send"):
+        pairs([("application", stack.application_url), ("embedded AWS", stack.endpoint)])
+        steps.show_counts(stack)
+    with numbered.step("Terraform applies the module") as step:
+        steps.apply(stack, step, batch_size)
+    with numbered.step("The schedule fires") as step:
+        answer = steps.fire(stack, step)
+    with numbered.step(f"A state machine execution for each batch of {batch_size}") as step:
+        executions = steps.follow(stack, step, answer["executions"])
+    with numbered.step("Outcomes"):
+        steps.show_outcomes(stack, executions)
+    with numbered.step(f"Mails to {OPERATORS}"):
+        steps.show_mails(stack, executions)
+    with numbered.step("The application afterwards"):
+        waiting = "SELECT 1 FROM communication WHERE status = 'queued' LIMIT 1"
+        wait_until(lambda: not stack.store.query(waiting), "delivery of what is in the application's queue")
+        steps.show_counts(stack)
+        _show_still_failed(stack, executions)
+    return judge(stack, batch_size, answer, executions)
+
+
+def _show_still_failed(stack: Stack, executions: list[Execution]) -> None:
+    why = {key: outcome for execution in executions for key, outcome in execution.outcomes.items()}
+    rows = stack.store.query("SELECT id, kind, trouble FROM communication WHERE status = 'failed' ORDER BY number")
+    if rows:
+        say()
+        say("still failed:")
+    for row in rows[:MOST_ROWS]:
+        reason = (row["trouble"] or "").partition(":")[2] or "no answer but 503"
+        say(f"  {row['kind']:<6} {row['id']:<8} {why.get(row['id'], 'not tried'):<10} {reason}")
+    if len(rows) > MOST_ROWS:
+        say(f"  and {len(rows) - MOST_ROWS} more")

@@ -1,0 +1,137 @@
+"""The whole circle: composed, sent by the first loop, given up while the providers fail, sent back by the second."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from local import dead_letters
+from local.application import seed
+from local.dead_letters import DeadLetter
+from local.demo import steps
+from local.demo.promises import judge_circle
+from local.demo.steps import MOST_ROWS
+from local.stack import OPERATORS, Stack, wait_until
+from local.terminal import Step, Steps, pairs, say
+from local.verdict import Check
+
+INTRODUCTION = """
+An application composes emails and SMS. The first loop, a queue and a worker, has it send them. Then
+its providers fail: the first loop tries again, gives up, and what it gave up waits as failed. When
+a schedule fires, the second loop begins: a Lambda lists what failed, a state machine sends each one
+back, batch by batch, and SNS mails how it went. The first loop sends them then. Terraform, the
+module, its Lambdas and the application are real; AWS itself is embedded.
+"""
+CLIENTS = 4  # that compose at a time
+MOST_SHOWN = 3  # dead letters
+REFUSED = 10
+"""Of so many that fail, a provider refuses one for good instead of being out of order."""
+
+
+def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
+    """Run every step; give what was promised and what came."""
+    messages = [seed.compose("email" if number % 7 < 4 else "sms", number) for number in range(failed + failed // 2)]
+    fine, doomed = messages[failed:], messages[:failed]
+    numbered = Steps(9)
+    with numbered.step("Terraform applies the module, with the first loop") as step:
+        steps.apply(stack, step, batch_size)
+    with numbered.step(f"The application composes {len(fine)} emails and SMS, and the first loop sends them") as step:
+        compose(stack, fine)
+        _wait_until_sent(stack, step, len(fine))
+        pairs([("application", stack.application_url), ("embedded AWS", stack.endpoint)])
+        steps.show_counts(stack)
+    with numbered.step(f"The providers fail; {failed} more are composed, tried, and given up") as step:
+        fail(stack, doomed)
+        stack.expected = dict.fromkeys(compose(stack, doomed), "requeued")
+        _wait_until_given_up(stack, step, failed)
+        steps.show_counts(stack)
+    with numbered.step("Dead letters, with their reasons"):
+        letters = dead_letters.read(stack)
+        _show_dead_letters(letters)
+    with numbered.step("The providers recover; the schedule fires") as step:
+        stack.mails.refusals.end()
+        stack.gateway.refusals.end()
+        answer = steps.fire(stack, step)
+    with numbered.step(f"A state machine execution for each batch of {batch_size}") as step:
+        executions = steps.follow(stack, step, answer["executions"])
+        say()
+        steps.show_outcomes(stack, executions)
+    with numbered.step(f"Mails to {OPERATORS}"):
+        steps.show_mails(stack, executions)
+    with numbered.step("The first loop sends what came back") as step:
+        _wait_until_sent(stack, step, len(messages))
+        steps.show_counts(stack)
+    with numbered.step("The dead letters are moved back into the queue") as step:
+        dead_letters.move_back(stack)
+        step.progress("moving")
+        wait_until(lambda: dead_letters.are_moved(stack), "the dead letters, through the queue once more")
+        step.clear()
+        steps.show_counts(stack)
+        say()
+        say(f"{already_sent(stack)} of {failed} were sent already, as the application told the worker (HTTP 409)")
+    return judge_circle(stack, batch_size, answer, executions, letters)
+
+
+def compose(stack: Stack, messages: list[dict[str, str]]) -> list[str]:
+    """Compose emails and SMS over the application's API; give their ids."""
+
+    def post(message: dict[str, str]) -> str:
+        path = {"email": "/emails", "sms": "/sms"}[message["kind"]]
+        given = {name: message[name] for name in ("recipient", "subject", "body") if message[name]}
+        headers = {"Authorization": f"Bearer {stack.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{stack.application_url}{path}", json.dumps(given).encode(), headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(json.load(answer)["id"])
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return list(pool.map(post, messages))
+
+
+def fail(stack: Stack, messages: list[dict[str, str]]) -> None:
+    """Let the providers take nothing, and refuse some of these for good."""
+    for message in messages[REFUSED - 1 :: REFUSED]:
+        provider = stack.mails if message["kind"] == "email" else stack.gateway
+        provider.refusals.for_good(message["recipient"])
+    stack.mails.refusals.is_down = stack.gateway.refusals.is_down = True
+
+
+def _wait_until_sent(stack: Stack, step: Step, wanted: int) -> None:
+    def sent() -> int:
+        number = sum(kind.get("sent", 0) for kind in stack.store.counts().values())
+        step.progress(f"{number} of {wanted} sent")
+        return number
+
+    wait_until(lambda: sent() == wanted, f"{wanted} sent", seconds=60 + wanted)
+    step.clear()
+
+
+def _wait_until_given_up(stack: Stack, step: Step, wanted: int) -> None:
+    def given_up() -> int:
+        tries = sum(provider.refusals.met.total() for provider in (stack.mails, stack.gateway))
+        number = dead_letters.count(stack)
+        step.progress(f"tried {tries} times, {number} of {wanted} given up")
+        return number
+
+    wait_until(lambda: given_up() == wanted, f"{wanted} given up", seconds=60 + wanted)
+    step.clear()
+
+
+def _show_dead_letters(letters: list[DeadLetter]) -> None:
+    if not letters:
+        say("none: nothing was given up")
+        return
+    kinds = Counter((letter.reason or "no reason", letter.receives or 0) for letter in letters)
+    for (reason, receives), number in kinds.most_common(MOST_ROWS):
+        say(f"{number:>5} after {receives} receives   {reason}")
+    say()
+    say("some of them, each of the four keys of a queue entry:")
+    some = {letter.reason: letter for letter in reversed(letters)}
+    pairs([(f"  {letter.primary_id}", letter.body) for letter in list(some.values())[:MOST_SHOWN]])
+
+
+def already_sent(stack: Stack) -> int:
+    """Count the entries that the application answered as sent before."""
+    [row] = stack.store.query("SELECT count(*) AS n FROM answer WHERE status = 409")
+    return int(row["n"])
