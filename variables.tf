@@ -513,7 +513,7 @@ variable "queue" {
     - max_receives: how often an entry is tried before it is given up.
     - batch_size: most entries one invocation of the worker gets, which it tries one after the other.
     - max_concurrency: most invocations of the worker at a time.
-    - retention_days: how long an entry is kept, in the queue and, once it was given up, among the dead letters.
+    - retention_days: how long an entry may be in the queue. Dead letters are kept for 14 days, those that SQS moved itself counted from when they were enqueued.
     - alarm_age_seconds: the age of the oldest entry above which there is an alarm; null for ten minutes more than an entry may take to be tried for the third time.
     - worker.paths: for each operation, such as send.email, where the application is asked to do it, below api.base_url; may hold {primaryId} and {operation}. At least one.
     - worker.method: POST, PUT or PATCH.
@@ -529,7 +529,7 @@ variable "queue" {
     max_receives      = optional(number, 5)
     batch_size        = optional(number, 10)
     max_concurrency   = optional(number, 5)
-    retention_days    = optional(number, 14)
+    retention_days    = optional(number, 7)
     alarm_age_seconds = optional(number)
     worker = optional(object({
       paths           = optional(map(string), {})

@@ -94,7 +94,7 @@ module "communications_redrive" {
     max_receives      = 6
     batch_size        = 5
     max_concurrency   = 20
-    retention_days    = 14
+    retention_days    = 7
     alarm_age_seconds = 7200
     worker = {
       paths = {

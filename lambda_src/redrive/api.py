@@ -24,6 +24,14 @@ from redrive.transport import Deadline, PatientRetry, beginning, in_words, open_
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
 
+PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""Of RFC 9110, as Python has them since 3.13: the same words under every runtime."""
+
 LEAST_SECONDS = 0.5
 """With less than this left no request is begun."""
 
@@ -218,7 +226,7 @@ class Api:
                     allow_redirects=False,
                     stream=most is not None,
                 )
-                body = answer.content if most is None else beginning(answer, most)
+                body = answer.content if most is None else beginning(answer, most, self.deadline)
             except requests.RequestException as error:
                 raise ApiUnavailable(f"{what}: {in_words(error)}") from None
             finally:
@@ -235,9 +243,9 @@ class Api:
 
 
 def in_full(status: int) -> str:
-    """Give a status with its phrase: ``HTTP 422 Unprocessable Entity``."""
+    """Give a status with its phrase: ``HTTP 422 Unprocessable Content``."""
     try:
-        return f"HTTP {status} {HTTPStatus(status).phrase}"
+        return f"HTTP {status} {PHRASES.get(status) or HTTPStatus(status).phrase}"
     except ValueError:
         return f"HTTP {status}"
 

@@ -32,15 +32,15 @@ OURS = frozenset({"Reason", "Receives", "HttpStatus", "ApplicationTold"})
 
 @cache
 def sqs() -> SQSClient:
-    """Give the sandbox's client; it retries throttling with backoff and jitter (botocore's standard mode).
+    """Give the sandbox's client: one retry with backoff and jitter, all of it in less than eight seconds.
 
-    It gives up well before a function's time does.
+    What SQS was not told comes back by itself; a function that is cut off redoes its whole batch.
     """
     # Here, because it brings boto3: where everything goes well, the worker does without.
     import boto3
     from botocore.config import Config
 
-    config = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
     return boto3.client("sqs", config=config)
 
 

@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, MaxRetryError, ReadTimeoutError, ResponseError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    HTTPError,
+    InvalidHeader,
+    MaxRetryError,
+    ReadTimeoutError,
+    ResponseError,
+)
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
@@ -145,15 +153,23 @@ def open_session(base_url: str, retry: PatientRetry) -> requests.Session:
     return session
 
 
-def beginning(answer: requests.Response, size: int) -> bytes:
-    """Read the first ``size`` bytes of a streamed answer; a connection on which more would come is closed."""
+def beginning(answer: requests.Response, size: int, deadline: Deadline) -> bytes:
+    """Read the first ``size`` bytes of a streamed answer, or what has come of them when the deadline is over.
+
+    A connection on which more would come is closed. Raises an error of requests where it breaks off.
+    """
     read = b""
-    with answer:
-        for part in answer.iter_content(size):
-            read += part
-            if len(read) >= size:
-                break
-    return read[:size]
+    try:
+        with answer:
+            while len(read) < size and deadline.remaining() > 0:
+                part = answer.raw.read1(size - len(read), decode_content=True)
+                if not part:
+                    break
+                read += part
+    except HTTPError as error:
+        kind = requests.exceptions.ContentDecodingError if isinstance(error, DecodeError) else requests.ConnectionError
+        raise kind(error) from None
+    return read
 
 
 def in_words(error: requests.RequestException) -> str:

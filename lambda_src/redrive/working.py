@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SECONDS_TO_END = 10.0
 """Kept from the function's time for what SQS must still be told."""
 
-SECONDS_TO_ASK = 3.0
+SECONDS_TO_ASK = 8.0
 """With less than this left SQS is not asked either: whatever comes back by itself is better than a function cut off."""
 
 UNKNOWN = "unknown"
@@ -103,6 +103,7 @@ class Batch:
             return
         ids |= {"primaryId": entry.primary_id, "operation": entry.operation}
         with self._logger.append_context_keys(**ids):
+            self._logger.info("entry received")  # what is found of it when the function is ended meanwhile
             self._work(message, entry)
 
     def raise_if_stopped(self) -> None:

@@ -41,6 +41,8 @@ def message(kind: str, payload: object) -> dict[str, str]:
 def entry(payload: object) -> dict[str, str]:
     """Check a queue entry: exactly the four keys, strings, a known operation, a UTC timestamp."""
     given = _object(payload, ENTRY)
+    if type(given["primaryId"]) is int:  # as the list of SMS has them
+        given["primaryId"] = str(given["primaryId"])
     if empty := [name for name, value in given.items() if not (isinstance(value, str) and value)]:
         abort(400, f"{empty[0]} must be a string that is not empty")
     if given["operation"] not in KINDS:
@@ -73,7 +75,7 @@ def timestamp(name: str, value: str | None) -> str | None:
     if not value:
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z
     except ValueError:
         moment = datetime.min  # noqa: DTZ901 - without a zone, so it is refused below
     if moment.tzinfo is None or moment.utcoffset() != UTC.utcoffset(None):

@@ -7,6 +7,7 @@ but knows how one is made.
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import threading
 import time
@@ -48,14 +49,14 @@ class Relay:
     _sqs: SQSClient | None = field(default=None, init=False)
 
     def run(self, stop: threading.Event) -> None:
-        """Relay until `stop` is set; while AWS does not take it, try again, saying what is the matter once."""
+        """Relay until `stop` is set; in trouble with AWS or the database try again, saying what is the matter once."""
         told, pause = "", PAUSE
         while not stop.is_set():
             try:
                 if not self.work():
                     stop.wait(PAUSE)
                 told, pause = "", PAUSE
-            except (BotoCoreError, ClientError) as error:
+            except (BotoCoreError, ClientError, sqlite3.Error) as error:
                 self._sqs = None  # its credentials may have expired, or be older than the role's policy
                 if str(error) != told:
                     told = str(error)

@@ -40,7 +40,7 @@ resource "aws_cloudwatch_metric_alarm" "queue_age" {
 # What is in the queue, as SQS does not count what it moves there itself as sent.
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name        = "${local.prefix}-dead-letters"
-  alarm_description = "The queue ${local.names.dead_letters} holds communications that were given up: nobody sends them any more, and SQS deletes them after ${var.retention_days} days. Check why, without taking them out: each carries its Reason as an attribute. Then put right what was wrong and move them back, or drop them. The commands are in the runbook: docs/queue.md of the module."
+  alarm_description = "The queue ${local.names.dead_letters} holds communications that were given up: nobody sends them any more, and SQS deletes them after ${local.dead_letter_days} days. Check why, without taking them out: each carries its Reason as an attribute. Then put right what was wrong and move them back, or drop them. The commands are in the runbook: docs/queue.md of the module."
 
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
@@ -60,7 +60,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "worker_errors" {
   alarm_name        = "${local.prefix}-worker-errors"
-  alarm_description = "The function ${local.worker_name} failed as a whole, so nothing of its batch was sent: the credentials in the secret of api.auth are refused, a setting is wrong, or it was ended. The entries come back by themselves, ${var.max_receives} times at most. Check the last error in the log group ${module.worker.log_group_name} and put it right before they are used up. Runbook: docs/queue.md of the module."
+  alarm_description = "The function ${local.worker_name} failed as a whole: the credentials in the secret of api.auth are refused, a setting is wrong, or it was ended in the middle of a batch. The entries come back by themselves, ${var.max_receives} times at most, under the same idempotency keys. Check the last error in the log group ${module.worker.log_group_name} and put it right before they are used up. Runbook: docs/queue.md of the module."
 
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"

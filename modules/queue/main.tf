@@ -33,12 +33,15 @@ locals {
   ]
   waits_seconds     = ceil(sum(concat([0], local.waits)))
   retention_seconds = var.retention_days * 86400
+
+  # The longest SQS allows. What SQS itself moves there keeps its age, so dead letters must be kept for longer than entries.
+  dead_letter_days = 14
 }
 
 # What was given up. Before the queue, which SQS would refuse to make without it.
 resource "aws_sqs_queue" "dead_letters" {
   name                      = local.names.dead_letters
-  message_retention_seconds = local.retention_seconds
+  message_retention_seconds = local.dead_letter_days * 86400
 
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"

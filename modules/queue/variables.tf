@@ -131,14 +131,14 @@ variable "max_concurrency" {
 }
 
 variable "retention_days" {
-  description = "Days an entry is kept, in the queue and, once it was given up, among the dead letters."
+  description = "Days an entry may be in the queue. Dead letters are kept for 14 days, those that SQS moved itself counted from when they were enqueued."
   type        = number
-  default     = 14
+  default     = 7
   nullable    = false
 
   validation {
-    condition     = var.retention_days >= 1 && var.retention_days <= 14 && floor(var.retention_days) == var.retention_days
-    error_message = "retention_days must be a whole number from 1 to 14, the longest SQS keeps a message; it is ${var.retention_days}."
+    condition     = var.retention_days >= 1 && var.retention_days <= 13 && floor(var.retention_days) == var.retention_days
+    error_message = "retention_days must be a whole number from 1 to 13, less than the 14 days that dead letters are kept; it is ${var.retention_days}."
   }
 }
 

@@ -144,18 +144,14 @@ class FirstLoop:
         """Give those of these that were not delivered exactly once, or are not marked as sent."""
         arrived = Counter(self.stack.mails.references() + self.stack.gateway.references())
         once = {"sent": 1, "status": "sent", "delivered": 1}
-        return [
-            key
-            for key, row in self.rows(ids).items()
-            if arrived[key] != 1 or {name: row[name] for name in once} != once
-        ]
+        rows = self.rows(ids)
+        return [key for key in ids if arrived[key] != 1 or {name: rows[key][name] for name in once} != once]
 
     def never_delivered(self, ids: list[str]) -> list[str]:
         """Give those of these that were delivered, or are not marked as failed."""
         arrived = Counter(self.stack.mails.references() + self.stack.gateway.references())
-        return [
-            key for key, row in self.rows(ids).items() if arrived[key] or (row["sent"], row["status"]) != (0, "failed")
-        ]
+        rows = self.rows(ids)
+        return [key for key in ids if arrived[key] or (rows[key]["sent"], rows[key]["status"]) != (0, "failed")]
 
 
 def messages(first: int, count: int) -> list[dict[str, Any]]:

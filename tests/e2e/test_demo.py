@@ -75,7 +75,7 @@ def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
     outputs = [demo.communicate(timeout=300)[0] for demo in demos]
     assert [demo.returncode for demo in demos] == [0, 0], "\n".join(outputs)
     assert re.search(r" 11 after 3 receives .*HTTP 503 Service Unavailable\n", outputs[0])
-    assert re.search(r" 1 after 1 receives .*HTTP 422 Unprocessable Entity\n", outputs[0])
+    assert re.search(r" 1 after 1 receives .*HTTP 422 Unprocessable Content\n", outputs[0])
     assert "cut into batches: 5, 5 and 2" in outputs[0]
     assert "12 of 12 were sent already" in outputs[0]
     assert "none: there was nothing to tell" in outputs[1]

@@ -20,7 +20,7 @@ from local.stack import MAX_RECEIVES, REGION, wait_until
 from tests.e2e.first_loop import FIRST, FirstLoop, messages
 from tests.e2e.scene import kill
 
-SHARES = {"good": 322, "transient": 80, "refused": 30, "poison": 40}
+SHARES = {"good": 330, "transient": 80, "refused": 30, "poison": 40}
 MALFORMED = [
     "no JSON",
     "[]",
@@ -32,6 +32,7 @@ MALFORMED = [
     '{"primaryId": "em-1", "operation": "", "createdBy": "tests", "created": "2026-11-24T02:15:00Z"}',
     '{"primaryId": "em-1", "operation": "send.email", "createdBy": "x", "created": "2026-11-24T02:15:00Z", "a@b": 1}',
 ]
+NUMBERED = '{"primaryId": %s, "operation": "send.sms", "createdBy": "tests", "created": "2026-11-24t02:15:00z"}'
 UNKNOWN = '{"primaryId": "em-1", "operation": "send.fax", "createdBy": "tests", "created": "2026-11-24T02:15:00Z"}'
 
 
@@ -70,7 +71,7 @@ class Mix:
 
 @pytest.fixture(scope="module")
 def mix(loop) -> Mix:
-    """501 entries, all of which have come to an end."""
+    """508 entries, all of which have come to an end."""
     return Mix(loop)
 
 
@@ -80,12 +81,13 @@ def test_what_is_good_and_what_is_only_late_is_delivered_exactly_once(loop, mix)
 
 
 def test_everything_else_is_a_dead_letter_with_its_reason_and_nothing_is_both_or_neither(mix):
-    entries = {letter.primary_id: letter for letter in mix.letters if letter.body not in mix.malformed}
-    assert sorted(entries) == sorted(mix.ids["refused"] + mix.ids["poison"])
+    found = [letter for letter in mix.letters if letter.body not in mix.malformed]
+    assert sorted(letter.primary_id for letter in found) == sorted(mix.ids["refused"] + mix.ids["poison"])
+    entries = {letter.primary_id: letter for letter in found}
     refused = {
         (one.reason, one.receives, one.application_told) for key, one in entries.items() if key in mix.ids["refused"]
     }
-    assert refused == {("HTTP 422 Unprocessable Entity", 1, True)}
+    assert refused == {("HTTP 422 Unprocessable Content", 1, True)}
     poison = {(one.receives, one.application_told) for key, one in entries.items() if key in mix.ids["poison"]}
     assert poison == {(MAX_RECEIVES, True)}
     assert all("HTTP 503" in one.reason for key, one in entries.items() if key in mix.ids["poison"])
@@ -106,7 +108,7 @@ def test_nothing_is_received_or_tried_more_often_than_asked(loop, mix):
 
 def test_the_application_knows_what_was_given_up_and_why(loop, mix):
     assert loop.never_delivered(mix.ids["refused"] + mix.ids["poison"]) == []
-    assert {row["reason"] for row in loop.rows(mix.ids["refused"]).values()} == {"HTTP 422 Unprocessable Entity"}
+    assert {row["reason"] for row in loop.rows(mix.ids["refused"]).values()} == {"HTTP 422 Unprocessable Content"}
 
 
 def test_no_text_of_what_is_no_entry_is_logged(loop, mix):
@@ -137,7 +139,7 @@ def test_the_second_loop_recovers_whatever_was_cured_and_the_dead_letters_go_bac
     after = loop.letters()
     assert sorted({letter.primary_id for letter in after if letter.body not in mix.malformed}) == sorted(sick_ids)
     assert len(after) == len([one for one in before if one.primary_id in sick_ids or one.body in mix.malformed])
-    assert {letter.reason for letter in after if letter.primary_id in sick_ids} == {"HTTP 422 Unprocessable Entity"}
+    assert {letter.reason for letter in after if letter.primary_id in sick_ids} == {"HTTP 422 Unprocessable Content"}
     assert loop.delivered_once(cured_ids + mix.ids["poison"] + mix.ids["good"] + mix.ids["transient"]) == []
     loop.drop()
 
@@ -158,6 +160,15 @@ def test_a_worker_killed_in_the_middle_of_its_batches_loses_and_doubles_nothing(
     loop.ends()
     sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
     assert loop.delivered_once(ids) == []
+    assert loop.letters() == []
+
+
+def test_an_id_that_is_a_number_is_the_same_communication(loop):
+    sms = [message for message in messages(FIRST + 30_000, 7) if message["kind"] == "sms"][:1]
+    [key] = loop.compose(sms)
+    loop.enqueue(NUMBERED % key)
+    loop.ends()
+    assert loop.delivered_once([key]) == []
     assert loop.letters() == []
 
 

@@ -53,7 +53,8 @@ def test_one_mail_for_each_batch_of_which_the_red_ones_name_what_failed_and_why(
 def test_nothing_was_enqueued_delivered_or_received_twice(main_run, stack):
     rows = stack.store.query("SELECT * FROM communication WHERE enqueued > 0 OR delivered > 0")
     assert {(row["enqueued"], row["delivered"], row["sent"], row["status"]) for row in rows} == {(1, 1, 1, "sent")}
-    received = Counter(stack.mails.references() + stack.gateway.references())
+    own = {row["id"] for row in stack.store.query("SELECT id FROM communication")}  # another application mails as well
+    received = Counter(key for key in stack.mails.references() + stack.gateway.references() if key in own)
     assert received == Counter(row["id"] for row in rows)
     assert len(received) == 42
 

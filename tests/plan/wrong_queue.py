@@ -49,8 +49,8 @@ OWN = [
         for number in (1, 1001, 2.5)
     ),
     *(
-        Wrong("retention_days", days, ("retention_days must be a whole number from 1 to 14", f"it is {days}."))
-        for days in (0, 15, 2.5)
+        Wrong("retention_days", days, ("retention_days must be a whole number from 1 to 13", f"it is {days}."))
+        for days in (0, 14, 2.5)
     ),
     *(
         Wrong("alarm_age_seconds", age, (f"alarm_age_seconds must be a whole number from 60, or null; it is {age}.",))
@@ -80,7 +80,7 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "retention": (
         {"max_receives": 100},
-        "all waits together shorter than retention_days (1209600 seconds)",
+        "all waits together shorter than retention_days (604800 seconds)",
     ),
     "age": (
         {"alarm_age_seconds": 86400, "retention_days": 1},

@@ -89,7 +89,7 @@ def test_an_answer_that_will_not_change_is_an_outcome(
 
 def test_an_outcome_never_quotes_the_application(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(as_json({"error": "ann@example.com has opted out"}, status=422))
-    assert client(settings).requeue(CLAIM, REQUEUE).error == "HTTP 422 Unprocessable Entity"
+    assert client(settings).requeue(CLAIM, REQUEUE).error == "HTTP 422 Unprocessable Content"
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 302, 308])
@@ -139,6 +139,19 @@ def test_an_answer_that_breaks_off_is_no_requeue(api: ScriptedApi, settings: Api
     api.answers(Response(b"no gzip", headers={"Content-Encoding": "gzip"}))
     with pytest.raises(ApiUnavailable, match="POST /requeue: ContentDecodingError"):
         client(settings).requeue(CLAIM, REQUEUE)
+
+
+def test_an_answer_that_drips_in_is_left_when_the_time_is_over(api: ScriptedApi, settings: ApiSettings) -> None:
+    def drips() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"."
+            time.sleep(0.1)
+
+    api.answers(Response(drips(), status=202))
+    caller, started = client(settings), time.monotonic()
+    caller.deadline.set(1.0)
+    assert caller.requeue(CLAIM, REQUEUE).kind is OutcomeKind.REQUEUED
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("body", ["", "OK", "queued"])

@@ -164,12 +164,12 @@ def test_what_was_released_meanwhile_is_not_exhausted(ledger: Ledger, time: Time
 
 
 def test_a_rejected_communication_is_manual_at_once(ledger: Ledger) -> None:
-    ledger.conclude(claimed(ledger), OutcomeKind.REJECTED, 422, "HTTP 422 Unprocessable Entity")
+    ledger.conclude(claimed(ledger), OutcomeKind.REJECTED, 422, "HTTP 422 Unprocessable Content")
     assert refused(ledger) is Refusal.MANUAL
     (entry,) = ledger.waiting(WaitingFor.PERSON).entries
-    assert (entry.communication, entry.http_status, entry.error) == (EMAIL, 422, "HTTP 422 Unprocessable Entity")
+    assert (entry.communication, entry.http_status, entry.error) == (EMAIL, 422, "HTTP 422 Unprocessable Content")
     assert [(event.what, event.by, event.detail) for event in entry.history] == [
-        ("rejected", "one", "HTTP 422 Unprocessable Entity")
+        ("rejected", "one", "HTTP 422 Unprocessable Content")
     ]
 
 

@@ -96,7 +96,7 @@ def test_pages_follow_each_other_to_the_end(ledger: Ledger, context: Context, ti
 def test_a_list_can_be_narrowed_by_source_error_and_age(ledger: Ledger, context: Context, time: Time) -> None:
     rejected(ledger, EMAIL, "HTTP 410 Gone")
     time.passes(3600)
-    rejected(ledger, SMS, "HTTP 422 Unprocessable Entity")
+    rejected(ledger, SMS, "HTTP 422 Unprocessable Content")
     for narrowed, expected in (
         ({}, ["123455", "7"]),
         ({"source": "sms"}, ["7"]),

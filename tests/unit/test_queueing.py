@@ -143,4 +143,4 @@ def test_any_attributes_are_read_or_passed_over(attributes: Any) -> None:
 def test_the_client_gives_up_in_time(loop: FirstLoop) -> None:
     config = sqs().meta.config
     assert config.connect_timeout + config.read_timeout <= 5
-    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+    assert config.retries == {"mode": "standard", "total_max_attempts": 2}

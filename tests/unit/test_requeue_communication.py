@@ -276,7 +276,7 @@ def test_an_exhaustion_whose_answer_was_lost_is_told_by_the_retry(
 
 def test_a_rejected_one_is_manual_at_once(api: ScriptedApi, context: Context, time: Time) -> None:
     api.answers(as_json({}, status=422))
-    assert told(invoke(ITEM, context)) == ("rejected", 1, "HTTP 422 Unprocessable Entity")
+    assert told(invoke(ITEM, context)) == ("rejected", 1, "HTTP 422 Unprocessable Content")
     time.passes(LONGEST_COOLDOWN)
     assert told(invoke(ANOTHER | {"force": True}, context)) == ("skipped", None, "manual")
     assert len(api.requests) == 1

@@ -60,14 +60,14 @@ def test_a_failed_batch_names_what_failed_and_why() -> None:
     subject, message = mail(
         batch(
             ("requeued", None),
-            ("rejected", "HTTP 422 Unprocessable Entity"),
+            ("rejected", "HTTP 422 Unprocessable Content"),
             ("failed", unavailable),
             ("failed", "States.Timeout"),
         )
     )
     assert subject == "3 of 4 communications not requeued - communications-redrive prod"
     assert "1 rejected - refused for good: open it in the application\n2 failed - " in message
-    assert "- send.email 1: rejected, HTTP 422 Unprocessable Entity\n" in message
+    assert "- send.email 1: rejected, HTTP 422 Unprocessable Content\n" in message
     assert "- send.email 2: failed, POST /requeue: HTTP 503 Service Unavailable\n" in message
     assert "- send.email 3: failed, States.Timeout\n" in message
 
