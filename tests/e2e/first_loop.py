@@ -49,6 +49,7 @@ class FirstLoop:
         arguments += ["--first-loop", self.stack.endpoint, QUEUE, APPLICATION_ROLE]
         self.url = self._exits.enter_context(serving("local.application", arguments, self._folder))["url"]
         self._exits.callback(self.providers_recover)
+        self.deployed.restore()
         for function in CALLERS:
             self.deployed.configure(function)
             api = json.loads(self.deployed.original[function]["REDRIVE_API"]) | {"base_url": self.url}
