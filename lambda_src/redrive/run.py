@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from redrive import clock
 from redrive.errors import ConfigurationError
@@ -92,8 +92,7 @@ class Request:
         return not self.filters
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What is to happen with a listed communication; ``refusal`` says why it is not to be sent."""
 
     communication: Communication
@@ -109,7 +108,7 @@ class Decision:
     @property
     def is_sent(self) -> bool:
         """Whether it goes into a batch: also with its attempts used up, for that is told once, by its batch."""
-        return self.refusal in (None, Refusal.EXHAUSTED)
+        return self.refusal is None or self.refusal is Refusal.EXHAUSTED
 
     def to_json(self) -> dict[str, Any]:
         """Give the form that a dry run shows."""
@@ -122,13 +121,9 @@ class Decision:
         return f"attempt {self.entry.concluded + 1}, last {self.entry.outcome or 'unfinished'}"
 
 
-def decide(
-    communications: Iterable[Communication], ledger: Ledger, request: Request, max_attempts: int
-) -> Iterator[Decision]:
-    """Judge communications by the ledger, a hundred with each read."""
-    for communication, entry in ledger.read(communications):
-        refusal = judge(entry, clock.now(), max_attempts, force=request.force)
-        yield Decision(communication, entry, refusal)
+def decide(communication: Communication, entry: Entry | None, request: Request, max_attempts: int) -> Decision:
+    """Judge a communication by what the ledger knows of it."""
+    return Decision(communication, entry, judge(entry, clock.now(), max_attempts, force=request.force))
 
 
 @dataclass
@@ -162,7 +157,8 @@ class Run:
             self.decisions.append(decision)
         if decision.is_sent:
             self.to_send.append(decision.communication)
-            self.came_back[decision.communication.source] += decision.came_back and not request.dry_run
+            if decision.entry and decision.came_back and not request.dry_run:
+                self.came_back[decision.communication.source] += 1
         elif decision.refusal:
             self.skipped[decision.refusal] += 1
 
@@ -171,7 +167,12 @@ def judge_listing(listing: Listing, ledger: Ledger, request: Request, settings: 
     """List to the end, or to the limit, and sort what is listed by what is to happen with it."""
     limit = min(settings.max_per_run, request.limit or settings.max_per_run)
     is_wanted = request.wanted()
-    for decision in decide(filter(is_wanted, listing), ledger, request, settings.ledger.max_attempts):
+    wanted = filter(is_wanted, listing) if request.ids else listing
+    for communication, entry in ledger.read(wanted):
+        if entry is None and len(run.to_send) < limit and not request.dry_run:
+            run.to_send.append(communication)  # as nearly all of them: the quickest way
+            continue
+        decision = decide(communication, entry, request, settings.ledger.max_attempts)
         if decision.is_sent and len(run.to_send) == limit:
             run.truncated = True
             break

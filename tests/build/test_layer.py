@@ -17,6 +17,9 @@ import pytest
 import build
 from tests.build.conftest import Project
 
+LEFT_OUT = {"charset-normalizer"}
+"""Pins of which nothing is in it; requirements/layer-pruned.toml says why."""
+
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +58,8 @@ def test_every_pin_is_in_it_with_its_version_and_its_licence(project: Project) -
         assert [path for path in metadata.rglob("*") if re.match("LICEN[CS]E", path.name)], metadata.name
     pinned = re.findall(r"^([\w.-]+)==([\w.]+)", (project.root / "requirements/layer.txt").read_text(), re.MULTILINE)
     assert len(pinned) > 5
-    assert found == {name.replace("_", "-"): version for name, version in pinned}
+    wanted = {name.replace("_", "-"): version for name, version in pinned}
+    assert found == {name: version for name, version in wanted.items() if name not in LEFT_OUT}
 
 
 def test_it_is_less_than_half_of_what_the_wheels_hold(project: Project, wheel_cache: Path) -> None:
