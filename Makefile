@@ -4,7 +4,7 @@ SETUP  := $(PYTHON) local/bootstrap.py
 RUN    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format build lock docs clean
+.PHONY: help demo test bench lint format build lock docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -16,6 +16,10 @@ demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED
 test: ## Run every test: make test [ARGS="tests/unit -k pagination"]
 	@$(SETUP) dev runtime terraform
 	@$(RUN) -m pytest $(ARGS)
+
+bench: ## Measure how fast and how small it is: make bench [QUICK=1]
+	@$(SETUP) dev runtime terraform
+	@$(RUN) -m bench $(if $(filter-out 0,$(QUICK)),--quick)
 
 lint: ## Check style, types, Terraform and security rules
 	@$(SETUP) dev terraform checkov
