@@ -12,7 +12,7 @@ import asyncio
 import json
 import re
 import signal
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def response(body: Any, status: str = "200 OK") -> bytes:
     return headers.encode() + content
 
 
-@lru_cache(maxsize=None)
+@cache
 def page(total: int, start: int) -> bytes:
     """Give a page of the list, as the example application writes it."""
     items = [
@@ -91,7 +91,7 @@ def page(total: int, start: int) -> bytes:
     return response({"emails": items, "next_cursor": str(following) if following < total else None})
 
 
-@lru_cache(maxsize=None)
+@cache
 def known_of_page(first: int) -> bytes:
     """Give what the ledger knows of a hundred communications."""
     entries = [entry(number) for number in range(first, first + PAGE) if number % KNOWN == 0]
@@ -140,7 +140,7 @@ AWS: dict[str, Any] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def aws(action: str) -> bytes:
     """Give an answer of AWS that is always the same."""
     return (

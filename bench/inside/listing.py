@@ -11,8 +11,8 @@ import requests
 
 from redrive.api import Api
 from redrive.ledger import Ledger
-from redrive.ledger_table import dynamodb
 from redrive.ledger_rules import Entry
+from redrive.ledger_table import dynamodb
 from redrive.listing import Listing
 from redrive.models import Communication
 from redrive.run import Request, Run, judge_listing

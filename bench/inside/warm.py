@@ -19,7 +19,7 @@ _client = boto3.client("dynamodb")
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[float]]:
-    """Give milliseconds of processor time: what a process spends waiting is not in it, however slow the other side is."""
+    """Give milliseconds of processor time: what a process spends waiting is not in it."""
     turns: dict[str, list[float]] = {"module": [], "bare": []}
     for number in range(event["turns"] + WARM_UP):
         for name, once in (("module", lambda: requeue(event["item"], context)), ("bare", bare)):

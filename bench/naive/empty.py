@@ -1,5 +1,5 @@
 """A handler that does nothing: what Lambda and Python take by themselves."""
 
 
-def handler(event, context):  # noqa: ARG001, D103
+def handler(event, context):  # noqa: ARG001
     return {}
