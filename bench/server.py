@@ -1,8 +1,8 @@
 """The server that a benchmark's client talks to: the application, DynamoDB, Step Functions and Secrets Manager in one.
 
-``python -m bench.server --ready-file FILE`` serves HTTP/1.1 on a free port of 127.0.0.1. Every answer was made before it is
-asked for, so that what is measured is the client: how many more requests a second the server could answer is a row of the
-benchmark. It is a measuring instrument, not a test double: no test believes what it says.
+``python -m bench.server --ready-file FILE`` serves HTTP on a free port of 127.0.0.1. Every answer was made before it
+is asked for, so what is measured is the client: how many more requests a second the server could answer is a row
+of the benchmark. It is a measuring instrument, not a test double: no test believes what it says.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ dynamodb = boto3.client("dynamodb")
 step_functions = boto3.client("stepfunctions")
 
 
-def handler(event, context):
+def handler(event, context):  # noqa: ARG001
     """Read every page, ask the table what was sent already, start an execution for each twenty."""
     token = parameters.get_secret(os.environ["SECRET_ARN"], max_age=300)
     ids, cursor = [], "0"
