@@ -99,8 +99,6 @@ def idempotency_key(communication: Communication, attempt: str) -> str:
 
 def primary_id(value: object) -> str | None:
     """Read an id from an answer: a printable text, or a whole number, which becomes a text. None if it is neither."""
-    if type(value) is str and value.isascii() and value.isalnum() and len(value) <= MAX_ID_BYTES:
-        return value  # nearly every id; the rest is looked at more closely
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):

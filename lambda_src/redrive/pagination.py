@@ -19,7 +19,7 @@ from jmespath.exceptions import JMESPathError
 from redrive import clock
 from redrive.api import Api
 from redrive.errors import ConfigurationError, ListingError
-from redrive.models import moment, primary_id
+from redrive.models import MAX_ID_BYTES, moment, primary_id
 from redrive.settings import PaginationStyle, Source
 
 MAX_PASSES = 3
@@ -144,7 +144,7 @@ def _read_once(name: str, source: Source, api: Api) -> Iterator[Page]:
 
 
 def _page(answer: Answer) -> Page:
-    ids = tuple(id_ for id_ in answer.ids if id_ is not None)
+    ids = tuple(filter(None, answer.ids))
     failed_at = _failed_at(answer)
     ripe = clock.now() - answer.source.min_age_seconds
     young = {id_ for id_, at in zip(answer.ids, failed_at, strict=False) if id_ and at is not None and at > ripe}
@@ -257,7 +257,15 @@ def _ids(items: list[Any], source: Source, where: str) -> tuple[str | None, ...]
         found = [item.get(source.id) if isinstance(item, dict) else None for item in items]
     else:
         found = _search(f"map(&({source.id}), @)", items, f"{where}.id")
-    return tuple(map(primary_id, found))
+    return tuple(found if _are_plain(found) else map(primary_id, found))
+
+
+def _are_plain(values: list[Any]) -> bool:
+    """Tell of a whole page at once whether all are ids as nearly all ids are: ASCII letters, digits and hyphens."""
+    if set(map(type, values)) != {str} or not all(values) or max(map(len, values)) > MAX_ID_BYTES:
+        return False
+    text = "".join(values).replace("-", "")
+    return text.isascii() and text.isalnum()
 
 
 @cache

@@ -93,17 +93,18 @@ class Request:
 
 
 class Decision(NamedTuple):
-    """What is to happen with a listed communication; ``refusal`` says why it is not to be sent."""
+    """What is to happen with a listed communication, ``at`` this time; ``refusal`` says why it is not to be sent."""
 
     communication: Communication
     entry: Entry | None
     refusal: Refusal | None
+    at: float
 
     @property
     def came_back(self) -> bool:
         """Whether it was requeued earlier, has had its time to go out, and failed again."""
         entry = self.entry
-        return bool(entry and entry.state in (State.REQUEUED, State.DELIVERED) and entry.not_before <= clock.now())
+        return bool(entry and entry.state in (State.REQUEUED, State.DELIVERED) and entry.not_before <= self.at)
 
     @property
     def is_sent(self) -> bool:
@@ -123,7 +124,8 @@ class Decision(NamedTuple):
 
 def decide(communication: Communication, entry: Entry | None, request: Request, max_attempts: int) -> Decision:
     """Judge a communication by what the ledger knows of it."""
-    return Decision(communication, entry, judge(entry, clock.now(), max_attempts, force=request.force))
+    now = clock.now()
+    return Decision(communication, entry, judge(entry, now, max_attempts, force=request.force), now)
 
 
 @dataclass
@@ -168,9 +170,10 @@ def judge_listing(listing: Listing, ledger: Ledger, request: Request, settings: 
     limit = min(settings.max_per_run, request.limit or settings.max_per_run)
     is_wanted = request.wanted()
     wanted = filter(is_wanted, listing) if request.ids else listing
+    to_send, at_once = run.to_send, 0 if request.dry_run else limit
     for communication, entry in ledger.read(wanted):
-        if entry is None and len(run.to_send) < limit and not request.dry_run:
-            run.to_send.append(communication)  # as nearly all of them: the quickest way
+        if entry is None and len(to_send) < at_once:
+            to_send.append(communication)  # as nearly all of them: the quickest way
             continue
         decision = decide(communication, entry, request, settings.ledger.max_attempts)
         if decision.is_sent and len(run.to_send) == limit:
@@ -178,12 +181,11 @@ def judge_listing(listing: Listing, ledger: Ledger, request: Request, settings: 
             break
         run.add(decision, request)
     for communication in filter(is_wanted, listing.too_young):
-        run.add(Decision(communication, None, Refusal.TOO_YOUNG), request)
+        run.add(Decision(communication, None, Refusal.TOO_YOUNG, clock.now()), request)
     run.truncated = run.truncated or listing.truncated
-    is_whole = listing.complete == listing.listed.keys()
-    not_listed = set(request.ids) - {primary_id for _, primary_id in listing.seen}
-    if is_whole and not_listed:
-        run.skipped["not_listed"] = len(not_listed)
+    if request.ids and listing.complete == listing.listed.keys():
+        not_listed = set(request.ids) - {primary_id for _, primary_id in listing.seen}
+        run.skipped.update({"not_listed": len(not_listed)} if not_listed else {})
 
 
 def settle_earlier(
