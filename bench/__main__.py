@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import functions, packages, rate
+from bench import batch, cost, functions, packages, plans, rate
 from bench.server import SIZES
 from bench.table import Row, markdown
 from local import terraform
@@ -54,11 +54,21 @@ def measured(folder: Path, quick: bool) -> list[Row]:
             ("listing", lambda: functions.listings(url, folder, sizes, 3 if quick else 7)),
             ("the server", lambda: [_server(url)]),
             ("build.py", lambda: packages.builds(folder, 1 if quick else 5)),
+            ("plans", lambda: [plans.plan(folder, 1 if quick else 5)]),
+            ("batches", lambda: _batches(keep=not quick)),
         ]
         for what, step in steps:
             print(f"Measuring {what} …", flush=True)
             rows += step()
     return rows
+
+
+def _batches(*, keep: bool) -> list[Row]:
+    """Measure batches, and keep the counts for the cost model."""
+    found = batch.measured()
+    if keep:
+        cost.write_counts(found.counts)
+    return batch.rows(found)
 
 
 def _server(url: str) -> Row:
