@@ -246,8 +246,9 @@ def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, 
     each, elsewhere = counts["module"], [name for name, price in _priced(prices) if price["read"] != "page"]
     lost = 1 - (1 - work.retry_rate) ** work.batch_size
     lines = f"""
-Prices: list, {prices["region"]}, {prices["date"]}, no free tier taken off; of {len(_priced(prices))} \
-{len(elsewhere)} were read elsewhere than on AWS's own page (bench/prices.toml).
+Prices: list, {prices["region"]}, {prices["date"]}, no free tier taken off; {len(elsewhere)} of \
+the {len(_priced(prices))} were read elsewhere than on AWS's own page (bench/prices.toml): look \
+there before you rely on them.
 Batches of {work.batch_size}; the API answers in {work.api_ms:g} ms; {work.retry_rate:.1%} of the communications \
 meet a 503 once; one address gets a mail for each batch.
 256 MB for each function, arm64; its own time as measured by `make bench`, {each["requeue_own_ms"]:.0f} ms for a warm \
@@ -259,8 +260,8 @@ The seed as drawn retries nothing: with that share of 503s, {lost:.0%} of its ba
 what they cost again is not in here. It has the module's lister.
 Express: at least once instead of exactly once, five minutes at most, and no history to look at; waits before a \
 retry are not in here.
-SQS + Lambda: ten messages with each request; no ledger, no end of a batch and no mail for it; an empty queue is \
-asked all the same, which is not in here.
+SQS + Lambda: ten messages with each request, a requeue's time for each; no ledger, no end of a batch and no mail \
+for it; an empty queue is asked all the same, which is not in here.
 Besides, each month, with one source: {standing(counts, prices):.2f} for alarms and metrics.
 """
     return lines.strip().splitlines()
