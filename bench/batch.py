@@ -93,7 +93,7 @@ def rows(found: Measured) -> list[Row]:
         ),
         _side_by_side("history events", ours.events, theirs.events),
         _side_by_side("invocations", called, theirs.invocations),
-        _side_by_side("billed milliseconds, the API's included", billed, theirs.billed_ms),
+        _side_by_side("billed milliseconds, the API's and the embedded DynamoDB's included", billed, theirs.billed_ms),
         _side_by_side("bytes into and out of states", ours.state_bytes, theirs.state_bytes),
         Row(
             "a batch of 20: DynamoDB write units, index included", f"{found.write_units}", "it keeps no ledger: 0", "–"
