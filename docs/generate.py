@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench import cost  # noqa: E402 (it lies beside this folder)
+from bench.model import Workload  # noqa: E402
 
 README = ROOT / "README.md"
 PRICED = (10_000, 1_000_000)
@@ -66,7 +67,7 @@ def main(check: bool) -> None:
 def costs() -> str:
     """Give the Markdown of what it costs, and what is assumed."""
     counts, prices = cost.read(cost.COUNTS), cost.read(cost.PRICES)
-    works = [cost.Workload(failed) for failed in PRICED]
+    works = [Workload(failed) for failed in PRICED]
     notes = [f"- {line}" for line in cost.assumptions(works[-1], counts, prices)]
     return "\n".join([*(cost.table(work, counts, prices) for work in works), *notes]) + "\n"
 

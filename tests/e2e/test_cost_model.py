@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from bench import cost
+from bench import cost, model
 from bench.usage import Meter
 
 FAILED, BATCH_SIZE, RETRIED = 200, 100, 4
@@ -25,8 +25,8 @@ def test_the_model_predicts_what_200_communications_use(scene):
     used = meter.read(run.answer["executions"], functions)
     assert run.counts == {"requeued": FAILED}
 
-    work = cost.Workload(FAILED, BATCH_SIZE, api_ms=0, retry_rate=RETRIED / FAILED)
-    predicted = cost.predict(work, cost.read(cost.COUNTS))
+    work = model.Workload(FAILED, BATCH_SIZE, api_ms=0, retry_rate=RETRIED / FAILED)
+    predicted = model.predict(work, cost.read(cost.COUNTS))
     assert used.transitions == predicted.transitions
     assert {name: log.invocations for name, log in used.functions.items()} == predicted.invocations
     counted = {name: used.requests[f"dynamodb.{name}"] for name in predicted.requests}

@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from bench import cost
-from bench.cost import Workload
+from bench import cost, model
+from bench.model import Workload
 
 COUNTS = {
     "module": {
@@ -40,7 +40,7 @@ PRICES = cost.read(cost.PRICES)
 
 
 def priced(way, **work):
-    return cost.dollars(cost.WAYS[way](Workload(**work), COUNTS), PRICES)
+    return model.dollars(model.WAYS[way](Workload(**work), COUNTS), PRICES)
 
 
 def test_a_million_in_batches_of_20_are_a_million_and_a_quarter_transitions():
@@ -61,7 +61,7 @@ def test_a_slower_api_costs_time_of_functions_and_nothing_else():
 
 
 def test_retries_are_counted_in_transitions_invocations_and_writes():
-    steady, shaky = (cost.predict(Workload(200, 100, retry_rate=rate), COUNTS) for rate in (0, 0.02))
+    steady, shaky = (model.predict(Workload(200, 100, retry_rate=rate), COUNTS) for rate in (0, 0.02))
     assert (steady.transitions, shaky.transitions) == (210, 214)
     assert (steady.invocations["requeue_communication"], shaky.invocations["requeue_communication"]) == (200, 204)
     assert (steady.requests["UpdateItem"], shaky.requests["UpdateItem"]) == (400, 408)
@@ -75,7 +75,7 @@ def test_runs_and_batches_are_cut_as_the_lister_does(failed, runs, batches):
 
 
 def test_neither_express_nor_a_queue_pays_for_transitions():
-    assert "transition" not in cost.express(Workload(1000), COUNTS)
+    assert "transition" not in model.express(Workload(1000), COUNTS)
     assert priced("SQS + Lambda", failed=1000).keys() >= {"SQS", "Lambda"}
     assert "Step Functions" not in priced("SQS + Lambda", failed=1000)
 
@@ -118,6 +118,6 @@ def test_what_is_wrong_is_refused_in_the_words_of_make(given, words):
 
 def test_the_counts_in_the_repository_are_all_that_the_model_asks_for():
     counts = cost.read(cost.COUNTS)
-    for way in cost.WAYS.values():
+    for way in model.WAYS.values():
         assert all(count >= 0 for count in way(Workload(1_000_000), counts).values())
     assert len(cost.assumptions(Workload(1), counts, PRICES)) == 9
