@@ -4,7 +4,7 @@ SETUP  := $(PYTHON) local/bootstrap.py
 RUN    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format build lock docs clean
+.PHONY: help demo test bench cost lint format build lock docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -16,6 +16,15 @@ demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED
 test: ## Run every test: make test [ARGS="tests/unit -k pagination"]
 	@$(SETUP) dev runtime terraform browser
 	@$(RUN) -m pytest $(ARGS)
+
+bench: ## Measure how fast and how small it is: make bench [QUICK=1]
+	@$(SETUP) dev runtime terraform
+	@$(if $(filter-out 0 1,$(QUICK)),echo "QUICK must be 0 or 1; it is '$(QUICK)'" >&2; exit 2)
+	@$(RUN) -m bench $(if $(filter-out 0,$(QUICK)),--quick)
+
+cost: ## What it costs: make cost FAILED=1000000 [BATCH_SIZE=20] [API_MS=200] [RETRY_RATE=0.02]
+	@$(SETUP) dev
+	@$(RUN) -m bench.cost $(if $(FAILED),--failed='$(FAILED)') $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(API_MS),--api-ms='$(API_MS)') $(if $(RETRY_RATE),--retry-rate='$(RETRY_RATE)')
 
 lint: ## Check style, types, Terraform and security rules
 	@$(SETUP) dev terraform checkov
@@ -37,7 +46,7 @@ build: ## Rebuild the packages in dist/
 	@$(SETUP) dev
 	$(RUN) build.py
 
-docs: ## Write the inputs and outputs into the README
+docs: ## Write the inputs, outputs and costs into the README
 	@$(SETUP) dev
 	$(RUN) docs/generate.py
 

@@ -1,24 +1,25 @@
 """Package the functions: ``python build.py`` writes ``dist/``, ``python build.py --check`` judges it.
 
 ``dist/`` is committed, so that nothing is built at plan or apply and a consumer of the module needs no Python.
-It holds, the same bytes wherever they are built, a zip per function and two layers: ``redrive.zip`` with the
-package that the functions share, and ``dependencies.zip`` with the libraries of ``requirements/layer.txt``.
+It holds a zip per function and two layers: ``redrive.zip`` with the package that the functions share, and
+``dependencies.zip`` with the libraries of ``requirements/layer.txt``. Only the source decides what is in a zip; how it
+is compressed does not count, for zlibs differ. A zip that holds the right bytes stays as it is, wherever it is built.
 
 A build leaves the libraries alone while ``dist/dependencies.sha256`` names their layer and what it is made from
 as they are now: with nothing to do it needs neither pip nor a network. ``--check`` does not take that record's
 word, because whoever swaps the layer can swap the record too: it makes everything anew from the hash-locked
-wheels (kept in ``.build/``, fetched where they are missing) and compares byte by byte.
+wheels (kept in ``.build/``, fetched where they are missing) and compares, each byte of what is in a zip and around it.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import os
 import re
+import struct
 import sys
-import zipfile
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -27,10 +28,11 @@ DEPENDENCIES, RECORD = "dependencies.zip", "dependencies.sha256"
 RECORDED = ("build.py", "requirements/layer.txt", "requirements/layer-pruned.toml")
 
 # in bytes; the project's own, far below AWS's quotas
-FUNCTION_LIMIT, PACKAGE_LIMIT, DEPENDENCIES_LIMIT = 20_000, 200_000, 5_000_000
+FUNCTION_LIMIT, PACKAGE_LIMIT, DEPENDENCIES_LIMIT = 20_000, 100_000, 1_000_000
 
 OLDEST_PYTHON = "3.11"  # of the runtimes: a wheel of pure Python for it serves the later ones too
 LAYER_FOLDER = "python/"  # what of a layer Lambda's Python looks through
+RAW = -zlib.MAX_WBITS  # DEFLATE without a header, as zips have it
 COMPILED = re.compile(r"\.(so(\.[\d.]+)?|pyd|dylib|dll)$")
 
 
@@ -96,35 +98,63 @@ def as_committed(path: Path) -> bytes:
     return content if path.suffix == ".zip" else content.replace(b"\r\n", b"\n")
 
 
-def archive(name: str, files: dict[str, bytes], limit: int, below: str = "") -> bytes:
-    """Zip files, ``below`` a folder, into the same bytes everywhere; ``limit`` in bytes. Raises BuildError.
+def archive(path: Path, files: dict[str, bytes], limit: int, below: str = "") -> bytes:
+    """Zip files, ``below`` a folder; ``limit`` in bytes. Where ``path`` holds just that, give it. Raises BuildError."""
+    name = f"dist/{path.name}"
+    if compiled := [file for file in files if COMPILED.search(file)]:
+        raise BuildError(f"{name} would hold {below}{compiled[0]}, compiled for one system: only Python may go in")
+    contents = {(below + file).encode(): files[file] for file in sorted(files)}
+    zipped = path.read_bytes() if path.is_file() else b""
+    if not is_zip_of(contents, zipped):
+        zipped = zip_of(contents, [zlib.compress(content, 9, wbits=RAW) for content in contents.values()])
+    if len(zipped) > limit:
+        raise BuildError(f"{name} would have {len(zipped):,} bytes: at most {limit:,} may go in")
+    return zipped
 
-    Entries are stored, because DEFLATE differs between builds of zlib, and sorted. Their date is the oldest a zip can
-    hold, their mode rw-r--r--, noted as by Unix on Windows too, or Lambda could not read them.
+
+def zip_of(contents: dict[bytes, bytes], streams: list[bytes]) -> bytes:
+    """Put a zip together from compressed bytes, as zipfile would if it took any (APPNOTE.TXT, 4.3).
+
+    Entries have the oldest date that a zip can hold and the mode rw-r--r--, or Lambda could not read them.
     """
-    if compiled := [path for path in files if COMPILED.search(path)]:
-        raise BuildError(f"dist/{name} would hold {below}{compiled[0]}, compiled for one system: only Python may go in")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
-        for path in sorted(files):
-            entry = zipfile.ZipInfo(below + path, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system, entry.external_attr = 3, 0o100644 << 16
-            target.writestr(entry, files[path])
-    content = buffer.getvalue()
-    if len(content) > limit:
-        raise BuildError(f"dist/{name} would have {len(content):,} bytes: at most {limit:,} may go in")
-    return content
+    entries, directory = bytearray(), bytearray()
+    for (path, content), stream in zip(contents.items(), streams, strict=True):
+        facts = [20, 0 if path.isascii() else 1 << 11, 8, 0, 33]  # version 2.0, UTF-8, DEFLATE, 0:00, 1980-01-01
+        facts += [zlib.crc32(content), len(stream), len(content), len(path), 0]
+        header = struct.pack("<5H3L2H", *facts)
+        rest = struct.pack("<3H2L", 0, 0, 0, 0o100644 << 16, len(entries))
+        directory += b"PK\1\2" + bytes([20, 3]) + header + rest + path  # version 2.0, written by Unix
+        entries += b"PK\3\4" + header + path + stream
+    end = [0, 0, len(streams), len(streams), len(directory), len(entries), 0]
+    return bytes(entries + directory + b"PK\5\6" + struct.pack("<4H2LH", *end))
+
+
+def is_zip_of(contents: dict[bytes, bytes], zipped: bytes) -> bool:
+    """Tell whether a zip is what :func:`zip_of` makes of files, whichever zlib compressed them."""
+    streams, end = list[bytes](), 0
+    for path, content in contents.items():
+        start = end + 30 + len(path)
+        end = start + int.from_bytes(zipped[end + 18 : end + 22], "little")
+        streams.append(zipped[start:end])
+        unpacking = zlib.decompressobj(RAW)
+        try:
+            unpacked = unpacking.decompress(streams[-1], len(content) + 1)
+        except zlib.error:
+            return False
+        if unpacked != content or not unpacking.eof or unpacking.unused_data:
+            return False
+    return zip_of(contents, streams) == zipped
 
 
 def own_code(root: Path) -> dict[str, bytes]:
     """Package each folder of ``lambda_src``: the functions', and the shared one as a layer. Raises BuildError."""
     folders, zips = source_folders(root), dict[str, bytes]()
     for folder, files in folders.items():
-        name = f"{folder}.zip"
+        path = root / "dist" / f"{folder}.zip"
         if folder == PACKAGE:
-            zips[name] = archive(name, files, PACKAGE_LIMIT, below=LAYER_FOLDER)
+            zips[path.name] = archive(path, files, PACKAGE_LIMIT, below=LAYER_FOLDER)
         elif f"{folder}/handler.py" in files:
-            zips[name] = archive(name, files, FUNCTION_LIMIT)
+            zips[path.name] = archive(path, files, FUNCTION_LIMIT)
         else:
             raise BuildError(f"lambda_src/{folder} is neither a function, with a handler.py, nor {PACKAGE}: remove it")
     if PACKAGE not in folders or len(folders) == 1:
@@ -164,18 +194,20 @@ def record(root: Path, zipped: bytes) -> bytes:
 def dependencies(root: Path) -> dict[str, bytes]:
     """Make the layer and its record from the pinned wheels, without what is pruned. Raises BuildError."""
     import tomllib  # here, like other imports below: a build with nothing to do starts faster without
+    import zipfile
     from fnmatch import fnmatchcase
+    from io import BytesIO
 
     files: dict[str, bytes] = {}
     for wheel in wheels(root):
-        with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
+        with zipfile.ZipFile(BytesIO(wheel)) as opened:
             files |= {path: opened.read(path) for path in opened.namelist() if not path.endswith("/")}
     for pattern in tomllib.loads((root / "requirements/layer-pruned.toml").read_text(encoding="utf-8")):
         kept = {path: content for path, content in files.items() if not fnmatchcase(path, pattern)}
         if len(kept) == len(files):
             raise BuildError(f"requirements/layer-pruned.toml: nothing matches {pattern!r} now: take it out")
         files = kept
-    zipped = archive(DEPENDENCIES, files, DEPENDENCIES_LIMIT, below=LAYER_FOLDER)
+    zipped = archive(root / "dist" / DEPENDENCIES, files, DEPENDENCIES_LIMIT, below=LAYER_FOLDER)
     return {DEPENDENCIES: zipped, RECORD: record(root, zipped)}
 
 

@@ -1,6 +1,6 @@
-"""Write the module's inputs and outputs into the README: ``python docs/generate.py [--check]``.
+"""Write the module's inputs, outputs and costs into the README: ``python docs/generate.py [--check]``.
 
-They come from ``variables.tf`` and ``outputs.tf`` alone, so that the README cannot say anything else than the module.
+They come from ``variables.tf``, ``outputs.tf`` and the cost model alone, so that the README cannot say anything else.
 ``--check`` writes nothing and fails where it does.
 """
 
@@ -16,8 +16,13 @@ from typing import Any
 import hcl2
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench import cost  # noqa: E402 (it lies beside this folder)
+from bench.model import Workload  # noqa: E402
+
 README = ROOT / "README.md"
-BEGIN, END = "<!-- BEGIN INPUTS AND OUTPUTS -->", "<!-- END INPUTS AND OUTPUTS -->"
+PRICED = (10_000, 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,24 @@ class Variable:
 
 def main(check: bool) -> None:
     """Write the README, or compare it and exit with what is wrong."""
-    old = README.read_text(encoding="utf-8") if README.exists() else f"{BEGIN}\n{END}\n"
-    if BEGIN not in old or END not in old:
-        sys.exit(f"{README.name} has no place for the inputs and outputs: put {BEGIN} and {END} where they belong.")
-    new = old[: old.index(BEGIN)] + f"{BEGIN}\n\n{tables()}\n{old[old.index(END) :]}"
-    if check and not (README.exists() and new == old):
-        sys.exit(f"{README.name} does not tell the inputs and outputs as they are. Run: make docs")
+    old = new = README.read_text(encoding="utf-8")
+    for name, write in (("INPUTS AND OUTPUTS", tables), ("COSTS", costs)):
+        begin, end = f"<!-- BEGIN {name} -->", f"<!-- END {name} -->"
+        if begin not in new or end not in new:
+            sys.exit(f"{README.name} has no place for the {name.lower()}: put {begin} and {end} where they belong.")
+        new = f"{new[: new.index(begin)]}{begin}\n\n{write()}\n{new[new.index(end) :]}"
+    if check and new != old:
+        sys.exit(f"{README.name} does not tell the inputs, outputs and costs as they are. Run: make docs")
     if not check:
         README.write_text(new, encoding="utf-8", newline="\n")
+
+
+def costs() -> str:
+    """Give the Markdown of what it costs, and what is assumed."""
+    counts, prices = cost.read(cost.COUNTS), cost.read(cost.PRICES)
+    works = [Workload(failed) for failed in PRICED]
+    notes = [f"- {line}" for line in cost.assumptions(works[-1], counts, prices)]
+    return "\n".join([*(cost.table(work, counts, prices) for work in works), *notes]) + "\n"
 
 
 def tables() -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from redrive import aws
 from redrive.models import Communication
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ SCHEMA_VERSION = 1
 @cache
 def step_functions() -> SFNClient:
     """Give the sandbox's client; it retries throttling with backoff and jitter (botocore's standard mode)."""
-    return boto3.client("stepfunctions", config=Config(retries={"mode": "standard", "total_max_attempts": 10}))
+    config = Config(retries={"mode": "standard", "total_max_attempts": 10})
+    found: SFNClient = aws.client("stepfunctions", config)
+    return found
 
 
 @dataclass

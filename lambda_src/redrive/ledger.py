@@ -224,7 +224,7 @@ class Ledger(LedgerTable):
         rest = iter(communications)
         while batch := tuple(itertools.islice(rest, KEYS_PER_READ)):
             found = {key_of(entry.communication): entry for entry in self.read_batch(batch)}
-            yield from ((communication, found.get(key_of(communication))) for communication in batch)
+            yield from zip(batch, map(found.get, map(key_of, batch)), strict=True)
 
     def _manual(self, now: float) -> dict[str, Any]:
         return {"state": State.MANUAL, "waitingFor": WaitingFor.PERSON, "waitingSince": now, "leaseUntil": 0}

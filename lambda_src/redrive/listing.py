@@ -93,9 +93,10 @@ class Listing:
             yield from self._new(name, page.ids)
 
     def _new(self, name: str, ids: tuple[str, ...]) -> Iterator[Communication]:
-        operation = self._sources[name].operation
+        operation, seen = self._sources[name].operation, self.seen
         for primary_id in ids:
-            if (operation, primary_id) not in self.seen:
-                self.seen.add((operation, primary_id))
+            key = (operation, primary_id)
+            if key not in seen:
+                seen.add(key)
                 self.listed[name] += 1
                 yield Communication(primary_id, operation, name)

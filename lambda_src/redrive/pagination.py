@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin
@@ -17,7 +19,7 @@ from jmespath.exceptions import JMESPathError
 from redrive import clock
 from redrive.api import Api
 from redrive.errors import ConfigurationError, ListingError
-from redrive.models import moment, primary_id
+from redrive.models import MAX_ID_BYTES, moment, primary_id
 from redrive.settings import PaginationStyle, Source
 
 MAX_PASSES = 3
@@ -142,13 +144,13 @@ def _read_once(name: str, source: Source, api: Api) -> Iterator[Page]:
 
 
 def _page(answer: Answer) -> Page:
-    ids = [id_ for id_ in answer.ids if id_ is not None]
+    ids = tuple(filter(None, answer.ids))
     failed_at = _failed_at(answer)
     ripe = clock.now() - answer.source.min_age_seconds
     young = {id_ for id_, at in zip(answer.ids, failed_at, strict=False) if id_ and at is not None and at > ripe}
     return Page(
-        ids=tuple(id_ for id_ in ids if id_ not in young),
-        young=tuple(id_ for id_ in ids if id_ in young),
+        ids=tuple(id_ for id_ in ids if id_ not in young) if young else ids,
+        young=tuple(id_ for id_ in ids if id_ in young) if young else (),
         without_id=len(answer.ids) - len(ids),
         without_time=failed_at.count(None),
         milliseconds=answer.response.elapsed.total_seconds() * 1000,
@@ -250,11 +252,31 @@ def _items(body: Any, source: Source, where: str) -> list[Any]:
 
 
 def _ids(items: list[Any], source: Source, where: str) -> tuple[str | None, ...]:
-    # One search a page, and not a projection: that would drop the items without an id.
-    return tuple(primary_id(value) for value in _search(f"map(&({source.id}), @)", items, f"{where}.id"))
+    # One search a page, and not a projection: that would drop the items without an id. None where it is a plain field.
+    if _is_field(source.id):
+        found = [item.get(source.id) if isinstance(item, dict) else None for item in items]
+    else:
+        found = _search(f"map(&({source.id}), @)", items, f"{where}.id")
+    return tuple(found if _are_plain(found) else map(primary_id, found))
+
+
+def _are_plain(values: list[Any]) -> bool:
+    """Tell of a whole page at once whether all are ids as nearly all ids are: ASCII letters, digits and hyphens."""
+    if set(map(type, values)) != {str} or not all(values) or max(map(len, values)) > MAX_ID_BYTES:
+        return False
+    text = "".join(values).replace("-", "")
+    return text.isascii() and text.isalnum()
+
+
+@cache
+def _is_field(expression: str) -> bool:
+    """Tell whether a JMESPath expression is nothing but a field's name (grammar: unquoted-string)."""
+    return re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", expression) is not None
 
 
 def _search(expression: str, data: Any, where: str) -> Any:
+    if _is_field(expression):
+        return data.get(expression) if isinstance(data, dict) else None
     try:
         jmespath.compile(expression)
     except JMESPathError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from redrive.errors import ConfigurationError
@@ -77,7 +78,7 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
 
 
 def _parse_dataclass(kind: type[Any], value: Mapping[str, Any], where: str) -> Any:
-    hints = get_type_hints(kind)
+    hints = _hints(cast("Hashable", kind))
     found: dict[str, Any] = {}
     for field in fields(kind):
         camel = camel_case(field.name)
@@ -87,6 +88,11 @@ def _parse_dataclass(kind: type[Any], value: Mapping[str, Any], where: str) -> A
         elif _is_required(field):
             raise ConfigurationError(f"{where}.{camel}: missing")
     return kind(**found)
+
+
+@cache
+def _hints(kind: Hashable) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def camel_case(name: str) -> str:

@@ -36,12 +36,14 @@ def sqs() -> SQSClient:
 
     What SQS was not told comes back by itself; a function that is cut off redoes its whole batch.
     """
-    # Here, because it brings boto3: where everything goes well, the worker does without.
-    import boto3
+    # Here, because it brings botocore: where everything goes well, the worker does without.
     from botocore.config import Config
 
+    from redrive import aws
+
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    return boto3.client("sqs", config=config)
+    made: SQSClient = aws.client("sqs", config)
+    return made
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from redrive import clock
 from redrive.errors import ConfigurationError
@@ -92,24 +92,24 @@ class Request:
         return not self.filters
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What is to happen with a listed communication; ``refusal`` says why it is not to be sent."""
+class Decision(NamedTuple):
+    """What is to happen with a listed communication, ``at`` this time; ``refusal`` says why it is not to be sent."""
 
     communication: Communication
     entry: Entry | None
     refusal: Refusal | None
+    at: float
 
     @property
     def came_back(self) -> bool:
         """Whether it was requeued earlier, has had its time to go out, and failed again."""
         entry = self.entry
-        return bool(entry and entry.state in (State.REQUEUED, State.DELIVERED) and entry.not_before <= clock.now())
+        return bool(entry and entry.state in (State.REQUEUED, State.DELIVERED) and entry.not_before <= self.at)
 
     @property
     def is_sent(self) -> bool:
         """Whether it goes into a batch: also with its attempts used up, for that is told once, by its batch."""
-        return self.refusal in (None, Refusal.EXHAUSTED)
+        return self.refusal is None or self.refusal is Refusal.EXHAUSTED
 
     def to_json(self) -> dict[str, Any]:
         """Give the form that a dry run shows."""
@@ -122,13 +122,10 @@ class Decision:
         return f"attempt {self.entry.concluded + 1}, last {self.entry.outcome or 'unfinished'}"
 
 
-def decide(
-    communications: Iterable[Communication], ledger: Ledger, request: Request, max_attempts: int
-) -> Iterator[Decision]:
-    """Judge communications by the ledger, a hundred with each read."""
-    for communication, entry in ledger.read(communications):
-        refusal = judge(entry, clock.now(), max_attempts, force=request.force)
-        yield Decision(communication, entry, refusal)
+def decide(communication: Communication, entry: Entry | None, request: Request, max_attempts: int) -> Decision:
+    """Judge a communication by what the ledger knows of it."""
+    now = clock.now()
+    return Decision(communication, entry, judge(entry, now, max_attempts, force=request.force), now)
 
 
 @dataclass
@@ -162,7 +159,8 @@ class Run:
             self.decisions.append(decision)
         if decision.is_sent:
             self.to_send.append(decision.communication)
-            self.came_back[decision.communication.source] += decision.came_back and not request.dry_run
+            if decision.entry and decision.came_back and not request.dry_run:
+                self.came_back[decision.communication.source] += 1
         elif decision.refusal:
             self.skipped[decision.refusal] += 1
 
@@ -171,18 +169,23 @@ def judge_listing(listing: Listing, ledger: Ledger, request: Request, settings: 
     """List to the end, or to the limit, and sort what is listed by what is to happen with it."""
     limit = min(settings.max_per_run, request.limit or settings.max_per_run)
     is_wanted = request.wanted()
-    for decision in decide(filter(is_wanted, listing), ledger, request, settings.ledger.max_attempts):
+    wanted = filter(is_wanted, listing) if request.ids else listing
+    to_send, at_once = run.to_send, 0 if request.dry_run else limit
+    for communication, entry in ledger.read(wanted):
+        if entry is None and len(to_send) < at_once:
+            to_send.append(communication)  # as nearly all of them: the quickest way
+            continue
+        decision = decide(communication, entry, request, settings.ledger.max_attempts)
         if decision.is_sent and len(run.to_send) == limit:
             run.truncated = True
             break
         run.add(decision, request)
     for communication in filter(is_wanted, listing.too_young):
-        run.add(Decision(communication, None, Refusal.TOO_YOUNG), request)
+        run.add(Decision(communication, None, Refusal.TOO_YOUNG, clock.now()), request)
     run.truncated = run.truncated or listing.truncated
-    is_whole = listing.complete == listing.listed.keys()
-    not_listed = set(request.ids) - {primary_id for _, primary_id in listing.seen}
-    if is_whole and not_listed:
-        run.skipped["not_listed"] = len(not_listed)
+    if request.ids and listing.complete == listing.listed.keys():
+        not_listed = set(request.ids) - {primary_id for _, primary_id in listing.seen}
+        run.skipped.update({"not_listed": len(not_listed)} if not_listed else {})
 
 
 def settle_earlier(

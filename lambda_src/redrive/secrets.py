@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+import time
+from functools import cache
 from typing import TYPE_CHECKING, TypeGuard
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from redrive import aws
 from redrive.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 MAX_AGE_SECONDS = 300
 
 
 class Secrets:
-    """Reads secrets by their ARN; Powertools keeps each for five minutes."""
+    """Reads secrets by their ARN and keeps each for five minutes."""
 
-    @cached_property
-    def _provider(self) -> SecretsProvider:
-        # Here, because it brings boto3: a function whose API needs no secret starts without it.
-        from aws_lambda_powertools.utilities.parameters import SecretsProvider
-
-        return SecretsProvider()
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, object]] = {}
 
     def text(self, arn: str, *, fresh: bool = False) -> str:
         """Read a secret's text.
@@ -39,12 +39,13 @@ class Secrets:
         ConfigurationError
             Where there is no such secret, no permission to read it, or it is binary. Names the ARN, never the value.
         """
-        from aws_lambda_powertools.utilities.parameters import GetParameterError
-
-        try:
-            value = self._provider.get(arn, max_age=MAX_AGE_SECONDS, force_fetch=fresh)
-        except GetParameterError as error:
-            raise ConfigurationError(f"secret {arn}: cannot be read: {error}") from None
+        read, value = self._kept.get(arn, (0.0, None))
+        if fresh or value is None or time.monotonic() - read > MAX_AGE_SECONDS:
+            try:
+                value = _client().get_secret_value(SecretId=arn).get("SecretString")
+            except (ClientError, BotoCoreError) as error:
+                raise ConfigurationError(f"secret {arn}: cannot be read: {error}") from None
+            self._kept[arn] = time.monotonic(), value
         if not isinstance(value, str) or not value.strip():
             raise ConfigurationError(f"secret {arn}: must hold a text")
         return value.strip()
@@ -76,6 +77,12 @@ class Secrets:
                 f"secret {arn}: must be JSON such as {{{shape}}}, each a printable text, ASCII where it stands alone"
             )
         return found
+
+
+@cache
+def _client() -> SecretsManagerClient:
+    found: SecretsManagerClient = aws.client("secretsmanager")
+    return found
 
 
 def is_header_safe(value: object) -> TypeGuard[str]:

@@ -141,12 +141,27 @@ def token_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     )
 
 
+class _Session(requests.Session):
+    """Looks up once what the environment says of an origin: proxies, certificates. requests does so every time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[tuple[Any, ...], Any] = {}
+
+    def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
+        """Give the settings of a request: those of the environment, under its own."""
+        key = (*url.split("/", 3)[:3], *map(repr, settings))
+        if key not in self._settings:
+            self._settings[key] = super().merge_environment_settings(url, *settings)
+        return dict(self._settings[key])
+
+
 def open_session(base_url: str, retry: PatientRetry) -> requests.Session:
     """Open the session of a sandbox: connections to the API are kept and used again.
 
     The policy is for the origin of ``base_url``; a URL elsewhere (a token endpoint) needs an adapter of its own.
     """
-    session = requests.Session()
+    session = _Session()
     parts = urlsplit(base_url)
     session.mount(f"{parts.scheme}://{parts.netloc}/", HTTPAdapter(max_retries=retry))
     session.headers.update({"Accept": "application/json", "User-Agent": "communications-redrive"})

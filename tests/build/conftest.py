@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +76,20 @@ def small(project: Project) -> Project:
     project.write("lambda_src/redrive/words.py", "HELLO = 'hello'\n")
     project.run()
     return project
+
+
+def rezipped(zipped: bytes, *, level: int = 9, data: Callable[[bytes], bytes] = bytes, **changes: Any) -> bytes:
+    """Write a zip anew by zipfile, at a level of compression; with other data or attributes of its last entry."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(zipped)) as before, zipfile.ZipFile(buffer, "w") as after:
+        *same, last = before.infolist()
+        for entry in same:
+            after.writestr(entry, before.read(entry), compresslevel=level)
+        content = data(before.read(last))
+        for name, value in changes.items():
+            setattr(last, name, value)
+        after.writestr(last, content, compresslevel=level)
+    return buffer.getvalue()
 
 
 def copied(root: Path, wheel_cache: Path) -> Project:

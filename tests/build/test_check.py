@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
+import zipfile
+from collections.abc import Callable
 
 import pytest
 
 import build
-from tests.build.conftest import Project
+from tests.build.conftest import Project, rezipped
 
 REMEDY = "Run `python build.py` and commit dist/."
 
@@ -48,9 +51,76 @@ def test_the_zip_of_a_function_that_is_gone_is_named_and_removed(small: Project)
     small.run("--check")
 
 
-def test_a_tampered_package_is_caught_and_mended(small: Project) -> None:
+@pytest.mark.parametrize("level", [1, 6, 9])
+def test_another_zlib_may_have_compressed_what_is_committed(level: int, small: Project) -> None:
+    """As on another system, whose zlib finds other bytes for the same content."""
+    committed = {name: rezipped(zipped, level=level) for name, zipped in small.built().items() if name.endswith(".zip")}
+    assert (committed == {name: small.built()[name] for name in committed}) is (level == 9)
+    for name, zipped in committed.items():
+        (small.dist / name).write_bytes(zipped)
+    (small.dist / "dependencies.sha256").write_bytes(build.record(small.root, committed["dependencies.zip"]))
+    before = small.built()
+    assert small.run("--check") == "dist/ is up to date.\n"
+    assert small.run() == "dist/ is up to date.\n"
+    small.write("lambda_src/greet/handler.py", "HELLO = 'good evening'\n")
+    small.run()
+    assert {name for name, content in small.built().items() if content != before[name]} == {"greet.zip"}
+
+
+def other_local_date(zipped: bytes) -> bytes:
+    """Date the first entry otherwise where it stands, not in the directory."""
+    return zipped[:12] + b"\x22" + zipped[13:]
+
+
+def one_more(zipped: bytes) -> bytes:
+    with zipfile.ZipFile(buffer := io.BytesIO(zipped), "a") as opened:
+        opened.writestr("python/redrive/zzz.py", "")
+    return buffer.getvalue()
+
+
+def commented(zipped: bytes) -> bytes:
+    with zipfile.ZipFile(buffer := io.BytesIO(zipped), "a") as opened:
+        opened.comment = b"hello"
+    return buffer.getvalue()
+
+
+def bytes_between(zipped: bytes) -> bytes:
+    """Hide bytes before the directory, and have the end say where that is now."""
+    with zipfile.ZipFile(io.BytesIO(zipped)) as opened:
+        start = opened.start_dir
+    moved = bytearray(zipped[:start] + b"hello" + zipped[start:])
+    moved[-6:-2] = (start + 5).to_bytes(4, "little")
+    return bytes(moved)
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        pytest.param(lambda zipped: rezipped(zipped, data=lambda code: code.replace(b"hello", b"adieu")), id="content"),
+        pytest.param(lambda zipped: rezipped(zipped, data=lambda code: code + b"\n"), id="longer"),
+        pytest.param(lambda zipped: rezipped(zipped, external_attr=0o100755 << 16), id="mode"),
+        pytest.param(lambda zipped: rezipped(zipped, create_system=0), id="system"),
+        pytest.param(lambda zipped: rezipped(zipped, date_time=(1980, 1, 2, 0, 0, 0)), id="date"),
+        pytest.param(lambda zipped: rezipped(zipped, filename="python/redrive/wards.py"), id="name"),
+        pytest.param(lambda zipped: rezipped(zipped, compress_type=zipfile.ZIP_STORED), id="not compressed"),
+        pytest.param(lambda zipped: rezipped(zipped, extra=b"\x99\x99\0\0"), id="extra field"),
+        pytest.param(lambda zipped: rezipped(zipped, comment=b"hello"), id="comment of an entry"),
+        other_local_date,
+        one_more,
+        commented,
+        bytes_between,
+        pytest.param(lambda zipped: b"#!/bin/sh\n" + zipped, id="bytes before"),
+        pytest.param(lambda zipped: zipped + b"\n", id="bytes after"),
+        pytest.param(lambda zipped: zipped[:-1], id="cut"),
+        pytest.param(lambda zipped: b"hello", id="no zip"),
+        pytest.param(lambda zipped: b"", id="empty"),
+    ],
+)
+def test_a_tampered_package_is_caught_and_mended(tamper: Callable[[bytes], bytes], small: Project) -> None:
     good = small.built()
-    (small.dist / "redrive.zip").write_bytes(good["redrive.zip"].replace(b"hello", b"adieu"))
+    tampered = tamper(good["redrive.zip"])
+    assert tampered != good["redrive.zip"]
+    (small.dist / "redrive.zip").write_bytes(tampered)
     assert small.run("--check", fails=True).splitlines() == ["dist/redrive.zip is not what the source gives.", REMEDY]
     assert small.run().startswith("dist/redrive.zip: ")
     assert small.built() == good
@@ -59,7 +129,7 @@ def test_a_tampered_package_is_caught_and_mended(small: Project) -> None:
 def test_a_tampered_layer_is_caught_even_if_its_record_was_tampered_with_alike(small: Project) -> None:
     layer, noted = small.dist / "dependencies.zip", small.dist / "dependencies.sha256"
     good = small.built()
-    bad = layer.read_bytes().replace(b"def get(", b"def gets", 1)
+    bad = rezipped(good["dependencies.zip"], data=lambda code: code + b"\n")
     record = noted.read_text().replace(hashlib.sha256(layer.read_bytes()).hexdigest(), hashlib.sha256(bad).hexdigest())
     layer.write_bytes(bad)
     noted.write_text(record)

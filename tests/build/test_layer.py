@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 import re
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ import pytest
 
 import build
 from tests.build.conftest import Project
+
+LEFT_OUT = {"charset-normalizer"}
+"""Pins of which nothing is in it; requirements/layer-pruned.toml says why."""
 
 
 @pytest.fixture
@@ -55,7 +59,8 @@ def test_every_pin_is_in_it_with_its_version_and_its_licence(project: Project) -
         assert [path for path in metadata.rglob("*") if re.match("LICEN[CS]E", path.name)], metadata.name
     pinned = re.findall(r"^([\w.-]+)==([\w.]+)", (project.root / "requirements/layer.txt").read_text(), re.MULTILINE)
     assert len(pinned) > 5
-    assert found == {name.replace("_", "-"): version for name, version in pinned}
+    wanted = {name.replace("_", "-"): version for name, version in pinned}
+    assert found == {name: version for name, version in wanted.items() if name not in LEFT_OUT}
 
 
 def test_it_is_less_than_half_of_what_the_wheels_hold(project: Project, wheel_cache: Path) -> None:
@@ -64,7 +69,8 @@ def test_it_is_less_than_half_of_what_the_wheels_hold(project: Project, wheel_ca
     for content in build.wheels(build.ROOT):
         with zipfile.ZipFile(io.BytesIO(content)) as wheel:
             whole += sum(entry.file_size for entry in wheel.infolist())
-    assert (project.dist / "dependencies.zip").stat().st_size < whole / 2
+    with zipfile.ZipFile(project.dist / "dependencies.zip") as layer:
+        assert sum(entry.file_size for entry in layer.infolist()) < whole / 2
 
 
 def test_nothing_compiled_and_no_cache_is_in_dist(project: Project) -> None:
@@ -136,8 +142,8 @@ def test_a_compiled_file_is_an_error_and_leaves_dist_alone(small: Project) -> No
 
 
 def test_a_layer_too_large_is_an_error(small: Project) -> None:
-    pin(small, {"thing/__init__.py": "#" * 5_000_001})
-    assert "at most 5,000,000" in small.run(fails=True)
+    pin(small, {"thing/__init__.py": random.Random(0).randbytes(1_000_000).hex()})
+    assert "at most 1,000,000" in small.run(fails=True)
 
 
 def test_a_pattern_that_prunes_nothing_is_named(small: Project) -> None:

@@ -32,8 +32,10 @@ NEVER_REACHED = {
     ("aws_lambda_powertools/shared/functions.py", "aws_lambda_powertools.event_handler"): "logging a pydantic model",
     ("aws_lambda_powertools/utilities/batch/types.py", "aws_lambda_powertools.utilities.parser"): "with pydantic",
     ("idna/core.py", "idna.uts46data"): "a host that is not ASCII: urllib3 makes every host ASCII before",
+    ("requests/__init__.py", "charset_normalizer"): "in a try; warns, which redrive silences",
     ("requests/__init__.py", "urllib3.contrib"): "a Python without SNI, in a try",
     ("requests/adapters.py", "urllib3.contrib"): "with PySocks, in a try",
+    ("requests/help.py", "charset_normalizer"): "a bug report to requests, in a try",
     ("requests/help.py", "urllib3.contrib"): "a bug report to requests, in a try",
     ("urllib3/__init__.py", "urllib3.contrib"): "in a browser",
     ("urllib3/http2/__init__.py", "urllib3.http2.connection"): "when HTTP/2 is asked for, with h2",
@@ -46,7 +48,6 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.jmespath_utils import query
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from urllib3.util.retry import Retry
 
 assert pathlib.Path(certifi.where()).is_file()
@@ -62,7 +63,6 @@ Logger(service="x").error("e", exc_info=ValueError("v"))
 metrics = Metrics(namespace="n", service="s")
 metrics.add_metric("m", MetricUnit.Count, 1)
 metrics.flush_metrics()
-SecretsProvider
 record = {"messageId": "1", "body": "bad", "eventSource": "aws:sqs", "attributes": {}}
 result = process_partial_response(
     event={"Records": [record, record | {"messageId": "2", "body": "{}"}]},

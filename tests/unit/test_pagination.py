@@ -17,6 +17,7 @@ from werkzeug.wrappers import Request, Response
 from redrive import clock
 from redrive.api import Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
+from redrive.models import primary_id
 from redrive.pagination import Page, read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
@@ -137,6 +138,18 @@ def test_items_without_an_id_are_counted_and_the_others_read(api: ScriptedApi, s
     api.answers(as_json({"emails": [{"id": 1}, {"no": 2}, {"id": None}, {"id": 4}, None]}))
     (page,) = read_pages("email", source(PaginationStyle.NONE), reader(settings))
     assert page == Page(("1", "4"), (), without_id=3, without_time=0, milliseconds=page.milliseconds)
+
+
+@pytest.mark.parametrize(
+    "odd", ["", "-", "x" * 128, "x" * 129, "ü", "\u0664", "a b", " ", "a\nb", 7, 7.5, None, [], {}]
+)
+def test_an_odd_id_among_plain_ones_is_judged_as_by_itself(
+    odd: object, api: ScriptedApi, settings: ApiSettings
+) -> None:
+    api.answers(as_json({"emails": [{"id": "6f1c-42"}, {"id": odd}, {"id": "7"}]}))
+    (page,) = read_pages("email", source(PaginationStyle.NONE), reader(settings))
+    assert page.ids == tuple(filter(None, ["6f1c-42", primary_id(odd), "7"]))
+    assert page.without_id == 3 - len(page.ids)
 
 
 def test_items_without_an_id_are_counted_once_though_a_list_is_read_twice(

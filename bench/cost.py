@@ -1,0 +1,150 @@
+"""What it costs: counts that the benchmark measured, times list prices: ``python -m bench.cost --failed 1000000``.
+
+``counts.toml`` is written by ``make bench``; ``prices.toml`` says where each price was read. What is neither is an
+assumption, and printed beside the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bench.model import CONCURRENCY, PER_RUN, SANDBOXES, WAYS, Workload, dollars
+
+HERE = Path(__file__).resolve().parent
+COUNTS, PRICES = HERE / "counts.toml", HERE / "prices.toml"
+
+SCALE = 1_000_000
+
+
+def table(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
+    """Write what each way costs, by service, and for a million."""
+    costs = {way: dollars(units(work, counts), prices) for way, units in WAYS.items()}
+    services = list(dict.fromkeys(service for cost in costs.values() for service in cost))
+    services.sort(key=lambda service: -costs["this module"].get(service, 0.0))
+    totals = {way: sum(cost.values()) for way, cost in costs.items()}
+    lines = [
+        f"| {work.failed:,} failed communications, USD | " + " | ".join(WAYS) + " |",
+        "| --- |" + " ---: |" * len(WAYS),
+    ]
+    lines += [_line(service, [cost.get(service) for cost in costs.values()]) for service in services]
+    lines.append(_line("**together**", list(totals.values())))
+    lines.append(_line("for each million", [total / work.failed * SCALE for total in totals.values()]))
+    return "\n".join(lines) + "\n"
+
+
+def _line(what: str, amounts: list[float | None]) -> str:
+    return f"| {what} | " + " | ".join("–" if amount is None else _amount(amount) for amount in amounts) + " |"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.2f}" if value >= 0.005 else "< 0.01"
+
+
+def standing(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
+    """Give what it costs a month whatever it does, with one source."""
+    each = counts["module"]
+    units = {"alarm_month": each["alarms"], "metric_month": each["metrics_per_source"]}
+    return sum(dollars(units, prices).values())
+
+
+def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[str]:
+    """Say what is neither measured nor a price."""
+    each, elsewhere = counts["module"], [name for name, price in _priced(prices) if price["read"] != "page"]
+    lost = 1 - (1 - work.retry_rate) ** work.batch_size
+    lines = f"""
+Prices: list, {prices["region"]}, {prices["date"]}, no free tier taken off; {len(elsewhere)} of \
+the {len(_priced(prices))} were read elsewhere than on AWS's own page (bench/prices.toml): look \
+there before you rely on them.
+Batches of {work.batch_size}; the API answers in {work.api_ms:g} ms; {work.retry_rate:.1%} of the communications \
+meet a 503 once; one address gets a mail for each batch.
+256 MB for each function, arm64; its own time as measured by `make bench`, {each["requeue_own_ms"]:.0f} ms for a warm \
+requeue, in which the embedded AWS's answers are: DynamoDB's are quicker, Lambda's processors slower.
+Runs of {PER_RUN:,}; {CONCURRENCY} at a time in a batch; for every place in a batch a cold start and a read of \
+the secret, but not more than {SANDBOXES:,} in a run.
+The ledger's writes include the index's copy and the note, in a later run, that it was delivered.
+The seed as drawn retries nothing: with that share of 503s, {lost:.0%} of its batches end at SendFailure, and \
+what they cost again is not in here. It has the module's lister.
+Express: at least once instead of exactly once, five minutes at most, and no history to look at; waits before a \
+retry are not in here.
+SQS + Lambda: ten messages with each request, a requeue's time for each; no ledger, no end of a batch and no mail \
+for it; an empty queue is asked all the same, which is not in here.
+Besides, each month, with one source: {standing(counts, prices):.2f} for alarms and metrics.
+"""
+    return lines.strip().splitlines()
+
+
+def _priced(prices: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(name, price) for name, price in prices.items() if isinstance(price, dict)]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read counts or prices."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def write_counts(counts: Mapping[str, Mapping[str, float]]) -> None:
+    """Keep what was measured."""
+    lines = ["# Written by `make bench`: what the embedded AWS counted. The cost model prices these."]
+    for name, values in counts.items():
+        lines += ["", f"[{name}]", *(f"{key} = {value:g}" for key, value in values.items())]
+    COUNTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+LIMITS: dict[str, tuple[type[int] | type[float], float, float]] = {
+    "FAILED": (int, 1, 1_000_000_000),
+    "BATCH_SIZE": (int, 1, 100),
+    "API_MS": (float, 0, 60_000),
+    "RETRY_RATE": (float, 0, 1),
+}
+"""The variables of ``make cost``: what they are, from, to."""
+
+
+def workload(given: Mapping[str, str]) -> Workload:
+    """Read the variables of ``make cost``.
+
+    Raises
+    ------
+    ValueError
+        Names the variable, and says what it must be.
+    """
+    values = {name.lower(): _number(name, text) for name, text in given.items()}
+    if "failed" not in values:
+        raise ValueError("FAILED is missing: make cost FAILED=1000000")
+    return Workload(**values)  # type: ignore[arg-type]
+
+
+def _number(name: str, text: str) -> float:
+    kind, least, most = LIMITS[name]
+    value: float = math.nan
+    with suppress(ValueError):
+        value = kind(text)
+    if not least <= value <= most:
+        what = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name} must be {what} from {least:,} to {most:,}; it is {text!r}")
+    return value
+
+
+def main(arguments: list[str]) -> None:
+    """Print the table and the assumptions."""
+    parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
+    for name in LIMITS:
+        parser.add_argument(f"--{name.lower().replace('_', '-')}", dest=name)
+    given = {name: text for name, text in vars(parser.parse_args(arguments)).items() if text is not None}
+    try:
+        work = workload(given)
+    except ValueError as wrong:
+        sys.exit(str(wrong))
+    counts, prices = read(COUNTS), read(PRICES)
+    print(table(work, counts, prices))
+    print("\n".join(f"- {line}" for line in assumptions(work, counts, prices)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

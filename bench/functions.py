@@ -1,0 +1,118 @@
+"""Rows measured in sandboxes: cold starts, a warm requeue, and long lists."""
+
+from __future__ import annotations
+
+import random
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from bench import sandboxes
+from bench.sandboxes import BENCH, Package
+from bench.table import Row
+from local.aws.runtime import ROOT
+
+ITEM = {
+    "runId": "run",
+    "execution": "run-0",
+    "listedAt": 1764000000.0,
+    "force": False,
+    "communication": {"primaryId": "1", "operation": "send.email", "source": "email"},
+}
+DURATION = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms")
+MB = 1_000_000
+
+
+def plain_install(folder: Path) -> Path:
+    """Install the layer's pins as people do; not compiled, for a zip does not keep the file times pip's need."""
+    into = folder / "plain"
+    if not into.exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        command += ["--require-hashes", "-r", str(ROOT / "requirements/layer.txt"), "-t", str(into)]
+        subprocess.run(command, check=True, capture_output=True)
+    return into
+
+
+def cold_starts(url: str, folder: Path, starts: int) -> list[Row]:
+    """Start each function anew, in turns of random order: INIT and the first invocation."""
+    naive, search, own = BENCH / "naive", (plain_install(folder),), sandboxes.layers(folder)
+    packages = {
+        "requeue_communication": (_deployed("requeue_communication", folder, own), ITEM),
+        "list_failed": (_deployed("list_failed", folder, own), {}),
+        "naive requeue_communication": (Package("requeue.handler", naive, search), ITEM),
+        "naive list_failed": (Package("lister.handler", naive, search), {}),
+        "empty": (Package("empty.handler", naive), {}),
+    }
+    variables = sandboxes.settings(url) | {
+        "SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:api",
+        "BASE_URL": url,
+    }
+    measured: dict[str, list[float]] = {name: [] for name in packages}
+    for _ in range(starts):
+        for name, (package, event) in random.sample(list(packages.items()), len(packages)):
+            with sandboxes.sandbox(package, url, variables, folder) as started:
+                _, lines = sandboxes.invoke(started, event)
+            measured[name] += [float(found[1]) for line in lines if (found := DURATION.match(line))]
+    median = {name: statistics.median(times) for name, times in measured.items()}
+    return [
+        Row(
+            f"cold start of `{name}`: INIT and first invocation",
+            f"{median[name]:.0f} ms",
+            f"naive {median[f'naive {name}']:.0f} ms, empty {median['empty']:.0f} ms",
+            f"{(ratio := median[name] / median[f'naive {name}']):.2f}",
+            "≤ 0.8 × naive",
+            ratio <= 0.8,
+        )
+        for name in ("requeue_communication", "list_failed")
+    ]
+
+
+def warm_requeue(url: str, folder: Path, turns: int) -> Row:
+    """Requeue again and again in one sandbox."""
+    search = (BENCH / "inside", *sandboxes.layers(folder))
+    package = Package("warm.handler", sandboxes.unpacked("requeue_communication", folder), search)
+    with sandboxes.sandbox(package, url, sandboxes.settings(url) | {"BASE_URL": url}, folder) as started:
+        times, _ = sandboxes.invoke(started, {"turns": turns, "item": ITEM})
+    module, bare = (statistics.median(times[name]) for name in ("module", "bare"))
+    return Row(
+        "warm requeue: processor time (two writes, log, metrics)",
+        f"{module:.2f} ms",
+        f"bare `requests.post` and one `update_item` {bare:.2f} ms",
+        f"{module - bare:+.2f} ms",
+        "≤ 2 ms more",
+        module - bare <= 2,
+    )
+
+
+def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list[Row]:
+    """List so many, each size in a fresh process."""
+    rows, peaks = [], []
+    package = Package("listing.handler", BENCH / "inside", sandboxes.layers(folder))
+    for size in sizes:
+        with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
+            event = {"turns": turns, "url": f"{url}/failed/{size}"}
+            sandboxes.invoke(started, event | {"turns": 1})  # the first turn makes clients and connections
+            got, _ = sandboxes.invoke(started, event)
+        peaks.append(got["peak_bytes"])
+        own = statistics.median(m - c for m, c in zip(got["module"], got["ledger"], strict=True))
+        whole, bare = statistics.median(got["module"]), statistics.median(got["bare"])
+        rows.append(
+            Row(
+                f"listing {size:,}: without the ledger's calls ({size / whole:,.0f}/s with them)",
+                f"{size / own:,.0f}/s",
+                f"bare paging loop {size / bare:,.0f}/s",
+                f"{bare / own:.2f}",
+                "≥ 0.9 × bare",
+                bare / own >= 0.9,
+            )
+        )
+    more = (peaks[-1] - peaks[0]) / MB
+    what = f"peak memory, listing {sizes[-1]:,}"
+    against = f"{peaks[0] / MB:.0f} MB for {sizes[0]:,}"
+    return [*rows, Row(what, f"{peaks[-1] / MB:.0f} MB", against, f"{more:+.0f} MB", "≤ 40 MB more", more <= 40)]
+
+
+def _deployed(name: str, folder: Path, layers: tuple[Path, ...]) -> Package:
+    return Package(f"{name}.handler.handler", sandboxes.unpacked(name, folder), layers)

@@ -1,0 +1,200 @@
+"""How often the module, and three other ways, do what AWS bills, for so many failed communications.
+
+The counts are the benchmark's, in ``counts.toml``; what stands here as a number is a default of the module, a limit of
+AWS, or an assumption that ``bench/cost.py`` prints.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GB = 256 / 1024
+"""Memory of each function: the module's default."""
+
+PER_RUN, CONCURRENCY, PAGE = 10_000, 5, 100
+"""The module's defaults: communications a run, sent at a time in a batch, and listed a page."""
+
+KEYS_PER_READ = 100
+SANDBOXES = 1_000
+"""As many as an account runs side by side, unless it asked for more."""
+
+EXPRESS_GB = 64 / 1024
+"""Express workflows are billed in steps of 64 MB; a batch of ids needs one."""
+
+QUEUE_BATCH = 10
+"""Messages sent, received and deleted with one request."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is to be priced.
+
+    Attributes
+    ----------
+    api_ms
+        What the application takes to answer.
+    retry_rate
+        Share of communications that the application answers with 503 once.
+    """
+
+    failed: int
+    batch_size: int = 20
+    api_ms: float = 200.0
+    retry_rate: float = 0.02
+
+    @property
+    def runs(self) -> int:
+        """Tell how many runs it takes."""
+        return math.ceil(self.failed / PER_RUN)
+
+    @property
+    def batches(self) -> int:
+        """Tell how many batches; a run's last one may be smaller."""
+        full, rest = divmod(self.failed, PER_RUN)
+        return full * math.ceil(PER_RUN / self.batch_size) + math.ceil(rest / self.batch_size)
+
+    @property
+    def retries(self) -> int:
+        """Tell how many are sent a second time."""
+        return round(self.failed * self.retry_rate)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the module does for a workload, as AWS would count it."""
+
+    transitions: int
+    invocations: dict[str, int]
+    requests: dict[str, int]
+    requeue_ms: float
+    log_bytes: float
+
+
+def predict(work: Workload, counts: Mapping[str, Any]) -> Predicted:
+    """Predict the module's own part until every batch has ended; what a later run notes as delivered is not in it."""
+    each = counts["module"]
+    tries = work.failed * each["requeues"] + work.retries * each["retry_requeues"]
+    transitions = work.failed * each["transitions"] + work.batches * each["batch_transitions"]
+    log_bytes = work.failed * each["requeue_log_bytes"] + work.retries * each["retry_log_bytes"]
+    log_bytes += work.batches * each["summarise_log_bytes"] + work.runs * each["list_log_bytes"]
+    return Predicted(
+        transitions=round(transitions + work.retries * each["retry_transitions"]),
+        invocations={
+            "list_failed": work.runs,
+            "requeue_communication": round(tries),
+            "summarise": work.batches,
+        },
+        requests={
+            "UpdateItem": round(work.failed * each["updates"] + work.retries * each["retry_updates"]),
+            "BatchGetItem": _in_runs(work, KEYS_PER_READ),
+            "Query": round(work.runs * each["run_queries"]),
+            "DeleteItem": round(work.runs * each["run_deletes"]),
+        },
+        requeue_ms=each["requeue_own_ms"] + work.api_ms,
+        log_bytes=log_bytes,
+    )
+
+
+def module(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
+    """Give the units that the module uses, by price."""
+    each, does = counts["module"], predict(work, counts)
+    calls = does.invocations
+    sandboxes = work.runs * min(SANDBOXES, math.ceil(work.batches / work.runs) * min(CONCURRENCY, work.batch_size))
+    milliseconds = calls["requeue_communication"] * does.requeue_ms + calls["summarise"] * each["summarise_own_ms"]
+    milliseconds += sandboxes * max(0.0, each["requeue_cold_ms"] - each["requeue_own_ms"])
+    return _listed(work, counts) + Counter(
+        {
+            "transition": does.transitions,
+            "lambda_request": calls["requeue_communication"] + calls["summarise"],
+            "lambda_gb_second": milliseconds / 1000 * GB,
+            "write_unit": work.failed * (each["write_units"] + each["delivered_write_units"])
+            + work.retries * each["retry_write_units"]
+            + does.requests["DeleteItem"],
+            "read_unit": work.failed + does.requests["Query"] * 0.5,
+            "log_gb": (does.log_bytes - work.runs * each["list_log_bytes"]) / 1e9,
+            "publish": work.batches,
+            "email": work.batches,
+            "secret_call": sandboxes,
+        }
+    )
+
+
+def seed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
+    """Give the units of the seed's state machine as drawn: no ledger, no retry, the whole state as the mail."""
+    each = counts["seed"]
+    return _listed(work, counts) + Counter(
+        {
+            "transition": work.failed * each["transitions"] + work.batches * each["batch_transitions"],
+            "lambda_request": work.failed * each["invocations"],
+            "lambda_gb_second": work.failed * (each["own_ms"] + work.api_ms) / 1000 * GB,
+            "log_gb": work.failed * each["log_bytes"] / 1e9,
+            "publish": work.batches,
+            "email": work.batches,
+        }
+    )
+
+
+def express(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
+    """Give the units of the module's state machine as an Express workflow: the same, but for its own price."""
+    does = predict(work, counts)
+    turns = math.ceil(work.batch_size / CONCURRENCY) * (1 + work.retry_rate)
+    seconds = (turns * does.requeue_ms + counts["module"]["summarise_own_ms"]) / 1000
+    billed = math.ceil(seconds * 10) / 10
+    units = module(work, counts)
+    del units["transition"]
+    return units + Counter({"express_request": work.batches, "express_gb_second": work.batches * billed * EXPRESS_GB})
+
+
+def queue(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
+    """Give the units of a queue and a worker: no ledger, no batch that ends, no mail for it."""
+    each = counts["module"]
+    tries = work.failed + work.retries
+    return _listed(work, counts) + Counter(
+        {
+            "queue_request": 3 * tries / QUEUE_BATCH,
+            "lambda_request": tries / QUEUE_BATCH,
+            "lambda_gb_second": tries * (each["requeue_own_ms"] + work.api_ms) / 1000 * GB,
+            "log_gb": tries * each["requeue_log_bytes"] / 1e9,
+        }
+    )
+
+
+def _listed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
+    """Give the units of listing, which each of them needs; what a run of few takes is taken for each hundred."""
+    each, pages = counts["module"], _in_runs(work, PAGE)
+    return Counter(
+        {
+            "firing": work.runs,
+            "lambda_request": work.runs,
+            "lambda_gb_second": pages * (each["list_own_ms"] + work.api_ms) / 1000 * GB,
+            "log_gb": work.runs * each["list_log_bytes"] / 1e9,
+            "secret_call": work.runs,
+        }
+    )
+
+
+def _in_runs(work: Workload, size: int) -> int:
+    """Cut each run's communications into so many at a time."""
+    full, rest = divmod(work.failed, PER_RUN)
+    return full * math.ceil(PER_RUN / size) + math.ceil(rest / size)
+
+
+WAYS: dict[str, Callable[[Workload, Mapping[str, Any]], Counter[str]]] = {
+    "this module": module,
+    "the seed as drawn": seed,
+    "Express workflow": express,
+    "SQS + Lambda": queue,
+}
+
+
+def dollars(units: Mapping[str, float], prices: Mapping[str, Any]) -> dict[str, float]:
+    """Price the units, by service."""
+    by_service: Counter[str] = Counter()
+    for name, count in units.items():
+        price = prices[name]
+        by_service[price["service"]] += count / price["per"] * price["price"]
+    return dict(by_service)

@@ -1,0 +1,69 @@
+"""Row about Terraform: how much longer a plan of the complete example takes than one of nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.table import Row
+from local import terraform
+from local.aws.runtime import ROOT
+from local.processes import serving
+
+PROVIDER = {"aws": {"source": "hashicorp/aws", "version": ">= 5.100"}}
+NOTHING: dict[str, Any] = {
+    "terraform": {"required_providers": PROVIDER},
+    "provider": {"aws": {"region": "eu-west-1"}},
+    "data": {"aws_caller_identity": {"current": {}}},  # or else Terraform would not ask the provider anything
+}
+COMPLETE = NOTHING | {"module": {"complete": {"source": "../../examples/complete"}}}
+
+
+def plan(folder: Path, turns: int) -> Row:
+    """Plan both in turns, as the first apply would, against an embedded AWS with nothing in it."""
+    with serving("local.aws", [], folder) as ready:
+        variables = terraform.environment() | {
+            "AWS_ENDPOINT_URL": ready["endpoint"],
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        with _initialised(NOTHING, variables) as nothing, _initialised(COMPLETE, variables) as complete:
+            times: dict[Path, list[float]] = {nothing: [], complete: []}
+            for _ in range(turns):
+                for place, taken in times.items():
+                    started = time.perf_counter()
+                    _terraform(["plan", "-input=false", "-no-color", "-refresh=false"], place, variables)
+                    taken.append(time.perf_counter() - started)
+            base, whole = (statistics.median(times[place]) for place in (nothing, complete))
+    ratio = whole / base
+    what = "`terraform plan` of examples/complete"
+    against = f"the same provider asked only who it is for {base:.1f} s"
+    return Row(what, f"{whole:.1f} s", against, f"{ratio:.2f}", "≤ 1.2 ×", ratio <= 1.2)
+
+
+@contextmanager
+def _initialised(configuration: dict[str, Any], variables: dict[str, str]) -> Iterator[Path]:
+    """Put a configuration two levels below the repository, as the examples are, and initialise it."""
+    place = Path(tempfile.mkdtemp(prefix="bench-plan-", dir=ROOT / ".local"))
+    try:
+        (place / "main.tf.json").write_text(json.dumps(configuration))
+        _terraform(["init", "-input=false", "-no-color"], place, variables)
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+def _terraform(arguments: list[str], place: Path, variables: dict[str, str]) -> None:
+    command = [*terraform.command(), *arguments]
+    done = subprocess.run(command, cwd=place, env=variables, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"terraform {arguments[0]} failed:\n{done.stdout}{done.stderr}")

@@ -1,0 +1,174 @@
+"""The server that a benchmark's client talks to: the application, DynamoDB, Step Functions and Secrets Manager in one.
+
+``python -m bench.server --ready-file FILE`` serves HTTP on a free port of 127.0.0.1. Every answer was made before it
+is asked for, so what is measured is the client: how many more requests a second the server could answer is a row
+of the benchmark. It is a measuring instrument, not a test double: no test believes what it says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import signal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PAGE = 100
+"""Communications on a page of the list: the module's default."""
+
+SIZES = (1_000, 10_000, 100_000)
+"""How long the lists are."""
+
+KNOWN = 10
+"""Every so-manieth communication is in the ledger: it was sent before and failed again."""
+
+LIST = re.compile(rb"GET /failed/(\d+)\?(?:.*&)?cursor=(\d+)")
+TARGET = re.compile(rb"\r\nx-amz-target: *(\S+)", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+FIRST_KEY = re.compile(rb'"send\.email:(\d+)"')
+
+
+class Connection(asyncio.Protocol):
+    """One kept connection; requests come one after the other."""
+
+    def __init__(self) -> None:
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where answers go."""
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that has come whole."""
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head = self._received[:end]
+            length = LENGTH.search(head)
+            until = end + 4 + (int(length[1]) if length else 0)
+            if len(self._received) < until:
+                return
+            body, self._received = self._received[end + 4 : until], self._received[until:]
+            self._transport.write(answer(head, body))
+
+
+def answer(head: bytes, body: bytes) -> bytes:
+    """Give the prepared answer to a request."""
+    if target := TARGET.search(head):
+        action = target[1].rpartition(b".")[2].decode()
+        if action == "BatchGetItem":
+            first = FIRST_KEY.search(body)
+            return known_of_page(int(first[1]) if first else 0)
+        return aws(action)
+    if listed := LIST.match(head):
+        return page(int(listed[1]), int(listed[2]))
+    return ACCEPTED if head.startswith(b"POST /requeue") else NOT_FOUND
+
+
+def response(body: Any, status: str = "200 OK") -> bytes:
+    """Write an answer whole."""
+    content = json.dumps(body, separators=(",", ":")).encode()
+    headers = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    return headers.encode() + content
+
+
+@cache
+def page(total: int, start: int) -> bytes:
+    """Give a page of the list, as the example application writes it."""
+    items = [
+        {
+            "id": f"{number}",
+            "status": "failed",
+            "recipient": f"ada.{number}@customers.example",
+            "created": "2026-11-24T02:15:00Z",
+            "reason": "SMTP 451: mailbox busy, given up",
+        }
+        for number in range(start, min(start + PAGE, total))
+    ]
+    following = start + PAGE
+    return response({"emails": items, "next_cursor": str(following) if following < total else None})
+
+
+@cache
+def known_of_page(first: int) -> bytes:
+    """Give what the ledger knows of a hundred communications."""
+    entries = [entry(number) for number in range(first, first + PAGE) if number % KNOWN == 0]
+    return response({"Responses": {"ledger": entries}, "UnprocessedKeys": {}})
+
+
+def entry(number: int) -> dict[str, dict[str, str]]:
+    """Give a communication that was requeued once, long ago."""
+    return {
+        "primaryId": {"S": str(number)},
+        "operation": {"S": "send.email"},
+        "source": {"S": "email"},
+        "state": {"S": "requeued"},
+        "attempts": {"N": "1"},
+        "concluded": {"N": "1"},
+        "leaseOwner": {"S": "20261123T021500Z-0123456789abcdef"},
+        "leaseUntil": {"N": "0"},
+        "notBefore": {"N": "1764000000.123"},
+        "concludedAt": {"N": "1763999000.123"},
+        "outcome": {"S": "requeued"},
+    }
+
+
+def claimed() -> dict[str, Any]:
+    """Give an item as it is after its first claim, whole."""
+    times = {name: {"N": "1764000000.123"} for name in ("leaseUntil", "updated", "firstSeen", "opened")}
+    numbers = {name: {"N": "0"} for name in ("notBefore", "concludedAt", "attempts", "concluded")}
+    texts = {"communication": "send.email:1", "primaryId": "1", "operation": "send.email", "source": "email"}
+    texts |= {"state": "attempting", "leaseOwner": "run-0123456789abcdef", "runId": "run"}
+    return times | numbers | {name: {"S": text} for name, text in texts.items()} | {"expiry": {"N": "1766592000"}}
+
+
+AWS: dict[str, Any] = {
+    "UpdateItem": {"Attributes": claimed()},
+    "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
+    "DeleteItem": {},
+    "StartExecution": {
+        "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:batch:run",
+        "startDate": 1764000000,
+    },
+    "GetSecretValue": {
+        "ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
+        "Name": "api",
+        "SecretString": "s3cr3t",
+    },
+}
+
+
+@cache
+def aws(action: str) -> bytes:
+    """Give an answer of AWS that is always the same."""
+    return (
+        response(AWS[action]) if action in AWS else response({"__type": "UnknownOperationException"}, "400 Bad Request")
+    )
+
+
+ACCEPTED = response({"status": "queued"}, "202 Accepted")
+NOT_FOUND = response({"error": "no such page"}, "404 Not Found")
+
+
+async def serve(ready_file: Path) -> None:
+    """Serve until told to end."""
+    for size in SIZES:
+        for start in range(0, size, PAGE):
+            page(size, start), known_of_page(start)
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    server = await loop.create_server(Connection, "127.0.0.1", 0)
+    unfinished = ready_file.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps({"url": "http://127.0.0.1:{1}".format(*server.sockets[0].getsockname())}))
+    unfinished.replace(ready_file)
+    async with server:
+        await ended.wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
+    parser.add_argument("--ready-file", type=Path, required=True, help="JSON with the url, when it serves")
+    asyncio.run(serve(parser.parse_args().ready_file))

@@ -1,0 +1,123 @@
+"""The cost model: counts times prices, and what `make cost` refuses."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from bench import cost, model
+from bench.model import Workload
+
+COUNTS = {
+    "module": {
+        "transitions": 1.0,
+        "batch_transitions": 5.0,
+        "retry_transitions": 1.0,
+        "requeues": 1.0,
+        "retry_requeues": 1.0,
+        "updates": 2.0,
+        "retry_updates": 2.0,
+        "run_queries": 1.0,
+        "run_deletes": 1.0,
+        "write_units": 3.0,
+        "retry_write_units": 2.0,
+        "delivered_write_units": 2.0,
+        "requeue_own_ms": 20.0,
+        "requeue_cold_ms": 500.0,
+        "requeue_log_bytes": 1000.0,
+        "retry_log_bytes": 1000.0,
+        "summarise_own_ms": 10.0,
+        "summarise_log_bytes": 1000.0,
+        "list_own_ms": 100.0,
+        "list_log_bytes": 1000.0,
+        "alarms": 3.0,
+        "metrics_per_source": 4.0,
+    },
+    "seed": {"transitions": 1.0, "batch_transitions": 2.0, "invocations": 1.0, "own_ms": 10.0, "log_bytes": 200.0},
+}
+PRICES = cost.read(cost.PRICES)
+
+
+def priced(way, **work):
+    return model.dollars(model.WAYS[way](Workload(**work), COUNTS), PRICES)
+
+
+def test_a_million_in_batches_of_20_are_a_million_and_a_quarter_transitions():
+    assert priced("this module", failed=1_000_000, retry_rate=0)["Step Functions"] == pytest.approx(31.25)
+    assert priced("the seed as drawn", failed=1_000_000)["Step Functions"] == pytest.approx(27.5)
+
+
+def test_larger_batches_are_cheaper():
+    small, large = (priced("this module", failed=10_000, batch_size=size) for size in (5, 100))
+    assert sum(large.values()) < sum(small.values())
+    assert large["SNS"] == pytest.approx(small["SNS"] / 20)
+
+
+def test_a_slower_api_costs_time_of_functions_and_nothing_else():
+    quick, slow = (priced("this module", failed=10_000, api_ms=ms) for ms in (0, 1000))
+    assert slow["Lambda"] - quick["Lambda"] == pytest.approx((10_200 + 100) * 0.25 * 0.0000133334)
+    assert {name for name in quick if quick[name] != pytest.approx(slow[name])} == {"Lambda"}
+
+
+def test_retries_are_counted_in_transitions_invocations_and_writes():
+    steady, shaky = (model.predict(Workload(200, 100, retry_rate=rate), COUNTS) for rate in (0, 0.02))
+    assert (steady.transitions, shaky.transitions) == (210, 214)
+    assert (steady.invocations["requeue_communication"], shaky.invocations["requeue_communication"]) == (200, 204)
+    assert (steady.requests["UpdateItem"], shaky.requests["UpdateItem"]) == (400, 408)
+    assert steady.requests["BatchGetItem"] == 2
+
+
+@pytest.mark.parametrize(("failed", "runs", "batches"), [(1, 1, 1), (20, 1, 1), (21, 1, 2), (10_001, 2, 501)])
+def test_runs_and_batches_are_cut_as_the_lister_does(failed, runs, batches):
+    work = Workload(failed)
+    assert (work.runs, work.batches) == (runs, batches)
+
+
+def test_neither_express_nor_a_queue_pays_for_transitions():
+    assert "transition" not in model.express(Workload(1000), COUNTS)
+    assert priced("SQS + Lambda", failed=1000).keys() >= {"SQS", "Lambda"}
+    assert "Step Functions" not in priced("SQS + Lambda", failed=1000)
+
+
+def test_every_price_says_for_what_and_where_it_was_read():
+    for name, price in PRICES.items():
+        if isinstance(price, dict):
+            assert price.keys() == {"service", "unit", "price", "per", "page", "read"}, name
+            assert price["page"].startswith("https://aws.amazon.com/"), name
+            assert price["read"] in ("page", "elsewhere"), name
+    assert (PRICES["region"], type(PRICES["date"])) == ("us-east-1", datetime.date)
+
+
+def test_the_table_adds_up():
+    lines = cost.table(Workload(1_000_000), COUNTS, PRICES).splitlines()
+    columns = zip(*([cell.strip() for cell in line.strip("|").split("|")[1:]] for line in lines[2:]), strict=True)
+    for cells in columns:
+        *services, together, million = [0.0 if cell in ("\N{EN DASH}", "< 0.01") else float(cell) for cell in cells]
+        assert sum(services) == pytest.approx(together, abs=0.05)
+        assert together == million
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "FAILED is missing: make cost FAILED=1000000"),
+        ({"FAILED": "many"}, "FAILED must be a whole number from 1 to 1,000,000,000; it is 'many'"),
+        ({"FAILED": "0"}, "FAILED must be a whole number from 1"),
+        ({"FAILED": "1.5"}, "FAILED must be a whole number from 1"),
+        ({"FAILED": "1", "BATCH_SIZE": "101"}, "BATCH_SIZE must be a whole number from 1 to 100; it is '101'"),
+        ({"FAILED": "1", "API_MS": "-1"}, "API_MS must be a number from 0 to 60,000; it is '-1'"),
+        ({"FAILED": "1", "RETRY_RATE": "2"}, "RETRY_RATE must be a number from 0 to 1; it is '2'"),
+        ({"FAILED": "1", "RETRY_RATE": "nan"}, "RETRY_RATE must be a number from 0 to 1; it is 'nan'"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_the_words_of_make(given, words):
+    with pytest.raises(ValueError, match="^" + words.replace(".", r"\.")):
+        cost.workload(given)
+
+
+def test_the_counts_in_the_repository_are_all_that_the_model_asks_for():
+    counts = cost.read(cost.COUNTS)
+    for way in model.WAYS.values():
+        assert all(count >= 0 for count in way(Workload(1_000_000), counts).values())
+    assert len(cost.assumptions(Workload(1), counts, PRICES)) == 9
