@@ -93,11 +93,10 @@ def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list
     for size in sizes:
         with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
             event = {"turns": turns, "url": f"{url}/failed/{size}"}
-            sandboxes.invoke(started, event | {"turns": 1})  # the first turn makes clients and connections
+            first, _ = sandboxes.invoke(started, event | {"turns": 1})  # makes clients and connections as well
             got, _ = sandboxes.invoke(started, event)
-        peaks.append(got["peak_bytes"])
-        own = statistics.median(m - c for m, c in zip(got["module"], got["ledger"], strict=True))
-        whole, bare = statistics.median(got["module"]), statistics.median(got["bare"])
+        peaks.append(first["peak_bytes"])
+        whole, own, bare = (statistics.median(got[turn]) for turn in ("module", "without_calls", "bare"))
         rows.append(
             Row(
                 f"listing {size:,}: without the ledger's calls ({size / whole:,.0f}/s with them)",
