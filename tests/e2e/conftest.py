@@ -29,7 +29,8 @@ def pytest_collection_modifyitems(items):
 
     def place(item):
         is_here, name = item.path.parent == here, item.path.name
-        return (is_here and name == "test_destroy.py", is_here and name.startswith("test_ledger"))
+        replaces = name.startswith("test_ledger") or name == "test_cost_model.py"
+        return (is_here and name == "test_destroy.py", is_here and replaces)
 
     items.sort(key=place)
 

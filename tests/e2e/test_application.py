@@ -195,7 +195,7 @@ class TestRequeue:
     @pytest.mark.parametrize(
         "changes",
         [
-            {"primaryId": 5},
+            {"primaryId": 5.5},
             {"primaryId": ""},
             {"createdBy": ...},
             {"createdBy": None},
