@@ -208,6 +208,7 @@ def _module(
     each, per_batch = _line(full.transitions, two.transitions - full.transitions)
     requeue, lister = "requeue_communication", "list_failed"
     updates = full.requests["dynamodb.UpdateItem"] / FULL
+    retry_updates = (retried.requests["dynamodb.UpdateItem"] - full.requests["dynamodb.UpdateItem"]) / RETRIED
     units = math.ceil(max(map(item_bytes, items)) / UNIT_BYTES)
     alarms = len(stack.outputs["alarm_arns"])
     metrics = set().union(*(log.metrics for used in (full, settled) for log in used.functions.values()))
@@ -219,14 +220,12 @@ def _module(
         "requeues": full.functions[requeue].invocations / FULL,
         "retry_requeues": (retried.functions[requeue].invocations - full.functions[requeue].invocations) / RETRIED,
         "updates": updates,
-        "retry_updates": (retried.requests["dynamodb.UpdateItem"] - full.requests["dynamodb.UpdateItem"]) / RETRIED,
+        "retry_updates": retry_updates,
         "run_queries": full.requests["dynamodb.Query"],
         "run_deletes": full.requests["dynamodb.DeleteItem"],
         # of what waits for delivery the index has a copy: made by the conclusion, removed when it is delivered
         "write_units": units * (updates + 1),
-        "retry_write_units": units
-        * (retried.requests["dynamodb.UpdateItem"] - full.requests["dynamodb.UpdateItem"])
-        / RETRIED,
+        "retry_write_units": units * retry_updates,
         "delivered_write_units": units * 2,
         "item_bytes": round(sum(map(item_bytes, items)) / len(items)),
         "requeue_own_ms": round(full.functions[requeue].own_ms, 1),

@@ -33,7 +33,7 @@ class DeadLetter:
 
 def count(stack: Stack) -> int:
     """Count them."""
-    return _waiting(stack, "dead_letter_url")
+    return waiting(stack, "dead_letter_url")
 
 
 def read(stack: Stack) -> list[DeadLetter]:
@@ -59,13 +59,12 @@ def move_back(stack: Stack) -> None:
 
 
 def are_moved(stack: Stack) -> bool:
-    """Tell whether what was begun has ended, and the worker has had them all."""
+    """Tell whether what was begun has ended, and the worker has had them all: some may be dead letters again."""
     tasks = stack.client("sqs").list_message_move_tasks(SourceArn=stack.outputs["queue"]["dead_letter_arn"])
-    is_done = all(task["Status"] == "COMPLETED" for task in tasks["Results"])
-    return is_done and not _waiting(stack, "dead_letter_url") and not _waiting(stack, "url")
+    return all(task["Status"] == "COMPLETED" for task in tasks["Results"]) and not waiting(stack, "url")
 
 
-def _waiting(stack: Stack, queue: str) -> int:
+def waiting(stack: Stack, queue: str) -> int:
     """Count what is in a queue: visible, in flight or delayed."""
     names = ["", "NotVisible", "Delayed"]
     attributes = stack.client("sqs").get_queue_attributes(

@@ -18,11 +18,12 @@ from redrive.listing import Listing
 from redrive.models import Communication
 from redrive.run import Request, Run, judge_listing
 from redrive.secrets import Secrets
-from redrive.settings import ListSettings
+from redrive.settings import LedgerSettings, ListSettings
 from redrive.transport import listing_retry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
@@ -37,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     ledger = Ledger(dynamodb(), _settings().ledger)
     listed, _ = by_the_module(ledger)
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    remembered = Remembered(ledger)
+    remembered = Remembered(dynamodb(), _settings().ledger)
     by_the_module(remembered)
     turns: dict[str, list[float]] = {"module": [], "without_calls": [], "bare": []}
     for _ in range(event["turns"]):
@@ -58,8 +59,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 class Remembered(Ledger):
     """A ledger that asks the table once, and then gives the same answers without a call."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        vars(self).update(vars(ledger))
+    def __init__(self, client: DynamoDBClient, settings: LedgerSettings) -> None:
+        super().__init__(client, settings)
         self._answers: dict[str, list[Entry]] = {}
 
     def read_batch(self, communications: tuple[Communication, ...]) -> Iterator[Entry]:

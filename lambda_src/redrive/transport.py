@@ -104,16 +104,7 @@ def requeue_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     Only what surely did not arrive (no connection) and what the API asks to repeat (``Retry-After``) is tried again
     here; every other retry is the state machine's, which waits without being billed.
     """
-    return PatientRetry(
-        deadline=deadline,
-        try_seconds=try_seconds,
-        total=3,
-        connect=1,
-        read=False,
-        other=False,
-        allowed_methods={"POST", "PUT", "PATCH"},
-        raise_on_status=False,
-    )
+    return _call_retry(deadline, try_seconds, total=3)
 
 
 def worker_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
@@ -121,16 +112,20 @@ def worker_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
 
     The queue does every other waiting, so ``Retry-After`` is not waited for either.
     """
+    return _call_retry(deadline, try_seconds, total=1, respect_retry_after_header=False)
+
+
+def _call_retry(deadline: Deadline, try_seconds: float, **more: Any) -> PatientRetry:
+    """Make a policy for calls that change something: what may have arrived is not sent again here."""
     return PatientRetry(
         deadline=deadline,
         try_seconds=try_seconds,
-        total=1,
         connect=1,
         read=False,
         other=False,
         allowed_methods={"POST", "PUT", "PATCH"},
-        respect_retry_after_header=False,
         raise_on_status=False,
+        **more,
     )
 
 

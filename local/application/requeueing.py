@@ -8,7 +8,7 @@ from typing import Any
 
 from local.application import trouble
 from local.application.checks import KINDS
-from local.application.store import Answer, Store, enqueue, keep_answer, kept_answer
+from local.application.store import Answer, Store, enqueue, find, keep_answer, kept_answer
 
 SETTLED = {"composed": "already composed", "queued": "already queued", "sent": "already sent"}
 
@@ -21,22 +21,22 @@ def requeue(store: Store, asked: dict[str, str], key: str) -> Answer:
     with store.transaction() as database:
         if known := kept_answer(database, key):
             return known
-        found = database.execute("SELECT * FROM communication WHERE id = ?", [asked["primaryId"]]).fetchone()
-        status, why = _judge(database, dict(found) if found else None, asked["operation"])
+        row = find(database, asked["primaryId"], KINDS[asked["operation"]])
+        status, why = _judge(database, row)
         body = {"primaryId": asked["primaryId"], "status": "queued"} if status == 202 else {"error": why}
-        if status == 202:
-            wait = trouble.seconds_to_wait(dict(found))
+        if row and status == 202:
+            wait = trouble.seconds_to_wait(row)
             changed = "UPDATE communication SET status = ?, enqueued = enqueued + 1 WHERE id = ?"
-            database.execute(changed, ["queued" if wait is None else found["status"], asked["primaryId"]])
+            database.execute(changed, ["queued" if wait is None else row["status"], row["id"]])
             enqueue(database, asked, due=time.time() + (wait or 0))
         if status != 503:  # "try again later" is no answer to keep
             keep_answer(database, key, (status, body))
         return status, body
 
 
-def _judge(database: sqlite3.Connection, row: dict[str, Any] | None, operation: str) -> tuple[int, str]:
+def _judge(database: sqlite3.Connection, row: dict[str, Any] | None) -> tuple[int, str]:
     """Decide what becomes of a request: an HTTP status and, unless it is 202, the reason."""
-    if row is None or row["kind"] not in KINDS[operation]:
+    if row is None:
         return 404, "no such communication"
     if refused := trouble.answer(database, row):
         return refused

@@ -7,14 +7,12 @@ provider took it: it is delivered again. Only a provider with idempotency keys c
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from typing import Any
 
 from local.application import trouble
 from local.application.checks import KINDS
 from local.application.providers import NotDelivered, Providers, Refused
-from local.application.store import Answer, Store, keep_answer, kept_answer
+from local.application.store import Answer, Store, find, keep_answer, kept_answer, note_failed, note_sent
 
 CLAIM_SECONDS = 60.0
 """How long a claim holds: longer than any provider takes."""
@@ -35,7 +33,7 @@ def send(store: Store, providers: Providers, asked: dict[str, str], key: str) ->
     with store.transaction() as database:
         if known := kept_answer(database, key):
             return known
-        row = _find(database, asked)
+        row = find(database, asked["primaryId"], KINDS[asked["operation"]])
         if row is None:
             return 404, {"error": "no such communication"}
         if row["sent"]:
@@ -56,11 +54,7 @@ def send(store: Store, providers: Providers, asked: dict[str, str], key: str) ->
         why = "the provider refuses it" if is_refused else "the provider does not take it now"
         return 422 if is_refused else 503, {"error": f"{why}: {error.code}"}
     with store.transaction() as database:
-        database.execute(
-            "UPDATE communication SET sent = 1, status = 'sent', reason = NULL, provider_said = NULL,"
-            " claimed_until = 0, delivered = delivered + 1 WHERE id = ?",
-            [row["id"]],
-        )
+        note_sent(database, row["id"])
         return keep_answer(database, key, (200, {"primaryId": row["id"], "status": "sent"}))
 
 
@@ -73,16 +67,10 @@ def give_up(store: Store, asked: dict[str, str], reason: str, key: str) -> Answe
     with store.transaction() as database:
         if known := kept_answer(database, key):
             return known
-        row = _find(database, asked)
+        row = find(database, asked["primaryId"], KINDS[asked["operation"]])
         if row is None:
             return 404, {"error": "no such communication"}
         if not row["sent"]:
-            failed = "UPDATE communication SET status = 'failed', reason = ? WHERE id = ?"
-            database.execute(failed, [reason, row["id"]])
+            note_failed(database, row["id"], reason)
         status = "sent" if row["sent"] else "failed"
         return keep_answer(database, key, (200, {"primaryId": row["id"], "status": status}))
-
-
-def _find(database: sqlite3.Connection, asked: dict[str, str]) -> dict[str, Any] | None:
-    row = database.execute("SELECT * FROM communication WHERE id = ?", [asked["primaryId"]]).fetchone()
-    return dict(row) if row and row["kind"] in KINDS[asked["operation"]] else None

@@ -135,6 +135,26 @@ def enqueue(database: sqlite3.Connection, entry: dict[str, str], due: float = 0)
     database.execute("INSERT INTO queue (id, operation, created_by, created, due) VALUES (?, ?, ?, ?, ?)", values)
 
 
+def find(database: sqlite3.Connection, primary_id: str, kinds: list[str]) -> dict[str, Any] | None:
+    """Give a communication, if it is of one of these kinds."""
+    row = database.execute("SELECT * FROM communication WHERE id = ?", [primary_id]).fetchone()
+    return dict(row) if row and row["kind"] in kinds else None
+
+
+def note_sent(database: sqlite3.Connection, primary_id: str) -> None:
+    """Note that a provider took a communication."""
+    database.execute(
+        "UPDATE communication SET sent = 1, status = 'sent', reason = NULL, provider_said = NULL,"
+        " claimed_until = 0, delivered = delivered + 1 WHERE id = ?",
+        [primary_id],
+    )
+
+
+def note_failed(database: sqlite3.Connection, primary_id: str, reason: str) -> None:
+    """Note that nobody tries a communication any more, for the second loop to find."""
+    database.execute("UPDATE communication SET status = 'failed', reason = ? WHERE id = ?", [reason, primary_id])
+
+
 def kept_answer(database: sqlite3.Connection, key: str) -> Answer | None:
     """Give what was answered to an idempotency key."""
     known = database.execute("SELECT status, body FROM answer WHERE key = ?", [key]).fetchone()

@@ -9,7 +9,7 @@ from typing import Any
 
 from local.application import trouble
 from local.application.providers import Providers, Refused, Unavailable
-from local.application.store import Store
+from local.application.store import Store, note_failed, note_sent
 
 PAUSE = 0.05  # seconds between looks at an empty queue
 
@@ -58,11 +58,7 @@ class Worker:
         else:
             with self.store.transaction() as database:
                 database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
-                database.execute(
-                    "UPDATE communication SET sent = 1, status = 'sent', reason = NULL,"
-                    " delivered = delivered + 1 WHERE id = ?",
-                    [entry["id"]],
-                )
+                note_sent(database, entry["id"])
         return True
 
     def put_back(self, entry: dict[str, Any], reason: str) -> None:
@@ -78,5 +74,4 @@ class Worker:
         """Take an entry out of the queue and mark its communication as failed."""
         with self.store.transaction() as database:
             database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
-            failed = "UPDATE communication SET status = 'failed', reason = ? WHERE id = ?"
-            database.execute(failed, [reason, entry["id"]])
+            note_failed(database, entry["id"], reason)

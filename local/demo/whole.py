@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
-from local import dead_letters
-from local.application import seed
+from local import dead_letters, users
 from local.dead_letters import DeadLetter
 from local.demo import steps
 from local.demo.promises import judge_circle
@@ -24,7 +20,6 @@ a schedule fires, the second loop begins: a Lambda lists what failed, a state ma
 back, batch by batch, and SNS mails how it went. The first loop sends them then. Terraform, the
 module, its Lambdas and the application are real; AWS itself is embedded.
 """
-CLIENTS = 4  # that compose at a time
 MOST_SHOWN = 3  # dead letters
 REFUSED = 10
 """Of so many that fail, a provider refuses one for good instead of being out of order."""
@@ -32,19 +27,20 @@ REFUSED = 10
 
 def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
     """Run every step; give what was promised and what came."""
-    messages = [seed.compose("email" if number % 7 < 4 else "sms", number) for number in range(failed + failed // 2)]
+    messages = users.messages(0, failed + failed // 2)
     fine, doomed = messages[failed:], messages[:failed]
     numbered = Steps(9)
     with numbered.step("Terraform applies the module, with the first loop") as step:
         steps.apply(stack, step, batch_size)
     with numbered.step(f"The application composes {len(fine)} emails and SMS, and the first loop sends them") as step:
-        compose(stack, fine)
+        users.compose(stack.application_url, stack.token, fine)
         _wait_until_sent(stack, step, len(fine))
         pairs([("application", stack.application_url), ("embedded AWS", stack.endpoint)])
         steps.show_counts(stack)
     with numbered.step(f"The providers fail; {failed} more are composed, tried, and given up") as step:
         fail(stack, doomed)
-        stack.expected = dict.fromkeys(compose(stack, doomed), "requeued")
+        ids = users.compose(stack.application_url, stack.token, doomed)
+        stack.expected = dict.fromkeys(ids, "requeued")
         _wait_until_given_up(stack, step, failed)
         steps.show_counts(stack)
     with numbered.step("Dead letters, with their reasons"):
@@ -66,27 +62,12 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
     with numbered.step("The dead letters are moved back into the queue") as step:
         dead_letters.move_back(stack)
         step.progress("moving")
-        wait_until(lambda: dead_letters.are_moved(stack), "the dead letters, through the queue once more")
+        wait_until(lambda: _all_through(stack), "the dead letters, through the queue once more")
         step.clear()
         steps.show_counts(stack)
         say()
         say(f"{already_sent(stack)} of {failed} were sent already, as the application told the worker (HTTP 409)")
     return judge_circle(stack, batch_size, answer, executions, letters)
-
-
-def compose(stack: Stack, messages: list[dict[str, str]]) -> list[str]:
-    """Compose emails and SMS over the application's API; give their ids."""
-
-    def post(message: dict[str, str]) -> str:
-        path = {"email": "/emails", "sms": "/sms"}[message["kind"]]
-        given = {name: message[name] for name in ("recipient", "subject", "body") if message[name]}
-        headers = {"Authorization": f"Bearer {stack.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{stack.application_url}{path}", json.dumps(given).encode(), headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return str(json.load(answer)["id"])
-
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        return list(pool.map(post, messages))
 
 
 def fail(stack: Stack, messages: list[dict[str, str]]) -> None:
@@ -129,6 +110,10 @@ def _show_dead_letters(letters: list[DeadLetter]) -> None:
     say("some of them, each of the four keys of a queue entry:")
     some = {letter.reason: letter for letter in reversed(letters)}
     pairs([(f"  {letter.primary_id}", letter.body) for letter in list(some.values())[:MOST_SHOWN]])
+
+
+def _all_through(stack: Stack) -> bool:
+    return dead_letters.are_moved(stack) and not dead_letters.count(stack)
 
 
 def already_sent(stack: Stack) -> int:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from local.application.api import create
+from local.application.store import Store
 
 TOKEN = "a-token-for-this-test"
 CREATED = "2026-11-24T02:15:00Z"
 EMAIL = {"recipient": "ada@customers.example", "subject": "Invoice", "body": "Your invoice is ready."}
 SMS = {"recipient": "+46701234567", "body": "Your parcel is on its way."}
+
+
+def empty_store(folder):
+    store = Store(folder / "application.db")
+    store.accept_token(TOKEN)
+    return store
 
 
 def client(store, providers, **settings):

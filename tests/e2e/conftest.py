@@ -103,7 +103,7 @@ class Deployed:
 
     def use_api(self, url: str, **changes: Any) -> None:
         """Let the functions call another API; the rest of `api` is as deployed but for the changes."""
-        for function in ("list_failed", "requeue_communication"):
+        for function in ("list_failed", "requeue_communication", "worker"):
             self.configure(function)
             api = json.loads(self.original[function]["REDRIVE_API"]) | {"base_url": url} | changes
             self.configure(function, REDRIVE_API=api)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import dead_letters
+from local import dead_letters, users
 from local.application import seed
 from local.application.store import Store
 from local.dead_letters import DeadLetter
@@ -21,8 +18,6 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Deployed
 
 FIRST = 3_000_001  # its communications have numbers that no other test's have
-CLIENTS = 4
-CALLERS = ("worker", "list_failed", "requeue_communication")
 
 
 class FirstLoop:
@@ -50,10 +45,7 @@ class FirstLoop:
         self.url = self._exits.enter_context(serving("local.application", arguments, self._folder))["url"]
         self._exits.callback(self.providers_recover)
         self.deployed.restore()
-        for function in CALLERS:
-            self.deployed.configure(function)
-            api = json.loads(self.deployed.original[function]["REDRIVE_API"]) | {"base_url": self.url}
-            self.deployed.configure(function, REDRIVE_API=api)
+        self.deployed.use_api(self.url)
         self.deployed.configure("list_failed", REDRIVE_BATCH_SIZE=100)
         self.deployed.forget()
         return self
@@ -65,16 +57,7 @@ class FirstLoop:
 
     def compose(self, messages: list[dict[str, Any]]) -> list[str]:
         """Compose emails and SMS over the application's API; give their ids, in this order."""
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            return list(pool.map(self._compose, messages))
-
-    def _compose(self, message: dict[str, Any]) -> str:
-        given = {name: message[name] for name in ("recipient", "subject", "body") if message[name]}
-        headers = {"Authorization": f"Bearer {self.stack.token}", "Content-Type": "application/json"}
-        path = {"email": "/emails", "sms": "/sms"}[message["kind"]]
-        request = urllib.request.Request(f"{self.url}{path}", json.dumps(given).encode(), headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return str(json.load(answer)["id"])
+        return users.compose(self.url, self.stack.token, messages)
 
     def enqueue(self, *bodies: str) -> None:
         """Send bodies to the queue, as an application with a bug might."""
@@ -106,15 +89,9 @@ class FirstLoop:
         """Wait until the outbox and the queue are empty, in flight and hidden entries included."""
 
         def is_empty() -> bool:
-            return not self.store.query("SELECT 1 FROM queue LIMIT 1") and not self.waiting()
+            return not self.store.query("SELECT 1 FROM queue LIMIT 1") and not dead_letters.waiting(self.stack, "url")
 
         wait_until(is_empty, "the end of what is in the queue", seconds)
-
-    def waiting(self) -> int:
-        """Count what is in the queue: visible or not."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self.stack.client("sqs").get_queue_attributes(QueueUrl=self.queue["url"], AttributeNames=names)
-        return sum(map(int, answer["Attributes"].values()))
 
     def letters(self) -> list[DeadLetter]:
         """Read the dead letters."""
@@ -123,14 +100,7 @@ class FirstLoop:
     def move_back(self) -> None:
         """Move every dead letter back, and wait until the worker is done with them."""
         dead_letters.move_back(self.stack)
-        source = self.queue["dead_letter_arn"]
-
-        def is_done() -> bool:
-            [task, *_] = self.stack.client("sqs").list_message_move_tasks(SourceArn=source)["Results"]
-            return bool(task["Status"] == "COMPLETED")
-
-        wait_until(is_done, "the move")
-        self.ends()
+        wait_until(lambda: dead_letters.are_moved(self.stack), "the move, and the worker")
 
     def drop(self) -> None:
         """Let there be no dead letters."""
@@ -153,8 +123,3 @@ class FirstLoop:
         arrived = Counter(self.stack.mails.references() + self.stack.gateway.references())
         rows = self.rows(ids)
         return [key for key in ids if arrived[key] or (rows[key]["sent"], rows[key]["status"]) != (0, "failed")]
-
-
-def messages(first: int, count: int) -> list[dict[str, Any]]:
-    """Write so many emails and SMS, with recipients of their own."""
-    return [seed.compose("email" if number % 7 < 4 else "sms", number) for number in range(first, first + count)]

@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 
 from local import runs
 from local.stack import MAX_RECEIVES, REGION, wait_until
-from tests.e2e.first_loop import FIRST, FirstLoop, messages
+from local.users import messages
+from tests.e2e.first_loop import FIRST, FirstLoop
 from tests.e2e.scene import kill
 
 SHARES = {"good": 330, "transient": 80, "refused": 30, "poison": 40}

@@ -16,14 +16,12 @@ from local.application.providers import Providers
 from local.application.store import Store
 from local.processes import serving
 from local.stack import wait_until
-from tests.e2e.application import TOKEN, client, composed, entry, row
+from tests.e2e.application import client, composed, empty_store, entry, row
 
 
 @pytest.fixture
 def store(tmp_path) -> Store:
-    store = Store(tmp_path / "application.db")
-    store.accept_token(TOKEN)
-    return store
+    return empty_store(tmp_path)
 
 
 @pytest.fixture

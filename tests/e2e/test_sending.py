@@ -14,14 +14,12 @@ from local.application.providers import TIMEOUT_SECONDS, Providers
 from local.application.sending import CLAIM_SECONDS
 from local.application.store import Store
 from local.sinks import MailSink, SmsGateway
-from tests.e2e.application import EMAIL, SMS, TOKEN, client, composed, entry, give_up, row, send
+from tests.e2e.application import EMAIL, SMS, client, composed, empty_store, entry, give_up, row, send
 
 
 @pytest.fixture
 def store(tmp_path) -> Store:
-    store = Store(tmp_path / "application.db")
-    store.accept_token(TOKEN)
-    return store
+    return empty_store(tmp_path)
 
 
 @pytest.fixture
