@@ -29,14 +29,33 @@ locals {
   # As modules/queue names them: they need the topic, so the topic cannot wait for them to be told.
   queue_alarm_names = var.queue.enabled ? [for part in ["queue-age", "dead-letters", "worker-errors"] : "${local.prefix}-${part}"] : []
 
-  layers = [module.dependencies.arn, module.package.arn]
-
   create_topic = var.notifications.create_topic != null ? var.notifications.create_topic : var.notifications.topic_arn == null
 
   # Known before anything exists: the topic's policy names who may publish, and they in turn need the topic.
   default_event_bus_arn = "arn:${local.account.partition}:events:${local.account.region}:${local.account.id}:event-bus/default"
   event_rule_arn_prefix = "arn:${local.account.partition}:events:${local.account.region}:${local.account.id}:rule"
   alarm_arn_prefix      = "arn:${local.account.partition}:cloudwatch:${local.account.region}:${local.account.id}:alarm"
+}
+
+# What all resources share, and what the functions run on.
+locals {
+  context = {
+    account                  = local.account
+    tracing                  = var.tracing
+    log_retention_days       = var.log_retention_days
+    kms_key_arn              = var.kms_key_arn
+    permissions_boundary_arn = var.permissions_boundary_arn
+    tags                     = var.tags
+  }
+
+  lambda = { for function in ["list_failed", "requeue_communication", "summarise", "ledger_admin"] : function => {
+    runtime              = var.lambda.runtime
+    architecture         = var.lambda.architecture
+    layers               = module.layers.arns
+    memory_mb            = var.lambda.memory_mb[function]
+    timeout_seconds      = var.lambda.timeout_seconds[function]
+    reserved_concurrency = var.lambda.reserved_concurrency[function]
+  } }
 }
 
 # What the functions read from their environment. A null would only take room.

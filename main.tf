@@ -27,48 +27,28 @@ module "api" {
 }
 
 # what the functions import: the libraries, and the package they share
-module "dependencies" {
-  source = "./modules/layer"
+module "layers" {
+  source = "./modules/layers"
 
-  name         = "${local.prefix}-dependencies"
-  description  = "The libraries that the functions of ${local.prefix} import"
-  package      = "${path.module}/dist/dependencies.zip"
-  runtime      = var.lambda.runtime
-  architecture = var.lambda.architecture
-}
-
-module "package" {
-  source = "./modules/layer"
-
-  name         = "${local.prefix}-redrive"
-  description  = "The package that the functions of ${local.prefix} share"
-  package      = "${path.module}/dist/redrive.zip"
-  runtime      = var.lambda.runtime
-  architecture = var.lambda.architecture
+  prefix = local.prefix
+  lambda = var.lambda
 }
 
 # Scheduler ──> list_failed
 module "schedule" {
   source = "./modules/schedule"
 
-  name        = local.names.schedule
-  group_name  = local.prefix
-  description = "Starts a run that sends failed communications again"
-  account     = local.account
+  name       = local.names.schedule
+  group_name = local.prefix
+  context    = local.context
 
-  expression              = var.schedule.expression
-  timezone                = var.schedule.timezone
-  enabled                 = var.schedule.enabled
-  flexible_window_minutes = var.schedule.flexible_window_minutes
-  maximum_age_seconds     = local.firing_age_seconds
-  function_arn            = module.list_failed.arn
+  timing              = var.schedule
+  maximum_age_seconds = local.firing_age_seconds
+  function_arn        = module.list_failed.arn
   input = {
     trigger       = "schedule"
     scheduledTime = "<aws.scheduler.scheduled-time>"
   }
-
-  permissions_boundary_arn = var.permissions_boundary_arn
-  tags                     = var.tags
 }
 
 # list_failed ──> one execution of the state machine per batch
@@ -77,17 +57,11 @@ module "list_failed" {
 
   name        = local.names.list_failed
   description = "Lists what the application failed to send and starts a batch for every ${var.batch_size} of it"
-  account     = local.account
+  context     = local.context
 
-  package              = "${path.module}/dist/list_failed.zip"
-  handler              = "list_failed.handler.handler"
-  layers               = local.layers
-  runtime              = var.lambda.runtime
-  architecture         = var.lambda.architecture
-  memory_mb            = var.lambda.memory_mb.list_failed
-  timeout_seconds      = var.lambda.timeout_seconds.list_failed
-  reserved_concurrency = var.lambda.reserved_concurrency.list_failed
-  vpc                  = var.vpc
+  package = "${path.module}/dist/list_failed.zip"
+  lambda  = local.lambda.list_failed
+  vpc     = var.vpc
 
   environment = merge(local.environment, {
     REDRIVE_API               = jsonencode(module.api.settings)
@@ -109,12 +83,6 @@ module "list_failed" {
     maximum_event_age_seconds = local.firing_age_seconds
     failure_event_bus_arn     = local.default_event_bus_arn
   }
-
-  tracing                  = var.tracing
-  log_retention_days       = var.log_retention_days
-  kms_key_arn              = var.kms_key_arn
-  permissions_boundary_arn = var.permissions_boundary_arn
-  tags                     = var.tags
 }
 
 # state machine ──> requeue_communication for each, then summarise, then the topic
@@ -122,7 +90,7 @@ module "workflow" {
   source = "./modules/workflow"
 
   name    = local.names.batch
-  account = local.account
+  context = local.context
 
   requeue_function = {
     arn             = module.requeue_communication.arn
@@ -132,18 +100,14 @@ module "workflow" {
     arn             = module.summarise.arn
     timeout_seconds = var.lambda.timeout_seconds.summarise
   }
-  topic_arn         = module.notifications.topic_arn
-  topic_kms_key_arn = local.create_topic ? var.kms_key_arn : var.notifications.topic_kms_key_arn
+  topic = {
+    arn         = module.notifications.topic_arn
+    kms_key_arn = local.create_topic ? var.kms_key_arn : var.notifications.topic_kms_key_arn
+  }
 
   batch_size      = var.batch_size
   max_concurrency = var.max_concurrency
   retry           = var.retry
-
-  tracing                  = var.tracing
-  log_retention_days       = var.log_retention_days
-  kms_key_arn              = var.kms_key_arn
-  permissions_boundary_arn = var.permissions_boundary_arn
-  tags                     = var.tags
 }
 
 # requeue_communication ──> the application's API
@@ -152,17 +116,11 @@ module "requeue_communication" {
 
   name        = local.names.requeue_communication
   description = "Sends one failed communication back through the application's API"
-  account     = local.account
+  context     = local.context
 
-  package              = "${path.module}/dist/requeue_communication.zip"
-  handler              = "requeue_communication.handler.handler"
-  layers               = local.layers
-  runtime              = var.lambda.runtime
-  architecture         = var.lambda.architecture
-  memory_mb            = var.lambda.memory_mb.requeue_communication
-  timeout_seconds      = var.lambda.timeout_seconds.requeue_communication
-  reserved_concurrency = var.lambda.reserved_concurrency.requeue_communication
-  vpc                  = var.vpc
+  package = "${path.module}/dist/requeue_communication.zip"
+  lambda  = local.lambda.requeue_communication
+  vpc     = var.vpc
 
   environment = merge(local.environment, {
     REDRIVE_API     = jsonencode(module.api.settings)
@@ -171,12 +129,6 @@ module "requeue_communication" {
   })
   environment_source = "api.headers or the requeue_path of sources, or split the sources over two instances of the module"
   policy_documents   = concat([module.api.policy], module.ledger.policies.redrive)
-
-  tracing                  = var.tracing
-  log_retention_days       = var.log_retention_days
-  kms_key_arn              = var.kms_key_arn
-  permissions_boundary_arn = var.permissions_boundary_arn
-  tags                     = var.tags
 }
 
 module "summarise" {
@@ -184,27 +136,15 @@ module "summarise" {
 
   name        = local.names.summarise
   description = "Counts the outcomes of a batch and words its notification"
-  account     = local.account
+  context     = local.context
 
-  package              = "${path.module}/dist/summarise.zip"
-  handler              = "summarise.handler.handler"
-  layers               = local.layers
-  runtime              = var.lambda.runtime
-  architecture         = var.lambda.architecture
-  memory_mb            = var.lambda.memory_mb.summarise
-  timeout_seconds      = var.lambda.timeout_seconds.summarise
-  reserved_concurrency = var.lambda.reserved_concurrency.summarise
+  package = "${path.module}/dist/summarise.zip"
+  lambda  = local.lambda.summarise
 
   environment = merge(local.environment, {
     REDRIVE_NOTIFY_ON = jsonencode(var.notifications.on)
   })
   environment_source = "name and stage"
-
-  tracing                  = var.tracing
-  log_retention_days       = var.log_retention_days
-  kms_key_arn              = var.kms_key_arn
-  permissions_boundary_arn = var.permissions_boundary_arn
-  tags                     = var.tags
 }
 
 # the memory of what was sent: who may send it now, and how often it was
@@ -212,10 +152,8 @@ module "ledger" {
   source = "./modules/ledger"
 
   name                = local.names.ledger
-  account             = local.account
+  context             = local.context
   deletion_protection = var.ledger.deletion_protection
-  kms_key_arn         = var.kms_key_arn
-  tags                = var.tags
 }
 
 # people ──> ledger
@@ -224,26 +162,14 @@ module "ledger_admin" {
 
   name        = local.names.ledger_admin
   description = "Lists what waits for a person, shows one with its history, releases it or discards it"
-  account     = local.account
+  context     = local.context
 
-  package              = "${path.module}/dist/ledger_admin.zip"
-  handler              = "ledger_admin.handler.handler"
-  layers               = local.layers
-  runtime              = var.lambda.runtime
-  architecture         = var.lambda.architecture
-  memory_mb            = var.lambda.memory_mb.ledger_admin
-  timeout_seconds      = var.lambda.timeout_seconds.ledger_admin
-  reserved_concurrency = var.lambda.reserved_concurrency.ledger_admin
+  package = "${path.module}/dist/ledger_admin.zip"
+  lambda  = local.lambda.ledger_admin
 
   environment        = merge(local.environment, { REDRIVE_LEDGER = local.ledger_json })
   environment_source = "name and stage"
   policy_documents   = module.ledger.policies.administer
-
-  tracing                  = var.tracing
-  log_retention_days       = var.log_retention_days
-  kms_key_arn              = var.kms_key_arn
-  permissions_boundary_arn = var.permissions_boundary_arn
-  tags                     = var.tags
 }
 
 # application ──> queue ──> worker ──> the application's API: the first loop, where the application has none
@@ -266,7 +192,7 @@ module "queue" {
   alarm_age_seconds = var.queue.alarm_age_seconds
   alarm_topic_arn   = contains(var.notifications.on, "failure") ? module.notifications.topic_arn : null
 
-  layers = local.layers
+  layers = module.layers.arns
   lambda = {
     runtime              = var.lambda.runtime
     architecture         = var.lambda.architecture
@@ -289,17 +215,12 @@ module "notifications" {
 
   name         = local.names.notifications
   display_name = "${var.name} ${var.stage}"
-  account      = local.account
+  context      = local.context
 
   create_topic  = local.create_topic
-  topic_arn     = var.notifications.topic_arn
-  emails        = var.notifications.emails
-  subscriptions = var.notifications.subscriptions
+  notifications = var.notifications
   rule_arns     = [for name in local.rule_names : "${local.event_rule_arn_prefix}/${name}"]
   alarm_arns    = [for name in concat(values(local.alarm_names), local.queue_alarm_names) : "${local.alarm_arn_prefix}:${name}"]
-
-  kms_key_arn = var.kms_key_arn
-  tags        = var.tags
 }
 
 # what nobody's code can report ──> topic
@@ -308,7 +229,7 @@ module "alerts" {
 
   title     = var.name
   stage     = var.stage
-  account   = local.account
+  context   = local.context
   notify    = contains(var.notifications.on, "failure")
   topic_arn = module.notifications.topic_arn
 
@@ -335,9 +256,9 @@ module "alerts" {
       alarm_name    = local.alarm_names.summarise_throttled
     }
   }
-  schedule_name           = module.schedule.name
-  schedule_alarm_name     = local.alarm_names.schedule_missed
-  schedule_period_minutes = local.schedule_period_minutes
-
-  tags = var.tags
+  schedule = {
+    name           = module.schedule.name
+    alarm_name     = local.alarm_names.schedule_missed
+    period_minutes = local.schedule_period_minutes
+  }
 }

@@ -24,7 +24,7 @@ NOTHING: dict[str, Any] = {
     "provider": {"aws": {"region": "eu-west-1"}},
     "data": {"aws_caller_identity": {"current": {}}},  # or else Terraform would not ask the provider anything
 }
-COMPLETE = NOTHING | {"module": {"complete": {"source": "../../examples/complete"}}}
+COMPLETE = ROOT / "examples" / "complete"
 
 
 def plan(folder: Path, turns: int) -> Row:
@@ -36,7 +36,9 @@ def plan(folder: Path, turns: int) -> Row:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        with _initialised(NOTHING, variables) as nothing, _initialised(COMPLETE, variables) as complete:
+        empty = {"main.tf.json": json.dumps(NOTHING)}
+        example = {file.name: file.read_text(encoding="utf-8") for file in COMPLETE.glob("*.tf")}
+        with _initialised(empty, variables) as nothing, _initialised(example, variables) as complete:
             times: dict[Path, list[float]] = {nothing: [], complete: []}
             for _ in range(turns):
                 for place, taken in times.items():
@@ -51,11 +53,12 @@ def plan(folder: Path, turns: int) -> Row:
 
 
 @contextmanager
-def _initialised(configuration: dict[str, Any], variables: dict[str, str]) -> Iterator[Path]:
+def _initialised(files: dict[str, str], variables: dict[str, str]) -> Iterator[Path]:
     """Put a configuration two levels below the repository, as the examples are, and initialise it."""
     place = Path(tempfile.mkdtemp(prefix="bench-plan-", dir=ROOT / ".local"))
     try:
-        (place / "main.tf.json").write_text(json.dumps(configuration))
+        for name, text in files.items():
+            (place / name).write_text(text, encoding="utf-8")
         _terraform(["init", "-input=false", "-no-color"], place, variables)
         yield place
     finally:

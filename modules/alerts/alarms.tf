@@ -6,7 +6,7 @@ locals {
   # An alarm looks back one day at most, or seven days where its period is an hour or more:
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
   missed_periods    = 3
-  schedule_period_s = var.schedule_period_minutes == null ? null : var.schedule_period_minutes * 60
+  schedule_period_s = var.schedule.period_minutes == null ? null : var.schedule.period_minutes * 60
   longest_alarm_s   = local.schedule_period_s == null ? 0 : local.schedule_period_s < 3600 ? 86400 : 604800
   watch_schedule    = local.schedule_period_s == null ? false : local.missed_periods * local.schedule_period_s <= local.longest_alarm_s
 }
@@ -29,7 +29,7 @@ resource "aws_cloudwatch_metric_alarm" "throttled" {
   treat_missing_data  = "notBreaching"
 
   alarm_actions = local.alarm_actions
-  tags          = var.tags
+  tags          = var.context.tags
 }
 
 # Events received rather than invocations: a firing that Lambda throttles has fired, and its failure is an event.
@@ -38,8 +38,8 @@ resource "aws_cloudwatch_metric_alarm" "throttled" {
 resource "aws_cloudwatch_metric_alarm" "schedule_missed" {
   count = local.watch_schedule ? 1 : 0
 
-  alarm_name        = var.schedule_alarm_name
-  alarm_description = "The schedule ${var.schedule_name} has not started ${var.lister.name} for ${local.missed_periods} of its periods of ${var.schedule_period_minutes} minutes, so no failed communication is sent again. Check that the schedule is enabled and that its role may invoke the function."
+  alarm_name        = var.schedule.alarm_name
+  alarm_description = "The schedule ${var.schedule.name} has not started ${var.lister.name} for ${local.missed_periods} of its periods of ${var.schedule.period_minutes} minutes, so no failed communication is sent again. Check that the schedule is enabled and that its role may invoke the function."
 
   namespace           = "AWS/Lambda"
   metric_name         = "AsyncEventsReceived"
@@ -53,5 +53,5 @@ resource "aws_cloudwatch_metric_alarm" "schedule_missed" {
 
   alarm_actions             = local.alarm_actions
   insufficient_data_actions = local.alarm_actions
-  tags                      = var.tags
+  tags                      = var.context.tags
 }

@@ -3,13 +3,13 @@
 locals {
   # Where a person clicks to. Other partitions have other consoles; there the names must do.
   console = lookup({
-    aws        = "https://${var.account.region}.console.aws.amazon.com"
-    aws-cn     = "https://${var.account.region}.console.amazonaws.cn"
-    aws-us-gov = "https://${var.account.region}.console.amazonaws-us-gov.com"
-  }, var.account.partition, null)
+    aws        = "https://${var.context.account.region}.console.aws.amazon.com"
+    aws-cn     = "https://${var.context.account.region}.console.amazonaws.cn"
+    aws-us-gov = "https://${var.context.account.region}.console.amazonaws-us-gov.com"
+  }, var.context.account.partition, null)
 
-  log_link       = local.console == null ? "" : "${local.console}/cloudwatch/home?region=${var.account.region}#logsV2:log-groups/log-group/${replace(urlencode(urlencode(var.lister.log_group_name)), "%", "$")}"
-  execution_link = local.console == null ? "" : "${local.console}/states/home?region=${var.account.region}#/v2/executions/details/<execution>"
+  log_link       = local.console == null ? "" : "${local.console}/cloudwatch/home?region=${var.context.account.region}#logsV2:log-groups/log-group/${replace(urlencode(urlencode(var.lister.log_group_name)), "%", "$")}"
+  execution_link = local.console == null ? "" : "${local.console}/states/home?region=${var.context.account.region}#/v2/executions/details/<execution>"
 
   # Several lines are several JSON strings, one a line; a \n inside a string would arrive as written:
   # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
@@ -40,7 +40,7 @@ resource "aws_cloudwatch_event_rule" "run_failed" {
 
   name        = var.rule_names.run_failed
   description = "Runs of ${var.lister.name} that failed"
-  tags        = var.tags
+  tags        = var.context.tags
 
   event_pattern = jsonencode({
     source      = ["lambda"]
@@ -76,7 +76,7 @@ resource "aws_cloudwatch_event_rule" "batch_failed" {
 
   name        = var.rule_names.batch_failed
   description = "Executions of ${var.state_machine.name} that ended without having sent their own notification"
-  tags        = var.tags
+  tags        = var.context.tags
 
   event_pattern = jsonencode({
     source      = ["aws.states"]

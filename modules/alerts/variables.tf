@@ -8,13 +8,16 @@ variable "stage" {
   type        = string
 }
 
-variable "account" {
-  description = "Where the module is: the AWS partition, the region and the account's id."
+variable "context" {
+  description = "What all resources of the module share: where they are, and how they are tagged."
 
   type = object({
-    partition = string
-    region    = string
-    id        = string
+    account = object({
+      partition = string
+      region    = string
+      id        = string
+    })
+    tags = map(string)
   })
 }
 
@@ -66,24 +69,12 @@ variable "throttled_functions" {
   }))
 }
 
-variable "schedule_name" {
-  description = "Name of the schedule."
-  type        = string
-}
+variable "schedule" {
+  description = "The schedule, the name of the alarm for when it does not fire, and the longest time between two firings: null where that is not known or the schedule is off, and then there is no alarm."
 
-variable "schedule_alarm_name" {
-  description = "Name of the alarm for a schedule that does not fire."
-  type        = string
-}
-
-variable "schedule_period_minutes" {
-  description = "Longest time between two firings of the schedule; null where it is not known or the schedule is off: then there is no alarm."
-  type        = number
-  default     = null
-}
-
-variable "tags" {
-  description = "Tags of every resource."
-  type        = map(string)
-  default     = {}
+  type = object({
+    name           = string
+    alarm_name     = string
+    period_minutes = number
+  })
 }

@@ -22,7 +22,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.tracing ? [true] : []
+    for_each = var.context.tracing ? [true] : []
 
     content {
       sid       = "WriteTraces"
@@ -42,7 +42,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
 
     content {
       sid       = "DecryptEnvironment"
@@ -64,10 +64,10 @@ data "aws_iam_policy_document" "this" {
       sid     = "CreateNetworkInterfaces"
       actions = ["ec2:CreateNetworkInterface"]
       resources = concat(
-        ["arn:${var.account.partition}:ec2:${var.account.region}:${var.account.id}:network-interface/*"],
+        ["arn:${var.context.account.partition}:ec2:${var.context.account.region}:${var.context.account.id}:network-interface/*"],
         # any account: the subnets of a shared VPC belong to the account that shares them
-        [for id in statement.value.subnet_ids : "arn:${var.account.partition}:ec2:${var.account.region}:*:subnet/${id}"],
-        [for id in statement.value.security_group_ids : "arn:${var.account.partition}:ec2:${var.account.region}:*:security-group/${id}"],
+        [for id in statement.value.subnet_ids : "arn:${var.context.account.partition}:ec2:${var.context.account.region}:*:subnet/${id}"],
+        [for id in statement.value.security_group_ids : "arn:${var.context.account.partition}:ec2:${var.context.account.region}:*:security-group/${id}"],
       )
     }
   }
@@ -83,7 +83,7 @@ data "aws_iam_policy_document" "this" {
         "ec2:UnassignPrivateIpAddresses",
       ]
       # Lambda chooses the interfaces, and checks for these actions before there is one to name.
-      resources = ["arn:${var.account.partition}:ec2:${var.account.region}:${var.account.id}:*/*"]
+      resources = ["arn:${var.context.account.partition}:ec2:${var.context.account.region}:${var.context.account.id}:*/*"]
     }
   }
 
@@ -107,8 +107,8 @@ resource "aws_iam_role" "this" {
   name                 = var.name
   description          = "Lets the Lambda function ${var.name} do its work"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
-  permissions_boundary = var.permissions_boundary_arn
-  tags                 = var.tags
+  permissions_boundary = var.context.permissions_boundary_arn
+  tags                 = var.context.tags
 }
 
 resource "aws_iam_role_policy" "this" {

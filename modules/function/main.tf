@@ -1,7 +1,7 @@
 locals {
   # Built from its parts, so that the plan of a first apply shows every policy that names the function.
-  arn           = "arn:${var.account.partition}:lambda:${var.account.region}:${var.account.id}:function:${var.name}"
-  log_group_arn = "arn:${var.account.partition}:logs:${var.account.region}:${var.account.id}:log-group:${local.log_group_name}"
+  arn           = "arn:${var.context.account.partition}:lambda:${var.context.account.region}:${var.context.account.id}:function:${var.name}"
+  log_group_arn = "arn:${var.context.account.partition}:logs:${var.context.account.region}:${var.context.account.id}:log-group:${local.log_group_name}"
 
   log_group_name = "/aws/lambda/${var.name}"
 
@@ -16,9 +16,9 @@ resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision (log_retention_days).
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own unless the user names one (kms_key_arn).
   name              = local.log_group_name
-  retention_in_days = var.log_retention_days
-  kms_key_id        = var.kms_key_arn
-  tags              = var.tags
+  retention_in_days = var.context.log_retention_days
+  kms_key_id        = var.context.kms_key_arn
+  tags              = var.context.tags
 }
 
 resource "aws_lambda_function" "this" {
@@ -33,22 +33,22 @@ resource "aws_lambda_function" "this" {
 
   filename         = var.package
   source_code_hash = filebase64sha256(var.package)
-  handler          = var.handler
-  layers           = var.layers
-  runtime          = var.runtime
-  architectures    = [var.architecture]
+  handler          = "${trimsuffix(basename(var.package), ".zip")}.handler.handler"
+  layers           = var.lambda.layers
+  runtime          = var.lambda.runtime
+  architectures    = [var.lambda.architecture]
 
-  memory_size                    = var.memory_mb
-  timeout                        = var.timeout_seconds
-  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
-  kms_key_arn                    = var.kms_key_arn
+  memory_size                    = var.lambda.memory_mb
+  timeout                        = var.lambda.timeout_seconds
+  reserved_concurrent_executions = coalesce(var.lambda.reserved_concurrency, -1)
+  kms_key_arn                    = var.context.kms_key_arn
 
   environment {
     variables = var.environment
   }
 
   tracing_config {
-    mode = var.tracing ? "Active" : "PassThrough"
+    mode = var.context.tracing ? "Active" : "PassThrough"
   }
 
   dynamic "vpc_config" {
@@ -60,7 +60,7 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  tags = var.tags
+  tags = var.context.tags
 
   lifecycle {
     precondition {

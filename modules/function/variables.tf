@@ -8,56 +8,49 @@ variable "description" {
   type        = string
 }
 
-variable "account" {
-  description = "Where the module is: the AWS partition, the region and the account's id."
+variable "context" {
+  description = "What all resources of the module share: where they are, and how they are traced, logged, encrypted, bounded and tagged."
 
   type = object({
-    partition = string
-    region    = string
-    id        = string
+    account = object({
+      partition = string
+      region    = string
+      id        = string
+    })
+    tracing                  = bool
+    log_retention_days       = number
+    kms_key_arn              = string
+    permissions_boundary_arn = string
+    tags                     = map(string)
   })
 }
 
 variable "package" {
-  description = "Path of the zip with the function's code."
+  description = "Path of the zip with the function's code: summarise.zip is entered at summarise.handler.handler."
   type        = string
 }
 
-variable "handler" {
-  description = "Where Lambda enters the code: module.function."
-  type        = string
+variable "lambda" {
+  description = "What the function runs on; a reserved_concurrency of null reserves nothing."
+
+  type = object({
+    runtime              = string
+    architecture         = string
+    layers               = list(string)
+    memory_mb            = number
+    timeout_seconds      = number
+    reserved_concurrency = number
+  })
 }
 
-variable "layers" {
-  description = "ARNs of the layers the code imports from."
-  type        = list(string)
-  default     = []
-}
-
-variable "runtime" {
-  description = "Lambda runtime."
-  type        = string
-}
-
-variable "architecture" {
-  description = "Instruction set: arm64 or x86_64."
-  type        = string
-}
-
-variable "memory_mb" {
-  description = "Memory in MB; CPU comes in proportion."
-  type        = number
-}
-
-variable "timeout_seconds" {
-  description = "Seconds after which Lambda ends an invocation."
-  type        = number
-}
-
-variable "reserved_concurrency" {
-  description = "Invocations at a time reserved for the function, which is also its limit; null for none."
-  type        = number
+variable "vpc" {
+  description = "Subnets and security groups of the function; null leaves it outside a VPC."
   default     = null
+
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
 }
 
 variable "environment" {
@@ -85,42 +78,4 @@ variable "asynchronous" {
     maximum_event_age_seconds = number
     failure_event_bus_arn     = string
   })
-}
-
-variable "vpc" {
-  description = "Subnets and security groups of the function; null leaves it outside a VPC."
-  default     = null
-
-  type = object({
-    subnet_ids         = set(string)
-    security_group_ids = set(string)
-  })
-}
-
-variable "tracing" {
-  description = "Trace every invocation with X-Ray."
-  type        = bool
-}
-
-variable "log_retention_days" {
-  description = "Days the log is kept."
-  type        = number
-}
-
-variable "kms_key_arn" {
-  description = "KMS key for log and environment; null for keys of AWS."
-  type        = string
-  default     = null
-}
-
-variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the role."
-  type        = string
-  default     = null
-}
-
-variable "tags" {
-  description = "Tags of every resource."
-  type        = map(string)
-  default     = {}
 }

@@ -1,6 +1,6 @@
 locals {
   # Built from its parts, so that the plan of a first apply shows every policy that names the table.
-  arn = "arn:${var.account.partition}:dynamodb:${var.account.region}:${var.account.id}:table/${var.name}"
+  arn = "arn:${var.context.account.partition}:dynamodb:${var.context.account.region}:${var.context.account.id}:table/${var.name}"
 
   waiting_index = "waiting"
 }
@@ -48,7 +48,7 @@ resource "aws_dynamodb_table" "this" {
   }
 
   dynamic "server_side_encryption" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
 
     content {
       enabled     = true
@@ -56,7 +56,7 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  tags = var.tags
+  tags = var.context.tags
 }
 
 data "aws_iam_policy_document" "redrive" {
@@ -97,7 +97,7 @@ data "aws_iam_policy_document" "administer" {
 
 data "aws_iam_policy_document" "key" {
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
 
     content {
       sid       = "UseTheLedgersKey"
@@ -107,7 +107,7 @@ data "aws_iam_policy_document" "key" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${var.account.region}.amazonaws.com"]
+        values   = ["dynamodb.${var.context.account.region}.amazonaws.com"]
       }
     }
   }

@@ -3,29 +3,21 @@ variable "name" {
   type        = string
 }
 
-variable "account" {
-  description = "Where the module is: the AWS partition, the region and the account's id."
+variable "context" {
+  description = "What all resources of the module share: where they are, and how they are encrypted and tagged."
 
   type = object({
-    partition = string
-    region    = string
-    id        = string
+    account = object({
+      partition = string
+      region    = string
+      id        = string
+    })
+    kms_key_arn = string
+    tags        = map(string)
   })
 }
 
 variable "deletion_protection" {
   description = "Whether the table can only be destroyed after this was turned off."
   type        = bool
-}
-
-variable "kms_key_arn" {
-  description = "KMS key of the table; null for one of AWS."
-  type        = string
-  default     = null
-}
-
-variable "tags" {
-  description = "Tags of the table."
-  type        = map(string)
-  default     = {}
 }

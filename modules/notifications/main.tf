@@ -1,15 +1,15 @@
 locals {
-  arn = var.create_topic ? "arn:${var.account.partition}:sns:${var.account.region}:${var.account.id}:${var.name}" : var.topic_arn
+  arn = var.create_topic ? "arn:${var.context.account.partition}:sns:${var.context.account.region}:${var.context.account.id}:${var.name}" : var.notifications.topic_arn
 
   subscriptions = merge(
-    { for email in var.emails : "email ${email}" => {
+    { for email in var.notifications.emails : "email ${email}" => {
       protocol              = "email"
       endpoint              = email
       raw_message_delivery  = null
       subscription_role_arn = null
     } },
     # by number: the ARN of an endpoint made in the same apply is not known yet
-    { for number, subscription in var.subscriptions : "${subscription.protocol} ${number}" => subscription },
+    { for number, subscription in var.notifications.subscriptions : "${subscription.protocol} ${number}" => subscription },
   )
 }
 
@@ -18,9 +18,9 @@ resource "aws_sns_topic" "this" {
   count = var.create_topic ? 1 : 0
 
   name              = var.name
-  display_name      = var.display_name # whom the mails are from
-  kms_master_key_id = var.kms_key_arn  # without a key of the user's none at all: see the line above
-  tags              = var.tags
+  display_name      = var.display_name        # whom the mails are from
+  kms_master_key_id = var.context.kms_key_arn # without a key of the user's none at all: see the line above
+  tags              = var.context.tags
 }
 
 data "aws_iam_policy_document" "topic" {
@@ -37,7 +37,7 @@ data "aws_iam_policy_document" "topic" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account.id]
+      values   = [var.context.account.id]
     }
 
     condition {
@@ -60,7 +60,7 @@ data "aws_iam_policy_document" "topic" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account.id]
+      values   = [var.context.account.id]
     }
 
     condition {

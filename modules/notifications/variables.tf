@@ -8,41 +8,38 @@ variable "display_name" {
   type        = string
 }
 
-variable "account" {
-  description = "Where the module is: the AWS partition, the region and the account's id."
+variable "context" {
+  description = "What all resources of the module share: where they are, and how they are encrypted and tagged."
 
   type = object({
-    partition = string
-    region    = string
-    id        = string
+    account = object({
+      partition = string
+      region    = string
+      id        = string
+    })
+    kms_key_arn = string
+    tags        = map(string)
   })
 }
 
 variable "create_topic" {
-  description = "Whether to make a topic; otherwise topic_arn is used."
+  description = "Whether to make a topic; otherwise notifications.topic_arn is used."
   type        = bool
 }
 
-variable "topic_arn" {
-  description = "A topic of the user's to use instead of an own one."
-  type        = string
-  default     = null
-}
+variable "notifications" {
+  description = "A topic of the user's; the addresses that get every notification once they have confirmed; further subscriptions."
 
-variable "emails" {
-  description = "Addresses that get every notification, once they have confirmed."
-  type        = set(string)
-}
-
-variable "subscriptions" {
-  description = "Further subscriptions."
-
-  type = list(object({
-    protocol              = string
-    endpoint              = string
-    raw_message_delivery  = optional(bool)
-    subscription_role_arn = optional(string)
-  }))
+  type = object({
+    topic_arn = string
+    emails    = set(string)
+    subscriptions = list(object({
+      protocol              = string
+      endpoint              = string
+      raw_message_delivery  = optional(bool)
+      subscription_role_arn = optional(string)
+    }))
+  })
 }
 
 variable "rule_arns" {
@@ -53,16 +50,4 @@ variable "rule_arns" {
 variable "alarm_arns" {
   description = "CloudWatch alarms that may publish."
   type        = list(string)
-}
-
-variable "kms_key_arn" {
-  description = "KMS key of the own topic; null for none."
-  type        = string
-  default     = null
-}
-
-variable "tags" {
-  description = "Tags of every resource."
-  type        = map(string)
-  default     = {}
 }

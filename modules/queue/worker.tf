@@ -7,26 +7,12 @@ module "api" {
   api     = var.api
 }
 
-module "dependencies" {
-  source = "../layer"
+module "layers" {
+  source = "../layers"
   count  = var.layers == null ? 1 : 0
 
-  name         = "${local.prefix}-dependencies"
-  description  = "The libraries that the functions of ${local.prefix} import"
-  package      = "${path.module}/../../dist/dependencies.zip"
-  runtime      = var.lambda.runtime
-  architecture = var.lambda.architecture
-}
-
-module "package" {
-  source = "../layer"
-  count  = var.layers == null ? 1 : 0
-
-  name         = "${local.prefix}-redrive"
-  description  = "The package that the functions of ${local.prefix} share"
-  package      = "${path.module}/../../dist/redrive.zip"
-  runtime      = var.lambda.runtime
-  architecture = var.lambda.architecture
+  prefix = local.prefix
+  lambda = var.lambda
 }
 
 module "worker" {
@@ -34,17 +20,22 @@ module "worker" {
 
   name        = local.worker_name
   description = "Asks the application to send each entry of the queue, again after a while where that fails"
-  account     = local.account
 
-  package              = "${path.module}/../../dist/worker.zip"
-  handler              = "worker.handler.handler"
-  layers               = var.layers == null ? [module.dependencies[0].arn, module.package[0].arn] : var.layers
-  runtime              = var.lambda.runtime
-  architecture         = var.lambda.architecture
-  memory_mb            = var.lambda.memory_mb
-  timeout_seconds      = local.timeout_seconds
-  reserved_concurrency = var.lambda.reserved_concurrency
-  vpc                  = var.vpc
+  context = {
+    account                  = local.account
+    tracing                  = var.tracing
+    log_retention_days       = var.log_retention_days
+    kms_key_arn              = var.kms_key_arn
+    permissions_boundary_arn = var.permissions_boundary_arn
+    tags                     = var.tags
+  }
+
+  package = "${path.module}/../../dist/worker.zip"
+  lambda = merge(var.lambda, {
+    layers          = var.layers == null ? module.layers[0].arns : var.layers
+    timeout_seconds = local.timeout_seconds
+  })
+  vpc = var.vpc
 
   environment = {
     REDRIVE_NAME                 = var.name
@@ -57,12 +48,6 @@ module "worker" {
   }
   environment_source = "api.headers or worker.paths"
   policy_documents   = [data.aws_iam_policy_document.work.json, module.api.policy]
-
-  tracing                  = var.tracing
-  log_retention_days       = var.log_retention_days
-  kms_key_arn              = var.kms_key_arn
-  permissions_boundary_arn = var.permissions_boundary_arn
-  tags                     = var.tags
 }
 
 locals {

@@ -1,27 +1,27 @@
 locals {
-  group_arn = "arn:${var.account.partition}:scheduler:${var.account.region}:${var.account.id}:schedule-group/${var.group_name}"
-  arn       = "arn:${var.account.partition}:scheduler:${var.account.region}:${var.account.id}:schedule/${var.group_name}/${var.name}"
+  group_arn = "arn:${var.context.account.partition}:scheduler:${var.context.account.region}:${var.context.account.id}:schedule-group/${var.group_name}"
+  arn       = "arn:${var.context.account.partition}:scheduler:${var.context.account.region}:${var.context.account.id}:schedule/${var.group_name}/${var.name}"
 }
 
 # A group of its own: only a group carries tags, and a group is the narrowest thing a role's trust may name.
 resource "aws_scheduler_schedule_group" "this" {
   name = var.group_name
-  tags = var.tags
+  tags = var.context.tags
 }
 
 resource "aws_scheduler_schedule" "this" {
   #checkov:skip=CKV_AWS_297:The schedule holds no data, only the fixed text below.
   name        = var.name
   group_name  = aws_scheduler_schedule_group.this.name
-  description = var.description
-  state       = var.enabled ? "ENABLED" : "DISABLED"
+  description = "Starts a run that sends failed communications again"
+  state       = var.timing.enabled ? "ENABLED" : "DISABLED"
 
-  schedule_expression          = var.expression
-  schedule_expression_timezone = var.timezone
+  schedule_expression          = var.timing.expression
+  schedule_expression_timezone = var.timing.timezone
 
   flexible_time_window {
-    mode                      = var.flexible_window_minutes == 0 ? "OFF" : "FLEXIBLE"
-    maximum_window_in_minutes = var.flexible_window_minutes == 0 ? null : var.flexible_window_minutes
+    mode                      = var.timing.flexible_window_minutes == 0 ? "OFF" : "FLEXIBLE"
+    maximum_window_in_minutes = var.timing.flexible_window_minutes == 0 ? null : var.timing.flexible_window_minutes
   }
 
   target {
@@ -54,7 +54,7 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account.id]
+      values   = [var.context.account.id]
     }
 
     # The group, not the schedule: https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
@@ -78,8 +78,8 @@ resource "aws_iam_role" "this" {
   name                 = var.name
   description          = "Lets EventBridge Scheduler start a run"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
-  permissions_boundary = var.permissions_boundary_arn
-  tags                 = var.tags
+  permissions_boundary = var.context.permissions_boundary_arn
+  tags                 = var.context.tags
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -8,39 +8,29 @@ variable "group_name" {
   type        = string
 }
 
-variable "description" {
-  description = "What the schedule does, as the console shows it."
-  type        = string
-}
-
-variable "account" {
-  description = "Where the module is: the AWS partition, the region and the account's id."
+variable "context" {
+  description = "What all resources of the module share: where they are, and how they are bounded and tagged."
 
   type = object({
-    partition = string
-    region    = string
-    id        = string
+    account = object({
+      partition = string
+      region    = string
+      id        = string
+    })
+    permissions_boundary_arn = string
+    tags                     = map(string)
   })
 }
 
-variable "expression" {
-  description = "When it fires: rate() or cron()."
-  type        = string
-}
+variable "timing" {
+  description = "When it fires: an expression, rate() or cron(), and the IANA time zone in which a cron() is read; whether it fires at all; minutes by which a firing may be late, 0 for on time."
 
-variable "timezone" {
-  description = "IANA time zone in which a cron() is read."
-  type        = string
-}
-
-variable "enabled" {
-  description = "Whether it fires at all."
-  type        = bool
-}
-
-variable "flexible_window_minutes" {
-  description = "Minutes by which a firing may be late; 0 for on time."
-  type        = number
+  type = object({
+    expression              = string
+    timezone                = string
+    enabled                 = bool
+    flexible_window_minutes = number
+  })
 }
 
 variable "maximum_age_seconds" {
@@ -56,16 +46,4 @@ variable "function_arn" {
 variable "input" {
   description = "Event the function gets; may hold Scheduler's context attributes, such as <aws.scheduler.scheduled-time>."
   type        = map(string)
-}
-
-variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the role."
-  type        = string
-  default     = null
-}
-
-variable "tags" {
-  description = "Tags of every resource."
-  type        = map(string)
-  default     = {}
 }

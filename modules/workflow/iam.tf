@@ -1,5 +1,5 @@
 locals {
-  log_group_arn = "arn:${var.account.partition}:logs:${var.account.region}:${var.account.id}:log-group:${local.log_group_name}"
+  log_group_arn = "arn:${var.context.account.partition}:logs:${var.context.account.region}:${var.context.account.id}:log-group:${local.log_group_name}"
 
 }
 
@@ -16,7 +16,7 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account.id]
+      values   = [var.context.account.id]
     }
 
     condition {
@@ -37,7 +37,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "Notify"
     actions   = ["sns:Publish"]
-    resources = [var.topic_arn]
+    resources = [var.topic.arn]
   }
 
   statement {
@@ -57,7 +57,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.tracing ? [true] : []
+    for_each = var.context.tracing ? [true] : []
 
     content {
       sid = "WriteTraces"
@@ -72,7 +72,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
 
     content {
       sid       = "EncryptExecutions"
@@ -90,7 +90,7 @@ data "aws_iam_policy_document" "this" {
   # Log entries of an encrypted state machine travel encrypted too:
   # https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
 
     content {
       sid       = "EncryptLogDelivery"
@@ -100,13 +100,13 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:EncryptionContext:SourceArn"
-        values   = ["arn:${var.account.partition}:logs:${var.account.region}:${var.account.id}:*"]
+        values   = ["arn:${var.context.account.partition}:logs:${var.context.account.region}:${var.context.account.id}:*"]
       }
     }
   }
 
   dynamic "statement" {
-    for_each = var.topic_kms_key_arn == null ? [] : [var.topic_kms_key_arn]
+    for_each = var.topic.kms_key_arn == null ? [] : [var.topic.kms_key_arn]
 
     content {
       sid       = "EncryptNotifications"
@@ -116,7 +116,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:EncryptionContext:aws:sns:topicArn"
-        values   = [var.topic_arn]
+        values   = [var.topic.arn]
       }
     }
   }
@@ -126,8 +126,8 @@ resource "aws_iam_role" "this" {
   name                 = var.name
   description          = "Lets Step Functions run the state machine ${var.name}"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
-  permissions_boundary = var.permissions_boundary_arn
-  tags                 = var.tags
+  permissions_boundary = var.context.permissions_boundary_arn
+  tags                 = var.context.tags
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -1,6 +1,6 @@
 locals {
   # Built from its parts, so that the plan of a first apply shows every policy and environment that names it.
-  arn = "arn:${var.account.partition}:states:${var.account.region}:${var.account.id}:stateMachine:${var.name}"
+  arn = "arn:${var.context.account.partition}:states:${var.context.account.region}:${var.context.account.id}:stateMachine:${var.name}"
 
   # Under this prefix the account's log resource policy, limited to 5,120 characters, need not name the group:
   # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
@@ -20,7 +20,7 @@ locals {
   summarise_timeout_seconds = var.summarise_function.timeout_seconds + 5
 
   definition = templatefile("${path.module}/templates/batch.asl.json.tftpl", {
-    partition                   = var.account.partition
+    partition                   = var.context.account.partition
     timeout_seconds             = local.timeout_seconds
     max_concurrency             = var.max_concurrency
     requeue_function_arn        = var.requeue_function.arn
@@ -37,7 +37,7 @@ locals {
     transient_max_attempts      = local.transient.max_attempts
     transient_interval_seconds  = local.transient.interval_seconds
     transient_max_delay_seconds = local.transient.max_delay_seconds
-    topic_arn                   = var.topic_arn
+    topic_arn                   = var.topic.arn
     publish_timeout_seconds     = local.publish_timeout_seconds
     incomplete_error            = local.incomplete_error
   })
@@ -73,9 +73,9 @@ resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision (log_retention_days).
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own unless the user names one (kms_key_arn).
   name              = local.log_group_name
-  retention_in_days = var.log_retention_days
-  kms_key_id        = var.kms_key_arn
-  tags              = var.tags
+  retention_in_days = var.context.log_retention_days
+  kms_key_id        = var.context.kms_key_arn
+  tags              = var.context.tags
 }
 
 resource "aws_sfn_state_machine" "this" {
@@ -92,11 +92,11 @@ resource "aws_sfn_state_machine" "this" {
   }
 
   tracing_configuration {
-    enabled = var.tracing
+    enabled = var.context.tracing
   }
 
   dynamic "encryption_configuration" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
 
     content {
       type                              = "CUSTOMER_MANAGED_KMS_KEY"
@@ -105,7 +105,7 @@ resource "aws_sfn_state_machine" "this" {
     }
   }
 
-  tags = var.tags
+  tags = var.context.tags
 
   # AWS checks at creation that the role may write to the log.
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]

@@ -3,13 +3,20 @@ variable "name" {
   type        = string
 }
 
-variable "account" {
-  description = "Where the module is: the AWS partition, the region and the account's id."
+variable "context" {
+  description = "What all resources of the module share: where they are, and how they are traced, logged, encrypted, bounded and tagged."
 
   type = object({
-    partition = string
-    region    = string
-    id        = string
+    account = object({
+      partition = string
+      region    = string
+      id        = string
+    })
+    tracing                  = bool
+    log_retention_days       = number
+    kms_key_arn              = string
+    permissions_boundary_arn = string
+    tags                     = map(string)
   })
 }
 
@@ -31,15 +38,13 @@ variable "summarise_function" {
   })
 }
 
-variable "topic_arn" {
-  description = "Topic of the notifications."
-  type        = string
-}
+variable "topic" {
+  description = "Topic of the notifications, and its KMS key; null for none."
 
-variable "topic_kms_key_arn" {
-  description = "KMS key of the topic; null for none."
-  type        = string
-  default     = null
+  type = object({
+    arn         = string
+    kms_key_arn = string
+  })
 }
 
 variable "batch_size" {
@@ -61,32 +66,4 @@ variable "retry" {
     backoff_rate      = number
     max_delay_seconds = number
   })
-}
-
-variable "tracing" {
-  description = "Trace every execution with X-Ray."
-  type        = bool
-}
-
-variable "log_retention_days" {
-  description = "Days the log is kept."
-  type        = number
-}
-
-variable "kms_key_arn" {
-  description = "KMS key for log, definition and executions; null for keys of AWS."
-  type        = string
-  default     = null
-}
-
-variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the role."
-  type        = string
-  default     = null
-}
-
-variable "tags" {
-  description = "Tags of every resource."
-  type        = map(string)
-  default     = {}
 }
