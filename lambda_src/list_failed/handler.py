@@ -87,7 +87,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             publish({**metrics, "ApiLatency": listing.latencies[source]}, source=source)
         result = {
             "runId": run_id,
-            "listed": len(listing.seen),
+            "listed": sum(listing.listed.values()),
             "eligible": len(run.to_send),
             "skipped": dict(run.skipped),
             "batches": len(started.executions),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 
 from redrive.api import Api
 from redrive.errors import RedriveError
@@ -26,7 +27,7 @@ class Listing:
     Attributes
     ----------
     seen
-        Operation and primary id of everything listed, also of what is too young to be sent.
+        Primary ids of everything listed, by operation; also of what is too young to be sent.
     listed
         How many communications, by source.
     too_young
@@ -41,7 +42,7 @@ class Listing:
         self._sources = sources
         self._api = api
         self._has_time = has_time
-        self.seen: set[tuple[str, str]] = set()
+        self.seen: dict[str, set[str]] = {source.operation: set() for source in sources.values()}
         self.listed = dict.fromkeys(sources, 0)
         self.too_young: list[Communication] = []
         self.latencies: dict[str, list[float]] = {name: [] for name in sources}
@@ -93,10 +94,9 @@ class Listing:
             yield from self._new(name, page.ids)
 
     def _new(self, name: str, ids: tuple[str, ...]) -> Iterator[Communication]:
-        operation, seen = self._sources[name].operation, self.seen
-        for primary_id in ids:
-            key = (operation, primary_id)
-            if key not in seen:
-                seen.add(key)
-                self.listed[name] += 1
-                yield Communication(primary_id, operation, name)
+        operation = self._sources[name].operation
+        seen = self.seen[operation]
+        fresh = [id_ for id_ in dict.fromkeys(ids) if id_ not in seen]
+        seen.update(fresh)
+        self.listed[name] += len(fresh)
+        return map(Communication, fresh, repeat(operation), repeat(name))

@@ -184,7 +184,7 @@ def judge_listing(listing: Listing, ledger: Ledger, request: Request, settings: 
         run.add(Decision(communication, None, Refusal.TOO_YOUNG, clock.now()), request)
     run.truncated = run.truncated or listing.truncated
     if request.ids and listing.complete == listing.listed.keys():
-        not_listed = set(request.ids) - {primary_id for _, primary_id in listing.seen}
+        not_listed = set(request.ids).difference(*listing.seen.values())
         run.skipped.update({"not_listed": len(not_listed)} if not_listed else {})
 
 
@@ -207,7 +207,7 @@ def settle_earlier(
                 for entry in page.entries
                 if entry.not_before <= listed_at
                 and entry.communication.operation not in unread
-                and (entry.communication.operation, entry.communication.primary_id) not in listing.seen
+                and entry.communication.primary_id not in listing.seen.get(entry.communication.operation, ())
             ]
             delivered = pool.map(lambda communication: ledger.deliver(communication, listed_at), gone)
             run.delivered.update(c.source for c, done in zip(gone, delivered, strict=True) if done)

@@ -60,7 +60,7 @@ def test_every_source_is_listed(lists: dict[str, list[object]], settings: ApiSet
         ("send.sms", "7", "sms"),
     ]
     assert listing.listed == {"email": 2, "sms": 1}
-    assert listing.seen == {("send.email", "1"), ("send.email", "2"), ("send.sms", "7")}
+    assert listing.seen == {"send.email": {"1", "2"}, "send.sms": {"7"}}
     assert listing.complete == {"email", "sms"}
     assert not listing.problems
     assert not listing.truncated
@@ -120,7 +120,7 @@ def test_what_is_too_young_is_listed_but_not_given(lists: dict[str, list[object]
     found, listing = read(settings, email=aged, sms=SMS)
     assert [(c.operation, c.primary_id) for c in found] == [("send.email", "2"), ("send.sms", "1")]
     assert listing.too_young == [Communication("1", "send.email", "email")]
-    assert ("send.email", "1") in listing.seen
+    assert "1" in listing.seen["send.email"]
     assert listing.listed == {"email": 2, "sms": 1}
     assert listing.complete == {"email", "sms"}
 
@@ -137,7 +137,7 @@ def test_a_listing_left_early_says_so(lists: dict[str, list[object]], settings: 
 def test_a_long_source_does_not_starve_the_others(lists: dict[str, list[object]], settings: ApiSettings) -> None:
     lists |= {"/emails": list(range(50)), "/sms": [7]}
     _, listing = read(settings, limit=4, email=Source("/emails", "send.email", pagination=OFFSET), sms=SMS)
-    assert listing.listed == {"email": 3, "sms": 1}
+    assert listing.listed == {"email": 4, "sms": 1}  # two pages of two, and one of one in between
 
 
 def test_a_source_is_read_no_further_than_it_is_asked_for(
