@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from bench.sandboxes import MeasurementFailed
 from bench.usage import Log, Meter, Usage
@@ -62,12 +63,8 @@ class FirstLoop:
             provider.refusals.for_now(row["recipient"], times=1)
         meter = Meter(self._stack)
         for start in range(0, size, BATCH):
-            bodies = [
-                {"primaryId": row["id"], "operation": f"send.{row['kind']}", "createdBy": "bench"}
-                | {"created": row["created"]}
-                for row in rows[start : start + BATCH]
-            ]
-            entries = [{"Id": str(index), "MessageBody": json.dumps(body)} for index, body in enumerate(bodies)]
+            bodies = enumerate(map(_entry, rows[start : start + BATCH]))
+            entries = [{"Id": str(index), "MessageBody": json.dumps(body)} for index, body in bodies]
             self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
         wait_until(lambda: not self._waiting(), "the end of what is in the queue")
         used = meter.read([], {"worker": self._worker})
@@ -82,6 +79,12 @@ class FirstLoop:
         names = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible")]
         found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
         return sum(map(int, found.values()))
+
+
+def _entry(row: Mapping[str, Any]) -> dict[str, str]:
+    """Give the entry of a communication."""
+    asked = {"primaryId": row["id"], "operation": f"send.{row['kind']}"}
+    return asked | {"createdBy": "bench", "created": row["created"]}
 
 
 def deployed(stack: Stack) -> FirstLoop:
