@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import loop
+from bench.model import CONCURRENCY
 from bench.sandboxes import BENCH, MeasurementFailed
 from bench.table import Row
 from bench.usage import Meter, Usage, item_bytes
@@ -24,6 +26,9 @@ from local.stack import Stack
 
 FULL, HALF = 20, 10
 """What a batch of each size uses tells what a batch uses, and what each communication in it."""
+
+TURNS = FULL / CONCURRENCY
+"""So many at a time are in a batch, one after the other."""
 
 RETRIED = 10
 COOLED_DOWN_SECONDS = 2 * 86_400
@@ -68,6 +73,7 @@ def measured() -> Measured:
             "batch_of_20": _batch(full),
             "module": _module(cold, full, two, retried, settled, items, stack),
             "seed": _seed(drawn_full, drawn_half),
+            "worker": loop.measured(stack),
         }
     units = int(FULL * counts["module"]["write_units"])
     return Measured(full, drawn_full, units, counts)
@@ -230,6 +236,7 @@ def _module(
         "item_bytes": round(sum(map(item_bytes, items)) / len(items)),
         "requeue_own_ms": round(full.functions[requeue].own_ms, 1),
         "requeue_cold_ms": round(statistics.median(cold.functions[requeue].cold), 1),
+        "turn_ms": round((full.seconds * 1000 - full.functions[requeue].api_ms / CONCURRENCY) / TURNS, 1),
         "requeue_log_bytes": round(full.functions[requeue].log_bytes / FULL),
         "retry_log_bytes": round(retry_log / RETRIED),
         "summarise_own_ms": round(full.functions["summarise"].own_ms, 1),

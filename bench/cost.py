@@ -15,12 +15,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench.model import CONCURRENCY, PER_RUN, SANDBOXES, WAYS, Workload, dollars
+from bench.model import (
+    CONCURRENCY,
+    IDLE_POLL_SECONDS,
+    IDLE_POLLERS,
+    MONTH_SECONDS,
+    PER_RUN,
+    QUEUE_ALARMS,
+    SANDBOXES,
+    WAYS,
+    WORKERS,
+    Workload,
+    dollars,
+)
 
 HERE = Path(__file__).resolve().parent
 COUNTS, PRICES = HERE / "counts.toml", HERE / "prices.toml"
 
 SCALE = 1_000_000
+IDLE_REQUESTS = IDLE_POLLERS * MONTH_SECONDS / IDLE_POLL_SECONDS
 
 
 def table(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
@@ -54,14 +67,25 @@ def standing(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
     return sum(dollars(units, prices).values())
 
 
+def standing_queue(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
+    """Give what the first loop costs a month besides, whatever it does, with one operation."""
+    units = {
+        "alarm_month": QUEUE_ALARMS,
+        "metric_month": counts["worker"]["metrics_per_operation"],
+        "queue_request": IDLE_REQUESTS,
+    }
+    return sum(dollars(units, prices).values())
+
+
 def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[str]:
     """Say what is neither measured nor a price."""
-    each, elsewhere = counts["module"], [name for name, price in _priced(prices) if price["read"] != "page"]
+    each, worker = counts["module"], counts["worker"]
+    elsewhere = [name for name, price in _priced(prices) if price["read"] == "elsewhere"]
     lost = 1 - (1 - work.retry_rate) ** work.batch_size
     lines = f"""
 Prices: list, {prices["region"]}, {prices["date"]}, no free tier taken off; {len(elsewhere)} of \
-the {len(_priced(prices))} were read elsewhere than on AWS's own page (bench/prices.toml): look \
-there before you rely on them.
+the {len(_priced(prices))} were read elsewhere than in AWS's own words (bench/prices.toml): look \
+at its pages before you rely on them.
 Batches of {work.batch_size}; the API answers in {work.api_ms:g} ms; {work.retry_rate:.1%} of the communications \
 meet a 503 once; one address gets a mail for each batch.
 256 MB for each function, arm64; its own time as measured by `make bench`, {each["requeue_own_ms"]:.0f} ms for a warm \
@@ -71,11 +95,19 @@ the secret, but not more than {SANDBOXES:,} in a run.
 The ledger's writes include the index's copy and the note, in a later run, that it was delivered.
 The seed as drawn retries nothing: with that share of 503s, {lost:.0%} of its batches end at SendFailure, and \
 what they cost again is not in here. It has the module's lister.
-Express: at least once instead of exactly once, five minutes at most, and no history to look at; waits before a \
-retry are not in here.
-SQS + Lambda: ten messages with each request, a requeue's time for each; no ledger, no end of a batch and no mail \
-for it; an empty queue is asked all the same, which is not in here.
-Besides, each month, with one source: {standing(counts, prices):.2f} for alarms and metrics.
+Express: at least once instead of exactly once, five minutes at most, and no history to look at; a batch takes as \
+long as it took in the embedded Step Functions, with this API in place of the example's; waits before a retry are \
+not in here.
+SQS + Lambda is modules/queue as measured: {worker["own_ms"]:g} ms of the worker's own for each communication, \
+{worker["entries_per_invocation"]:g} with each request and invocation while the queue is full, and one that meets a \
+503 comes back alone. Not measured: what Lambda's pollers ask, one request to receive and one to delete for each \
+invocation; and {WORKERS} workers in a run, each with a cold start and a read of the secret. It has the module's \
+lister, but no ledger, no end of a batch and no mail for it.
+Besides, each month, with one source: {standing(counts, prices):.2f} for alarms and metrics. The first loop, with \
+one operation: {standing_queue(counts, prices):.2f} for {QUEUE_ALARMS} alarms, \
+{worker["metrics_per_operation"]:g} metrics and {IDLE_REQUESTS:,.0f} requests for nothing, as {IDLE_POLLERS} pollers \
+ask an empty queue with long polls of {IDLE_POLL_SECONDS} seconds, SQS's longest (fewer only where there is no \
+maximum concurrency: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
 """
     return lines.strip().splitlines()
 

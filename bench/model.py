@@ -25,8 +25,17 @@ SANDBOXES = 1_000
 EXPRESS_GB = 64 / 1024
 """Express workflows are billed in steps of 64 MB; a batch of ids needs one."""
 
-QUEUE_BATCH = 10
-"""Messages sent, received and deleted with one request."""
+WORKERS = 5
+"""The default of the module's queue: invocations of its worker at a time."""
+
+POLLS = 2
+"""For each invocation Lambda receives once and deletes once, as far as SQS bills it."""
+
+QUEUE_ALARMS = 3
+"""Of modules/queue."""
+
+IDLE_POLLERS, IDLE_POLL_SECONDS, MONTH_SECONDS = 5, 20, 30 * 86_400
+"""Where a mapping has a maximum concurrency, so many ask an empty queue, for so long each time."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,33 @@ def predict(work: Workload, counts: Mapping[str, Any]) -> Predicted:
     )
 
 
+@dataclass(frozen=True)
+class PredictedQueue:
+    """What a queue and the worker behind it do for a workload: the enqueuer's, the worker's and the pollers' part."""
+
+    invocations: int
+    requests: dict[str, int]
+    polls: int
+    own_ms: float
+    log_bytes: float
+
+
+def predict_queue(work: Workload, counts: Mapping[str, Any]) -> PredictedQueue:
+    """Predict the first loop's part: the queue is full, and what comes back, much later, comes alone."""
+    each = counts["worker"]
+    invocations = _in_runs(work, each["entries_per_invocation"]) + round(work.retries * each["retry_invocations"])
+    return PredictedQueue(
+        invocations=invocations,
+        requests={
+            "SendMessageBatch": _in_runs(work, each["entries_per_send"]),
+            "ChangeMessageVisibility": round(work.retries * each["retry_changes"]),
+        },
+        polls=invocations * POLLS,
+        own_ms=work.failed * each["own_ms"] + work.retries * each["retry_own_ms"],
+        log_bytes=work.failed * each["log_bytes"] + work.retries * each["retry_log_bytes"],
+    )
+
+
 def module(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     """Give the units that the module uses, by price."""
     each, does = counts["module"], predict(work, counts)
@@ -140,9 +176,8 @@ def seed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
 
 def express(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     """Give the units of the module's state machine as an Express workflow: the same, but for its own price."""
-    does = predict(work, counts)
     turns = math.ceil(work.batch_size / CONCURRENCY) * (1 + work.retry_rate)
-    seconds = (turns * does.requeue_ms + counts["module"]["summarise_own_ms"]) / 1000
+    seconds = turns * (counts["module"]["turn_ms"] + work.api_ms) / 1000
     billed = math.ceil(seconds * 10) / 10
     units = module(work, counts)
     del units["transition"]
@@ -150,15 +185,18 @@ def express(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
 
 
 def queue(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
-    """Give the units of a queue and a worker: no ledger, no batch that ends, no mail for it."""
-    each = counts["module"]
-    tries = work.failed + work.retries
+    """Give the units of the first loop in place of batches: no ledger, no batch that ends, no mail for it."""
+    each, does = counts["worker"], predict_queue(work, counts)
+    sandboxes = work.runs * min(WORKERS, math.ceil(does.invocations / work.runs))
+    milliseconds = does.own_ms + (work.failed + work.retries) * work.api_ms
+    milliseconds += sandboxes * max(0.0, each["cold_ms"] - each["own_ms"] * each["entries_per_invocation"])
     return _listed(work, counts) + Counter(
         {
-            "queue_request": 3 * tries / QUEUE_BATCH,
-            "lambda_request": tries / QUEUE_BATCH,
-            "lambda_gb_second": tries * (each["requeue_own_ms"] + work.api_ms) / 1000 * GB,
-            "log_gb": tries * each["requeue_log_bytes"] / 1e9,
+            "queue_request": sum(does.requests.values()) + does.polls,
+            "lambda_request": does.invocations,
+            "lambda_gb_second": milliseconds / 1000 * GB,
+            "log_gb": does.log_bytes / 1e9,
+            "secret_call": sandboxes,
         }
     )
 
@@ -177,7 +215,7 @@ def _listed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     )
 
 
-def _in_runs(work: Workload, size: int) -> int:
+def _in_runs(work: Workload, size: float) -> int:
     """Cut each run's communications into so many at a time."""
     full, rest = divmod(work.failed, PER_RUN)
     return full * math.ceil(PER_RUN / size) + math.ceil(rest / size)

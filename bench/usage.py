@@ -8,7 +8,7 @@ import statistics
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ class Log:
 
     Attributes
     ----------
+    api_ms
+        The API's part of all of them.
     cold, warm
         Milliseconds of each invocation without the API's part, of a sandbox's first one and of every other.
     metrics
@@ -35,6 +37,7 @@ class Log:
     invocations: int = 0
     billed_ms: int = 0
     log_bytes: int = 0
+    api_ms: float = 0.0
     cold: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
     metrics: set[tuple[str, ...]] = field(default_factory=set)
@@ -47,11 +50,18 @@ class Log:
 
 @dataclass
 class Usage:
-    """What was used: by Step Functions, by each function, and DynamoDB's and Secrets Manager's requests."""
+    """What was used: by Step Functions, by each function, and the requests to DynamoDB, SQS and their like.
+
+    Attributes
+    ----------
+    seconds
+        What executions took from start to end, one after the other.
+    """
 
     transitions: int = 0
     events: int = 0
     state_bytes: int = 0
+    seconds: float = 0.0
     functions: dict[str, Log] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
 
@@ -92,8 +102,9 @@ def requests(stack: Stack) -> Counter[str]:
         return Counter(json.load(answer)["requests"])
 
 
-def count_events(usage: Usage, events: Iterable[Mapping[str, Any]]) -> None:
+def count_events(usage: Usage, events: Sequence[Mapping[str, Any]]) -> None:
     """Add an execution's history: a transition is a state entered, and every try of a task after its first."""
+    usage.seconds += (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()
     kinds = Counter(event["type"] for event in events)
     entered = sum(count for kind, count in kinds.items() if kind.endswith("StateEntered"))
     retries = kinds["TaskScheduled"] + kinds["LambdaFunctionScheduled"] - kinds["TaskStateEntered"]
@@ -116,9 +127,11 @@ def read_log(events: Iterable[Mapping[str, Any]], since: int) -> Log:
             streams.add(stream)
         api[stream] += _metrics(text, log, counted=event["timestamp"] >= since)
         if report:
-            own = float(report[1]) - api.pop(stream)
+            waited = api.pop(stream)
+            own = float(report[1]) - waited
             if event["timestamp"] >= since:
                 log.invocations += 1
+                log.api_ms += waited
                 log.billed_ms += int(report[2])
                 (log.cold if is_first else log.warm).append(own)
         if event["timestamp"] >= since:

@@ -1,4 +1,4 @@
-"""The cost model against what is counted: 200 communications end to end."""
+"""The cost model against what is counted: 200 communications end to end, and 60 through the first loop."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import statistics
 import pytest
 
 from bench import cost, model
+from bench.loop import FirstLoop
 from bench.usage import Meter
 
 FAILED, BATCH_SIZE, RETRIED = 200, 100, 4
@@ -15,6 +16,10 @@ LOG_BYTES_OFF = 0.15
 TIMES_OFF = 5
 """How often the model's time of a requeue may be in the measured median, or that in it: machines differ, and this one
 does other things besides."""
+
+ROUNDS, ENTRIES = 3, 20
+WORKER_TIMES_OFF = 10
+"""The worker's own time is a few milliseconds an invocation: what else the machine does is more of it."""
 
 
 def test_the_model_predicts_what_200_communications_use(scene):
@@ -36,3 +41,33 @@ def test_the_model_predicts_what_200_communications_use(scene):
     own_ms = statistics.median(used.functions["requeue_communication"].warm)
     assert predicted.requeue_ms / TIMES_OFF < own_ms < predicted.requeue_ms * TIMES_OFF
     assert all(one.status == "SUCCEEDED" for one in run.executions)
+
+
+@pytest.fixture
+def first_loop(scene) -> FirstLoop:
+    """The queue and the worker that Terraform made, with the application of the stack; both sandboxes are warm."""
+    scene.begins(0)
+    scene.deployed.configure("worker")
+    scene.deployed.configure("worker", **scene.deployed.original["worker"])
+    loop = FirstLoop(scene.stack, scene.stack.outputs["queue"]["url"], scene.deployed.functions["worker"])
+    loop.send(ENTRIES, retried=4)
+    return loop
+
+
+def test_the_model_predicts_what_60_entries_of_the_first_loop_use(first_loop):
+    rounds = [first_loop.send(ENTRIES, retried=1) for _ in range(ROUNDS)]
+    logs = [used.functions["worker"] for used in rounds]
+
+    work = model.Workload(ROUNDS * ENTRIES, api_ms=0, retry_rate=1 / ENTRIES)
+    predicted = model.predict_queue(work, cost.read(cost.COUNTS))
+    assert sum(log.invocations for log in logs) == predicted.invocations
+    counted = {name: sum(used.requests[f"sqs.{name}"] for used in rounds) for name in predicted.requests}
+    assert counted == predicted.requests
+    assert sum(log.log_bytes for log in logs) == pytest.approx(predicted.log_bytes, rel=LOG_BYTES_OFF)
+    own_ms = statistics.median(milliseconds for log in logs for milliseconds in log.warm)
+    expected_ms = predicted.own_ms / predicted.invocations
+    assert expected_ms / WORKER_TIMES_OFF < own_ms < expected_ms * WORKER_TIMES_OFF
+
+
+def test_the_model_knows_the_alarms_of_the_first_loop(stack):
+    assert len(stack.outputs["alarm_arns"]) == cost.read(cost.COUNTS)["module"]["alarms"] + model.QUEUE_ALARMS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import pytest
 
@@ -24,6 +25,7 @@ COUNTS = {
         "retry_write_units": 2.0,
         "delivered_write_units": 2.0,
         "requeue_own_ms": 20.0,
+        "turn_ms": 50.0,
         "requeue_cold_ms": 500.0,
         "requeue_log_bytes": 1000.0,
         "retry_log_bytes": 1000.0,
@@ -35,8 +37,21 @@ COUNTS = {
         "metrics_per_source": 4.0,
     },
     "seed": {"transitions": 1.0, "batch_transitions": 2.0, "invocations": 1.0, "own_ms": 10.0, "log_bytes": 200.0},
+    "worker": {
+        "entries_per_send": 10.0,
+        "entries_per_invocation": 10.0,
+        "retry_invocations": 1.0,
+        "retry_changes": 1.0,
+        "own_ms": 2.0,
+        "retry_own_ms": 10.0,
+        "cold_ms": 320.0,
+        "log_bytes": 800.0,
+        "retry_log_bytes": 1500.0,
+        "metrics_per_operation": 3.0,
+    },
 }
 PRICES = cost.read(cost.PRICES)
+READ = re.compile(r"https://(docs\.)?aws\.amazon\.com/")
 
 
 def priced(way, **work):
@@ -74,6 +89,40 @@ def test_runs_and_batches_are_cut_as_the_lister_does(failed, runs, batches):
     assert (work.runs, work.batches) == (runs, batches)
 
 
+def test_a_queue_is_asked_ten_at_a_time_and_what_comes_back_comes_alone():
+    steady, shaky = (model.predict_queue(Workload(200, retry_rate=rate), COUNTS) for rate in (0, 0.02))
+    assert (steady.invocations, shaky.invocations) == (20, 24)
+    assert steady.requests == {"SendMessageBatch": 20, "ChangeMessageVisibility": 0}
+    assert shaky.requests == {"SendMessageBatch": 20, "ChangeMessageVisibility": 4}
+    assert (steady.polls, shaky.polls) == (40, 48)
+    assert (shaky.own_ms, shaky.log_bytes) == (200 * 2 + 4 * 10, 200 * 800 + 4 * 1500)
+
+
+def test_a_queue_pays_for_requests_the_workers_time_and_a_cold_start_of_each():
+    units = model.queue(Workload(100_000, api_ms=100, retry_rate=0.01), COUNTS)
+    listed = 10 * 100 * (100 + 100) / 1000  # ten runs of a hundred pages
+    worked = 100_000 * 0.102 + 1000 * 0.11 + 50 * 0.3
+    assert units["queue_request"] == 10_000 + 1000 + 2 * 11_000
+    assert units["lambda_request"] == 11_000 + 10
+    assert units["lambda_gb_second"] == pytest.approx((listed + worked) / 4)
+    assert units["secret_call"] == 50 + 10
+    assert units["log_gb"] == pytest.approx((100_000 * 800 + 1000 * 1500 + 10 * 1000) / 1e9)
+
+
+def test_an_empty_queue_is_asked_all_month():
+    without = {**COUNTS, "worker": {"metrics_per_operation": 0}}
+    assert cost.standing_queue(without, PRICES) == pytest.approx(0.3 + 648_000 * 0.4 / 1e6)
+    assert cost.standing_queue(COUNTS, PRICES) == pytest.approx(cost.standing_queue(without, PRICES) + 0.9)
+
+
+def test_an_express_batch_is_billed_for_its_turns_in_tenths_of_a_second():
+    units = model.express(Workload(20_000, batch_size=20, api_ms=200, retry_rate=0), COUNTS)
+    assert units["express_request"] == 1000
+    assert units["express_gb_second"] == pytest.approx(1000 * 1.0 / 16)  # four turns of a quarter of a second
+    longer = model.express(Workload(20_000, batch_size=20, api_ms=201, retry_rate=0), COUNTS)
+    assert longer["express_gb_second"] == pytest.approx(1000 * 1.1 / 16)
+
+
 def test_neither_express_nor_a_queue_pays_for_transitions():
     assert "transition" not in model.express(Workload(1000), COUNTS)
     assert priced("SQS + Lambda", failed=1000).keys() >= {"SQS", "Lambda"}
@@ -85,8 +134,16 @@ def test_every_price_says_for_what_and_where_it_was_read():
         if isinstance(price, dict):
             assert price.keys() == {"service", "unit", "price", "per", "page", "read"}, name
             assert price["page"].startswith("https://aws.amazon.com/"), name
-            assert price["read"] in ("page", "elsewhere"), name
+            assert price["read"] == "elsewhere" or READ.match(price["read"]), name
     assert (PRICES["region"], type(PRICES["date"])) == ("us-east-1", datetime.date)
+
+
+def test_it_is_said_how_many_prices_were_not_read_in_aws_own_words():
+    prices = {"region": "us-east-1", "date": datetime.date(2026, 1, 2)}
+    prices |= {name: price | {"read": "elsewhere"} for name, price in PRICES.items() if isinstance(price, dict)}
+    prices["transition"] |= {"read": "https://aws.amazon.com/step-functions/pricing/"}
+    count = len(prices) - 2
+    assert f"{count - 1} of the {count} were read elsewhere" in cost.assumptions(Workload(1), COUNTS, prices)[0]
 
 
 def test_the_table_adds_up():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from bench.usage import BYTES_PER_EVENT, Usage, count_events, item_bytes, read_log
 
@@ -12,8 +13,10 @@ def test_a_transition_is_a_state_entered_and_every_try_after_a_tasks_first():
     entered = {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "Requeue", "input": '{"a": 1}'}}
     left = {"type": "TaskStateExited", "stateExitedEventDetails": {"name": "Requeue", "output": "{}"}}
     tries = [{"type": kind} for kind in ("TaskScheduled", "TaskFailed", "TaskScheduled", "TaskSucceeded")]
-    count_events(usage, [entered, *tries, left, {"type": "SucceedStateEntered"}])
-    assert (usage.transitions, usage.events, usage.state_bytes) == (3, 7, 10)
+    events = [entered, *tries, left, {"type": "SucceedStateEntered"}]
+    times = [datetime(2026, 11, 24, 2, 15, second, tzinfo=UTC) for second in range(len(events))]
+    count_events(usage, [event | {"timestamp": time} for event, time in zip(events, times, strict=True)])
+    assert (usage.transitions, usage.events, usage.state_bytes, usage.seconds) == (3, 7, 10, 6.0)
 
 
 def test_a_functions_log_tells_cold_starts_from_warm_ones_and_its_own_time_from_the_apis():
@@ -28,6 +31,7 @@ def test_a_functions_log_tells_cold_starts_from_warm_ones_and_its_own_time_from_
     events = [*before, *lines("old", 10, 70.0, 50.0), *lines("new", 10, 400.0, 50.0)]
     log = read_log(events, since=10)
     assert (log.invocations, log.billed_ms, log.warm, log.cold) == (2, 198, [20.0], [350.0])
+    assert log.api_ms == 100.0
     assert log.metrics == {("ApiLatency", "email")}
     assert log.log_bytes == sum(len(event["message"]) + BYTES_PER_EVENT for event in events[2:])
 

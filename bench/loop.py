@@ -1,0 +1,178 @@
+"""The first loop: the module's worker behind a queue, and what each entry uses, as counts for the cost model."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bench.sandboxes import MeasurementFailed
+from bench.usage import Log, Meter, Usage
+from local.application import seed
+from local.aws.runtime import ROOT
+from local.stack import SEND, Stack, wait_until
+
+FULL, HALF = 20, 10
+"""Entries; the difference between the two tells what ten more use."""
+
+BATCH = 10
+"""Most messages that SQS takes, gives and deletes with one request; so many entries go in with each."""
+
+ROUNDS = 3
+WORKERS = 5
+"""The module's default: invocations of the worker at a time."""
+
+TTL_SECONDS = 1
+TIMEOUT_SECONDS = 60
+
+_numbers = itertools.count(4_000_001)
+
+
+class FirstLoop:
+    """A queue with the module's worker behind it, the application it asks, and how entries get through.
+
+    Parameters
+    ----------
+    url
+        Of the queue.
+    worker
+        The function's name on AWS.
+    """
+
+    def __init__(self, stack: Stack, url: str, worker: str) -> None:
+        self._stack, self._sqs = stack, stack.client("sqs")
+        self._url, self._worker = url, worker
+
+    def send(self, size: int, retried: int = 0) -> Usage:
+        """Put so many entries into the queue, and see them all sent; some meet a 503 once. Give what it used.
+
+        Ten go in with each request, and nothing else is in the queue: the worker gets them ten at a time. A single one
+        that comes back comes alone.
+
+        Raises
+        ------
+        MeasurementFailed
+            Not every entry was sent.
+        """
+        rows = [seed.compose("email" if index % 2 else "sms", next(_numbers)) for index in range(size)]
+        self._stack.store.compose(rows)
+        for row in rows[:: size // retried] if retried else []:
+            provider = self._stack.mails if row["kind"] == "email" else self._stack.gateway
+            provider.refusals.for_now(row["recipient"], times=1)
+        meter = Meter(self._stack)
+        for start in range(0, size, BATCH):
+            bodies = enumerate(map(_entry, rows[start : start + BATCH]))
+            entries = [{"Id": str(index), "MessageBody": json.dumps(body)} for index, body in bodies]
+            self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+        wait_until(lambda: not self._waiting(), "the end of what is in the queue")
+        used = meter.read([], {"worker": self._worker})
+        first, last = rows[0]["number"], rows[-1]["number"]
+        sent = "SELECT count(*) AS n FROM communication WHERE number BETWEEN ? AND ? AND sent = 1"
+        if (count := self._stack.store.query(sent, first, last)[0]["n"]) != size:
+            raise MeasurementFailed(f"{count} of {size} entries sent")
+        return used
+
+    def _waiting(self) -> int:
+        """Count what is in the queue: visible, or in flight."""
+        names = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible")]
+        found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+        return sum(map(int, found.values()))
+
+
+def _entry(row: Mapping[str, Any]) -> dict[str, str]:
+    """Give the entry of a communication."""
+    asked = {"primaryId": row["id"], "operation": f"send.{row['kind']}"}
+    return asked | {"createdBy": "bench", "created": row["created"]}
+
+
+def deployed(stack: Stack) -> FirstLoop:
+    """Deploy the worker's package with a queue and a mapping of the settings that modules/queue gives them.
+
+    Not by Terraform, whose provider waits 25 seconds for each queue.
+    """
+    sqs, functions = stack.client("sqs"), stack.client("lambda")
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("worked", "worked-dead-letters")]
+    sqs.set_queue_attributes(QueueUrl=urls[0], Attributes={"VisibilityTimeout": str(6 * TIMEOUT_SECONDS)})
+    arn = sqs.get_queue_attributes(QueueUrl=urls[0], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": arn}
+    stack.client("iam").put_role_policy(
+        RoleName=stack.outputs["role_names"]["requeue_communication"],
+        PolicyName="queue",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    like = functions.get_function_configuration(FunctionName=stack.outputs["function_names"]["requeue_communication"])
+    settings = {
+        "paths": {"send.email": SEND, "send.sms": SEND},
+        "ttl_seconds": TTL_SECONDS,
+        "queue_url": urls[0],
+        "dead_letter_queue_url": urls[1],
+    }
+    functions.create_function(
+        FunctionName="worker",
+        Runtime=like["Runtime"],
+        Handler="worker.handler.handler",
+        Role=like["Role"],
+        MemorySize=like["MemorySize"],
+        Timeout=TIMEOUT_SECONDS,
+        Layers=[layer["Arn"] for layer in like["Layers"]],
+        Code={"ZipFile": (ROOT / "dist" / "worker.zip").read_bytes()},
+        Environment={"Variables": like["Environment"]["Variables"] | {"REDRIVE_WORKER": json.dumps(settings)}},
+    )
+    functions.create_event_source_mapping(
+        EventSourceArn=arn,
+        FunctionName="worker",
+        BatchSize=BATCH,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        ScalingConfig={"MaximumConcurrency": WORKERS},
+    )
+    return FirstLoop(stack, urls[0], "worker")
+
+
+def measured(stack: Stack) -> dict[str, float]:
+    """Tell what each entry and each one that comes back used, as differences between rounds of known size."""
+    loop = deployed(stack)
+    cold = loop.send(FULL)
+    warming = loop.send(FULL, retried=4)  # some in each sandbox: the first that comes back there takes longer
+    full = [loop.send(FULL) for _ in range(ROUNDS)]
+    half = loop.send(HALF)
+    retried = [loop.send(FULL, retried=1) for _ in range(ROUNDS)]
+    invocations = _invocations(full[0]) - _invocations(half)
+    again = _invocations(retried[0]) - _invocations(full[0])
+    changes = retried[0].requests["sqs.ChangeMessageVisibility"] - full[0].requests["sqs.ChangeMessageVisibility"]
+    metrics = set().union(*(_log(used).metrics for used in [warming, *full]))
+    entry_ms, entry_bytes = (_median(full, of) / FULL for of in (_own_ms, _log_bytes))
+    retry_ms, retry_bytes = (_median(retried, of) - _median(full, of) for of in (_own_ms, _log_bytes))
+    return {
+        "entries_per_send": FULL / full[0].requests["sqs.SendMessageBatch"],
+        "entries_per_invocation": (FULL - HALF) / invocations,
+        "retry_invocations": again,
+        "retry_changes": changes,
+        "own_ms": round(entry_ms, 1),
+        "retry_own_ms": round(max(0.0, retry_ms), 1),
+        "cold_ms": round(statistics.median(_log(cold).cold), 1),
+        "log_bytes": round(entry_bytes),
+        "retry_log_bytes": round(retry_bytes),
+        "metrics_per_operation": len(metrics) / len({metric[1:] for metric in metrics}),
+    }
+
+
+def _log(used: Usage) -> Log:
+    return used.functions["worker"]
+
+
+def _invocations(used: Usage) -> int:
+    return _log(used).invocations
+
+
+def _own_ms(used: Usage) -> float:
+    return sum(_log(used).warm)
+
+
+def _log_bytes(used: Usage) -> float:
+    return _log(used).log_bytes
+
+
+def _median(rounds: Sequence[Usage], of: Callable[[Usage], float]) -> float:
+    return statistics.median(map(of, rounds))
