@@ -25,6 +25,12 @@ NOTHING: dict[str, Any] = {
     "data": {"aws_caller_identity": {"current": {}}},  # or else Terraform would not ask the provider anything
 }
 COMPLETE = ROOT / "examples" / "complete"
+WHY = (
+    "the provider starts as often for both, and answers quickly. The rest is Terraform's own: it builds and walks a graph "
+    "of every variable, validation, local value and policy document. Tried without any validation and policy document "
+    "(2026-11-24) it still was 1.21 ×; so many resources written out by hand, without variables and modules, took 1.08 ×. "
+    "What the module is read and trusted for stays."
+)
 
 
 def plan(folder: Path, turns: int) -> Row:
@@ -49,7 +55,7 @@ def plan(folder: Path, turns: int) -> Row:
     ratio = whole / base
     what = "`terraform plan` of examples/complete"
     against = f"the same provider asked only who it is for {base:.1f} s"
-    return Row(what, f"{whole:.1f} s", against, f"{ratio:.2f}", "≤ 1.2 ×", ratio <= 1.2)
+    return Row(what, f"{whole:.1f} s", against, f"{ratio:.2f}", "≤ 1.2 ×", ratio <= 1.2, WHY)
 
 
 @contextmanager

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured, against what, and whether it is as it must be; ``met`` is None where nothing is demanded."""
+    """What was measured, against what, and whether it is as it must be.
+
+    Attributes
+    ----------
+    met
+        None where nothing is demanded.
+    why
+        What keeps it from its limit, told below the table where it does not reach it.
+    """
 
     what: str
     module: str
@@ -16,11 +24,15 @@ class Row:
     ratio: str
     limit: str = "printed"
     met: bool | None = None
+    why: str = ""
 
 
 def markdown(rows: Iterable[Row]) -> str:
-    """Write the table."""
+    """Write the table, and what there is to say of the rows that are not as they must be."""
     words = {True: "yes", False: "**no**", None: "–"}
+    rows = list(rows)
     lines = ["| what | the module | against | ratio | must reach | reached |", "| --- | --- | --- | --- | --- | --- |"]
     lines += [f"| {r.what} | {r.module} | {r.peer} | {r.ratio} | {r.limit} | {words[r.met]} |" for r in rows]
+    if reasons := [f"- {r.what}: {r.why}" for r in rows if r.met is False and r.why]:
+        lines += ["", *reasons]
     return "\n".join(lines) + "\n"
