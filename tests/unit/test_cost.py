@@ -51,7 +51,7 @@ COUNTS = {
     },
 }
 PRICES = cost.read(cost.PRICES)
-READ = re.compile(r"https://(docs\.)?aws\.amazon\.com/")
+READ = re.compile(r"https://((docs\.)?aws\.amazon\.com|github\.com/(aws|awslabs|aws-samples))/")
 
 
 def priced(way, **work):
