@@ -37,15 +37,20 @@ locals {
   alarm_arn_prefix      = "arn:${local.account.partition}:cloudwatch:${local.account.region}:${local.account.id}:alarm"
 }
 
-# What all resources share, and what the functions run on.
+# What all rooms share, what everything that runs shares besides, and what the functions run on. The key and the boundary
+# only go where they are used: their policies may name the ledger, the topic or the schedule's group, and Terraform takes
+# whoever gets an object for one that needs all of it.
 locals {
   context = {
-    account                  = local.account
+    account = local.account
+    tags    = var.tags
+  }
+
+  execution = {
     tracing                  = var.tracing
     log_retention_days       = var.log_retention_days
     kms_key_arn              = var.kms_key_arn
     permissions_boundary_arn = var.permissions_boundary_arn
-    tags                     = var.tags
   }
 
   lambda = { for function in ["list_failed", "requeue_communication", "summarise", "ledger_admin"] : function => {

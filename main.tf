@@ -38,9 +38,10 @@ module "layers" {
 module "schedule" {
   source = "./modules/schedule"
 
-  name       = local.names.schedule
-  group_name = local.prefix
-  context    = local.context
+  name                     = local.names.schedule
+  group_name               = local.prefix
+  context                  = local.context
+  permissions_boundary_arn = var.permissions_boundary_arn
 
   timing              = var.schedule
   maximum_age_seconds = local.firing_age_seconds
@@ -58,6 +59,7 @@ module "list_failed" {
   name        = local.names.list_failed
   description = "Lists what the application failed to send and starts a batch for every ${var.batch_size} of it"
   context     = local.context
+  execution   = local.execution
 
   package = "${path.module}/dist/list_failed.zip"
   lambda  = local.lambda.list_failed
@@ -89,8 +91,9 @@ module "list_failed" {
 module "workflow" {
   source = "./modules/workflow"
 
-  name    = local.names.batch
-  context = local.context
+  name      = local.names.batch
+  context   = local.context
+  execution = local.execution
 
   requeue_function = {
     arn             = module.requeue_communication.arn
@@ -117,6 +120,7 @@ module "requeue_communication" {
   name        = local.names.requeue_communication
   description = "Sends one failed communication back through the application's API"
   context     = local.context
+  execution   = local.execution
 
   package = "${path.module}/dist/requeue_communication.zip"
   lambda  = local.lambda.requeue_communication
@@ -137,6 +141,7 @@ module "summarise" {
   name        = local.names.summarise
   description = "Counts the outcomes of a batch and words its notification"
   context     = local.context
+  execution   = local.execution
 
   package = "${path.module}/dist/summarise.zip"
   lambda  = local.lambda.summarise
@@ -153,6 +158,7 @@ module "ledger" {
 
   name                = local.names.ledger
   context             = local.context
+  kms_key_arn         = var.kms_key_arn
   deletion_protection = var.ledger.deletion_protection
 }
 
@@ -163,6 +169,7 @@ module "ledger_admin" {
   name        = local.names.ledger_admin
   description = "Lists what waits for a person, shows one with its history, releases it or discards it"
   context     = local.context
+  execution   = local.execution
 
   package = "${path.module}/dist/ledger_admin.zip"
   lambda  = local.lambda.ledger_admin
@@ -216,6 +223,7 @@ module "notifications" {
   name         = local.names.notifications
   display_name = "${var.name} ${var.stage}"
   context      = local.context
+  kms_key_arn  = var.kms_key_arn
 
   create_topic  = local.create_topic
   notifications = var.notifications

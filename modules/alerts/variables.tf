@@ -9,7 +9,7 @@ variable "stage" {
 }
 
 variable "context" {
-  description = "What all resources of the module share: where they are, and how they are tagged."
+  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({

@@ -22,7 +22,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.context.tracing ? [true] : []
+    for_each = var.execution.tracing ? [true] : []
 
     content {
       sid       = "WriteTraces"
@@ -42,7 +42,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
+    for_each = var.execution.kms_key_arn == null ? [] : [var.execution.kms_key_arn]
 
     content {
       sid       = "DecryptEnvironment"
@@ -107,7 +107,7 @@ resource "aws_iam_role" "this" {
   name                 = var.name
   description          = "Lets the Lambda function ${var.name} do its work"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
-  permissions_boundary = var.context.permissions_boundary_arn
+  permissions_boundary = var.execution.permissions_boundary_arn
   tags                 = var.context.tags
 }
 

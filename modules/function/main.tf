@@ -16,8 +16,8 @@ resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision (log_retention_days).
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own unless the user names one (kms_key_arn).
   name              = local.log_group_name
-  retention_in_days = var.context.log_retention_days
-  kms_key_id        = var.context.kms_key_arn
+  retention_in_days = var.execution.log_retention_days
+  kms_key_id        = var.execution.kms_key_arn
   tags              = var.context.tags
 }
 
@@ -41,14 +41,14 @@ resource "aws_lambda_function" "this" {
   memory_size                    = var.lambda.memory_mb
   timeout                        = var.lambda.timeout_seconds
   reserved_concurrent_executions = coalesce(var.lambda.reserved_concurrency, -1)
-  kms_key_arn                    = var.context.kms_key_arn
+  kms_key_arn                    = var.execution.kms_key_arn
 
   environment {
     variables = var.environment
   }
 
   tracing_config {
-    mode = var.context.tracing ? "Active" : "PassThrough"
+    mode = var.execution.tracing ? "Active" : "PassThrough"
   }
 
   dynamic "vpc_config" {

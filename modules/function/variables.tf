@@ -9,7 +9,7 @@ variable "description" {
 }
 
 variable "context" {
-  description = "What all resources of the module share: where they are, and how they are traced, logged, encrypted, bounded and tagged."
+  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({
@@ -17,11 +17,18 @@ variable "context" {
       region    = string
       id        = string
     })
+    tags = map(string)
+  })
+}
+
+variable "execution" {
+  description = "What everything that runs shares: whether it is traced, the days its log is kept, the KMS key (null for keys of AWS), and its role's permissions boundary (null for none)."
+
+  type = object({
     tracing                  = bool
     log_retention_days       = number
     kms_key_arn              = string
     permissions_boundary_arn = string
-    tags                     = map(string)
   })
 }
 

@@ -48,7 +48,7 @@ resource "aws_dynamodb_table" "this" {
   }
 
   dynamic "server_side_encryption" {
-    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
 
     content {
       enabled     = true
@@ -97,7 +97,7 @@ data "aws_iam_policy_document" "administer" {
 
 data "aws_iam_policy_document" "key" {
   dynamic "statement" {
-    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
 
     content {
       sid       = "UseTheLedgersKey"

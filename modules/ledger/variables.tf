@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "context" {
-  description = "What all resources of the module share: where they are, and how they are encrypted and tagged."
+  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({
@@ -12,9 +12,13 @@ variable "context" {
       region    = string
       id        = string
     })
-    kms_key_arn = string
-    tags        = map(string)
+    tags = map(string)
   })
+}
+
+variable "kms_key_arn" {
+  description = "KMS key of the table; null for one of AWS."
+  type        = string
 }
 
 variable "deletion_protection" {

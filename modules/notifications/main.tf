@@ -18,8 +18,8 @@ resource "aws_sns_topic" "this" {
   count = var.create_topic ? 1 : 0
 
   name              = var.name
-  display_name      = var.display_name        # whom the mails are from
-  kms_master_key_id = var.context.kms_key_arn # without a key of the user's none at all: see the line above
+  display_name      = var.display_name # whom the mails are from
+  kms_master_key_id = var.kms_key_arn  # without a key of the user's none at all: see the line above
   tags              = var.context.tags
 }
 

@@ -9,7 +9,7 @@ variable "display_name" {
 }
 
 variable "context" {
-  description = "What all resources of the module share: where they are, and how they are encrypted and tagged."
+  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({
@@ -17,9 +17,13 @@ variable "context" {
       region    = string
       id        = string
     })
-    kms_key_arn = string
-    tags        = map(string)
+    tags = map(string)
   })
+}
+
+variable "kms_key_arn" {
+  description = "KMS key of the own topic; null for none."
+  type        = string
 }
 
 variable "create_topic" {

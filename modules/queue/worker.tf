@@ -21,13 +21,12 @@ module "worker" {
   name        = local.worker_name
   description = "Asks the application to send each entry of the queue, again after a while where that fails"
 
-  context = {
-    account                  = local.account
+  context = { account = local.account, tags = var.tags }
+  execution = {
     tracing                  = var.tracing
     log_retention_days       = var.log_retention_days
     kms_key_arn              = var.kms_key_arn
     permissions_boundary_arn = var.permissions_boundary_arn
-    tags                     = var.tags
   }
 
   package = "${path.module}/../../dist/worker.zip"

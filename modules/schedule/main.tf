@@ -78,7 +78,7 @@ resource "aws_iam_role" "this" {
   name                 = var.name
   description          = "Lets EventBridge Scheduler start a run"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
-  permissions_boundary = var.context.permissions_boundary_arn
+  permissions_boundary = var.permissions_boundary_arn
   tags                 = var.context.tags
 }
 

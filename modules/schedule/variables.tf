@@ -9,7 +9,7 @@ variable "group_name" {
 }
 
 variable "context" {
-  description = "What all resources of the module share: where they are, and how they are bounded and tagged."
+  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({
@@ -17,9 +17,13 @@ variable "context" {
       region    = string
       id        = string
     })
-    permissions_boundary_arn = string
-    tags                     = map(string)
+    tags = map(string)
   })
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of the role; null for none."
+  type        = string
 }
 
 variable "timing" {

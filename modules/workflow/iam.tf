@@ -57,7 +57,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.context.tracing ? [true] : []
+    for_each = var.execution.tracing ? [true] : []
 
     content {
       sid = "WriteTraces"
@@ -72,7 +72,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
+    for_each = var.execution.kms_key_arn == null ? [] : [var.execution.kms_key_arn]
 
     content {
       sid       = "EncryptExecutions"
@@ -90,7 +90,7 @@ data "aws_iam_policy_document" "this" {
   # Log entries of an encrypted state machine travel encrypted too:
   # https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
   dynamic "statement" {
-    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
+    for_each = var.execution.kms_key_arn == null ? [] : [var.execution.kms_key_arn]
 
     content {
       sid       = "EncryptLogDelivery"
@@ -126,7 +126,7 @@ resource "aws_iam_role" "this" {
   name                 = var.name
   description          = "Lets Step Functions run the state machine ${var.name}"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
-  permissions_boundary = var.context.permissions_boundary_arn
+  permissions_boundary = var.execution.permissions_boundary_arn
   tags                 = var.context.tags
 }
 

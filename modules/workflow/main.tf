@@ -73,8 +73,8 @@ resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision (log_retention_days).
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own unless the user names one (kms_key_arn).
   name              = local.log_group_name
-  retention_in_days = var.context.log_retention_days
-  kms_key_id        = var.context.kms_key_arn
+  retention_in_days = var.execution.log_retention_days
+  kms_key_id        = var.execution.kms_key_arn
   tags              = var.context.tags
 }
 
@@ -92,11 +92,11 @@ resource "aws_sfn_state_machine" "this" {
   }
 
   tracing_configuration {
-    enabled = var.context.tracing
+    enabled = var.execution.tracing
   }
 
   dynamic "encryption_configuration" {
-    for_each = var.context.kms_key_arn == null ? [] : [var.context.kms_key_arn]
+    for_each = var.execution.kms_key_arn == null ? [] : [var.execution.kms_key_arn]
 
     content {
       type                              = "CUSTOMER_MANAGED_KMS_KEY"

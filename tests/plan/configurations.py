@@ -108,7 +108,8 @@ RIGHT = configuration(
             ledger={"deletion_protection": False},
         ),
         "daily": call("daily", schedule={"expression": "cron(30 6 * * ? *)", "flexible_window_minutes": 10}),
-        # everything the module is given is made in the same apply, so that the plan knows no ARN of it
+        # everything the module is given is made in the same apply, so that the plan knows no ARN of it; and the key and
+        # the boundary name what the module makes, which must not wait for them
         "same_apply": call(
             "same-apply",
             api={
@@ -131,10 +132,13 @@ RIGHT = configuration(
         "china": call("china", providers={"aws": "aws.china"}, queue=ON),
     }
 )
+LEDGER, TOPIC, GROUP = (
+    f"module.same_apply.{output}" for output in ("ledger_table_arn", "topic_arn", "schedule_group_arn")
+)
 RIGHT["output"] = {f"{name}_queue": {"value": f"${{module.{name}.queue}}"} for name in ("complete", "weekly", "china")}
 RIGHT["resource"] = {
-    "aws_iam_policy": {"boundary": {"policy": "{}"}},
-    "aws_kms_key": {"this": {}},
+    "aws_iam_policy": {"boundary": {"policy": f"${{jsonencode({{ Resource = [{LEDGER}, {TOPIC}, {GROUP}] }})}}"}},
+    "aws_kms_key": {"this": {"policy": f"${{jsonencode({{ Resource = {GROUP} }})}}"}},
     "aws_secretsmanager_secret": {"api": {"name": "api"}},
     "aws_security_group": {"this": {"vpc_id": "vpc-1"}},
     "aws_sns_topic": {"this": {}},
