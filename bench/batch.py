@@ -9,7 +9,7 @@ import math
 import statistics
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,7 @@ from local.stack import Stack
 FULL, HALF = 20, 10
 """What a batch of each size uses tells what a batch uses, and what each communication in it."""
 
-TURNS = FULL / CONCURRENCY
-"""So many at a time are in a batch, one after the other."""
-
+ROUNDS = 3
 RETRIED = 10
 COOLED_DOWN_SECONDS = 2 * 86_400
 UNIT_BYTES = 1024
@@ -60,8 +58,9 @@ def measured() -> Measured:
     """Run batches of both, the first of each only to warm up."""
     with deployed() as stack:
         functions = {name: stack.outputs["function_names"][name] for name in FUNCTIONS}
-        cold, full = _run(stack, functions, FULL), _run(stack, functions, FULL)
-        two, retried = _run(stack, functions, FULL + HALF), _run(stack, functions, FULL, retried=RETRIED)
+        cold = _run(stack, functions, FULL)
+        fulls, halves = ([_run(stack, functions, size) for _ in range(ROUNDS)] for size in (FULL, HALF))
+        full, retried = fulls[0], _run(stack, functions, FULL, retried=RETRIED)
         items = _items(stack)
         settled = _settle(stack, functions, len(items))
         drawn = Drawn(stack)
@@ -71,7 +70,7 @@ def measured() -> Measured:
         _check(drawn_full.invocations, FULL)
         counts = {
             "batch_of_20": _batch(full),
-            "module": _module(cold, full, two, retried, settled, items, stack),
+            "module": _module(cold, full, halves[0], retried, settled, items, stack) | _durations(fulls, halves),
             "seed": _seed(drawn_full, drawn_half),
             "worker": loop.measured(stack),
         }
@@ -208,10 +207,10 @@ def _batch(used: Usage) -> dict[str, float]:
 
 
 def _module(
-    cold: Usage, full: Usage, two: Usage, retried: Usage, settled: Usage, items: list[dict[str, Any]], stack: Stack
+    cold: Usage, full: Usage, half: Usage, retried: Usage, settled: Usage, items: list[dict[str, Any]], stack: Stack
 ) -> dict[str, float]:
     """Tell what each communication, batch, run and retry used, as differences between runs of known size."""
-    each, per_batch = _line(full.transitions, two.transitions - full.transitions)
+    each, per_batch = _line(full.transitions, half.transitions)
     requeue, lister = "requeue_communication", "list_failed"
     updates = full.requests["dynamodb.UpdateItem"] / FULL
     retry_updates = (retried.requests["dynamodb.UpdateItem"] - full.requests["dynamodb.UpdateItem"]) / RETRIED
@@ -236,7 +235,6 @@ def _module(
         "item_bytes": round(sum(map(item_bytes, items)) / len(items)),
         "requeue_own_ms": round(full.functions[requeue].own_ms, 1),
         "requeue_cold_ms": round(statistics.median(cold.functions[requeue].cold), 1),
-        "turn_ms": round((full.seconds * 1000 - full.functions[requeue].api_ms / CONCURRENCY) / TURNS, 1),
         "requeue_log_bytes": round(full.functions[requeue].log_bytes / FULL),
         "retry_log_bytes": round(retry_log / RETRIED),
         "summarise_own_ms": round(full.functions["summarise"].own_ms, 1),
@@ -246,6 +244,18 @@ def _module(
         "alarms": alarms,
         "metrics_per_source": len(metrics) / len({metric[1:] for metric in metrics}) if metrics else 0,
     }
+
+
+def _durations(fulls: Sequence[Usage], halves: Sequence[Usage]) -> dict[str, float]:
+    """Tell how long a batch takes without the API's part: of its own, and for each turn of so many at a time."""
+    full, half = (
+        statistics.median(
+            used.seconds * 1000 - used.functions["requeue_communication"].api_ms / CONCURRENCY for used in rounds
+        )
+        for rounds in (fulls, halves)
+    )
+    turn_ms = (full - half) / ((FULL - HALF) / CONCURRENCY)
+    return {"turn_ms": round(turn_ms, 1), "batch_ms": round(max(0.0, full - turn_ms * FULL / CONCURRENCY), 1)}
 
 
 def _seed(full: Usage, half: Usage) -> dict[str, float]:

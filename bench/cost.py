@@ -22,11 +22,13 @@ from bench.model import (
     MONTH_SECONDS,
     PER_RUN,
     QUEUE_ALARMS,
+    QUEUE_BATCH,
     SANDBOXES,
     WAYS,
     WORKERS,
     Workload,
     dollars,
+    queue,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -67,23 +69,20 @@ def standing(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
     return sum(dollars(units, prices).values())
 
 
-def standing_queue(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
-    """Give what the first loop costs a month besides, whatever it does, with one operation."""
-    units = {
-        "alarm_month": QUEUE_ALARMS,
-        "metric_month": counts["worker"]["metrics_per_operation"],
-        "queue_request": IDLE_REQUESTS,
-    }
-    return sum(dollars(units, prices).values())
+def standing_queue(prices: Mapping[str, Any]) -> float:
+    """Give what the first loop costs a month besides while nothing is in the queue."""
+    return sum(dollars({"alarm_month": QUEUE_ALARMS, "queue_request": IDLE_REQUESTS}, prices).values())
 
 
 def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[str]:
     """Say what is neither measured nor a price."""
     each, worker = counts["module"], counts["worker"]
     elsewhere = [name for name, price in _priced(prices) if price["read"] == "elsewhere"]
+    looked_up = max(price["date"] for _, price in _priced(prices))
+    alone = sum(dollars(queue(work, counts, batch=1), prices).values()) / work.failed * SCALE
     lost = 1 - (1 - work.retry_rate) ** work.batch_size
     lines = f"""
-Prices: list, {prices["region"]}, {prices["date"]}, no free tier taken off; {len(elsewhere)} of \
+Prices: list, {prices["region"]}, looked up {looked_up}, no free tier taken off; {len(elsewhere)} of \
 the {len(_priced(prices))} were read elsewhere than in AWS's own words (bench/prices.toml): look \
 at its pages before you rely on them.
 Batches of {work.batch_size}; the API answers in {work.api_ms:g} ms; {work.retry_rate:.1%} of the communications \
@@ -95,19 +94,22 @@ the secret, but not more than {SANDBOXES:,} in a run.
 The ledger's writes include the index's copy and the note, in a later run, that it was delivered.
 The seed as drawn retries nothing: with that share of 503s, {lost:.0%} of its batches end at SendFailure, and \
 what they cost again is not in here. It has the module's lister.
-Express: at least once instead of exactly once, five minutes at most, and no history to look at; a batch takes as \
-long as it took in the embedded Step Functions, with this API in place of the example's; waits before a retry are \
-not in here.
-SQS + Lambda is modules/queue as measured: {worker["own_ms"]:g} ms of the worker's own for each communication, \
-{worker["entries_per_invocation"]:g} with each request and invocation while the queue is full, and one that meets a \
-503 comes back alone. Not measured: what Lambda's pollers ask, one request to receive and one to delete for each \
-invocation; and {WORKERS} workers in a run, each with a cold start and a read of the secret. It has the module's \
-lister, but no ledger, no end of a batch and no mail for it.
-Besides, each month, with one source: {standing(counts, prices):.2f} for alarms and metrics. The first loop, with \
-one operation: {standing_queue(counts, prices):.2f} for {QUEUE_ALARMS} alarms, \
-{worker["metrics_per_operation"]:g} metrics and {IDLE_REQUESTS:,.0f} requests for nothing, as {IDLE_POLLERS} pollers \
-ask an empty queue with long polls of {IDLE_POLL_SECONDS} seconds, SQS's longest (fewer only where there is no \
-maximum concurrency: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
+Express: at least once instead of exactly once, five minutes at most, and no history to look at; a batch takes \
+{each["batch_ms"]:.0f} ms and {each["turn_ms"]:.0f} ms for each {CONCURRENCY} communications, as in the embedded Step \
+Functions, and the API's time; waits before a retry are not in here.
+SQS + Lambda is modules/queue: {worker["own_ms"]:g} ms of the worker's own for each communication, and one that \
+meets a 503 comes back alone, as measured. Not measured: {QUEUE_BATCH} with each request and invocation, the most that \
+SQS gives (one at a time it would be {alone:,.2f} for each million); what Lambda's pollers ask, one request to receive \
+and one to delete for each invocation; and {WORKERS} workers in a run, each with a cold start and a read of the \
+secret. It has the module's lister, but no ledger, no end of a batch and no mail for it.
+Besides, each month, with one source: {standing(counts, prices):.2f} for alarms, and for metrics that are published \
+every hour. The first loop: {standing_queue(prices):.2f} for {QUEUE_ALARMS} alarms and {IDLE_REQUESTS:,.0f} requests \
+for nothing, as {IDLE_POLLERS} pollers ask an empty queue with long polls of {IDLE_POLL_SECONDS} seconds, SQS's \
+longest (fewer only where there is no maximum concurrency: \
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html), and up to \
+{dollars({"metric_month": 1}, prices)["CloudWatch"]:.2f} for each metric of an operation while it is used.
+Not in here: traces of X-Ray (tracing = false ends them), the ledger's storage and point-in-time recovery, and the \
+storage of logs.
 """
     return lines.strip().splitlines()
 

@@ -8,22 +8,14 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bench.model import QUEUE_BATCH, WORKERS
 from bench.sandboxes import MeasurementFailed
 from bench.usage import Log, Meter, Usage
 from local.application import seed
 from local.aws.runtime import ROOT
 from local.stack import SEND, Stack, wait_until
 
-FULL, HALF = 20, 10
-"""Entries; the difference between the two tells what ten more use."""
-
-BATCH = 10
-"""Most messages that SQS takes, gives and deletes with one request; so many entries go in with each."""
-
-ROUNDS = 3
-WORKERS = 5
-"""The module's default: invocations of the worker at a time."""
-
+ENTRIES, ROUNDS = 20, 3
 TTL_SECONDS = 1
 TIMEOUT_SECONDS = 60
 
@@ -48,8 +40,8 @@ class FirstLoop:
     def send(self, size: int, retried: int = 0) -> Usage:
         """Put so many entries into the queue, and see them all sent; some meet a 503 once. Give what it used.
 
-        Ten go in with each request, and nothing else is in the queue: the worker gets them ten at a time. A single one
-        that comes back comes alone.
+        Ten go in with each request, and nothing else is in the queue: the embedded AWS gives the worker the same ten. A
+        single one that comes back comes alone.
 
         Raises
         ------
@@ -58,12 +50,12 @@ class FirstLoop:
         """
         rows = [seed.compose("email" if index % 2 else "sms", next(_numbers)) for index in range(size)]
         self._stack.store.compose(rows)
-        for row in rows[:: size // retried] if retried else []:
+        for row in rows[:: size // retried][:retried] if retried else []:
             provider = self._stack.mails if row["kind"] == "email" else self._stack.gateway
             provider.refusals.for_now(row["recipient"], times=1)
         meter = Meter(self._stack)
-        for start in range(0, size, BATCH):
-            bodies = enumerate(map(_entry, rows[start : start + BATCH]))
+        for start in range(0, size, QUEUE_BATCH):
+            bodies = enumerate(map(_entry, rows[start : start + QUEUE_BATCH]))
             entries = [{"Id": str(index), "MessageBody": json.dumps(body)} for index, body in bodies]
             self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
         wait_until(lambda: not self._waiting(), "the end of what is in the queue")
@@ -88,9 +80,10 @@ def _entry(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def deployed(stack: Stack) -> FirstLoop:
-    """Deploy the worker's package with a queue and a mapping of the settings that modules/queue gives them.
+    """Deploy the worker's package behind a queue, with the batches, concurrency and partial failures of modules/queue.
 
-    Not by Terraform, whose provider waits 25 seconds for each queue.
+    Not by Terraform, whose provider waits 25 seconds for each queue; and with a short TTL, so that it need not be
+    waited for.
     """
     sqs, functions = stack.client("sqs"), stack.client("lambda")
     urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("worked", "worked-dead-letters")]
@@ -123,7 +116,7 @@ def deployed(stack: Stack) -> FirstLoop:
     functions.create_event_source_mapping(
         EventSourceArn=arn,
         FunctionName="worker",
-        BatchSize=BATCH,
+        BatchSize=QUEUE_BATCH,
         FunctionResponseTypes=["ReportBatchItemFailures"],
         ScalingConfig={"MaximumConcurrency": WORKERS},
     )
@@ -131,22 +124,17 @@ def deployed(stack: Stack) -> FirstLoop:
 
 
 def measured(stack: Stack) -> dict[str, float]:
-    """Tell what each entry and each one that comes back used, as differences between rounds of known size."""
+    """Tell what each entry and each one that comes back used, as differences between rounds."""
     loop = deployed(stack)
-    cold = loop.send(FULL)
-    warming = loop.send(FULL, retried=4)  # some in each sandbox: the first that comes back there takes longer
-    full = [loop.send(FULL) for _ in range(ROUNDS)]
-    half = loop.send(HALF)
-    retried = [loop.send(FULL, retried=1) for _ in range(ROUNDS)]
-    invocations = _invocations(full[0]) - _invocations(half)
-    again = _invocations(retried[0]) - _invocations(full[0])
-    changes = retried[0].requests["sqs.ChangeMessageVisibility"] - full[0].requests["sqs.ChangeMessageVisibility"]
-    metrics = set().union(*(_log(used).metrics for used in [warming, *full]))
-    entry_ms, entry_bytes = (_median(full, of) / FULL for of in (_own_ms, _log_bytes))
+    cold = loop.send(ENTRIES)
+    loop.send(ENTRIES, retried=4)  # some in each sandbox: the first that comes back there takes longer
+    full = [loop.send(ENTRIES) for _ in range(ROUNDS)]
+    retried = [loop.send(ENTRIES, retried=1) for _ in range(ROUNDS)]
+    again = _alike(retried, _invocations) - _alike(full, _invocations)
+    changes = _alike(retried, _changes) - _alike(full, _changes)
+    entry_ms, entry_bytes = (_median(full, of) / ENTRIES for of in (_own_ms, _log_bytes))
     retry_ms, retry_bytes = (_median(retried, of) - _median(full, of) for of in (_own_ms, _log_bytes))
     return {
-        "entries_per_send": FULL / full[0].requests["sqs.SendMessageBatch"],
-        "entries_per_invocation": (FULL - HALF) / invocations,
         "retry_invocations": again,
         "retry_changes": changes,
         "own_ms": round(entry_ms, 1),
@@ -154,8 +142,15 @@ def measured(stack: Stack) -> dict[str, float]:
         "cold_ms": round(statistics.median(_log(cold).cold), 1),
         "log_bytes": round(entry_bytes),
         "retry_log_bytes": round(retry_bytes),
-        "metrics_per_operation": len(metrics) / len({metric[1:] for metric in metrics}),
     }
+
+
+def _alike(rounds: Sequence[Usage], of: Callable[[Usage], int]) -> int:
+    """Give what is the same in each round, with no sandbox started in any."""
+    counts = {of(used) for used in rounds}
+    if len(counts) > 1 or any(_log(used).cold for used in rounds):
+        raise MeasurementFailed(f"rounds of the worker differ: {sorted(counts)}")
+    return counts.pop()
 
 
 def _log(used: Usage) -> Log:
@@ -164,6 +159,10 @@ def _log(used: Usage) -> Log:
 
 def _invocations(used: Usage) -> int:
     return _log(used).invocations
+
+
+def _changes(used: Usage) -> int:
+    return used.requests["sqs.ChangeMessageVisibility"]
 
 
 def _own_ms(used: Usage) -> float:

@@ -25,6 +25,9 @@ SANDBOXES = 1_000
 EXPRESS_GB = 64 / 1024
 """Express workflows are billed in steps of 64 MB; a batch of ids needs one."""
 
+QUEUE_BATCH = 10
+"""The most messages that SQS takes, gives and deletes with one request, and the default of the module's queue."""
+
 WORKERS = 5
 """The default of the module's queue: invocations of its worker at a time."""
 
@@ -110,25 +113,24 @@ def predict(work: Workload, counts: Mapping[str, Any]) -> Predicted:
 
 @dataclass(frozen=True)
 class PredictedQueue:
-    """What a queue and the worker behind it do for a workload: the enqueuer's, the worker's and the pollers' part."""
+    """What a queue and the worker behind it do for a workload; requests to SQS are sends, changes, and the pollers'."""
 
     invocations: int
-    requests: dict[str, int]
+    sends: int
+    changes: int
     polls: int
     own_ms: float
     log_bytes: float
 
 
-def predict_queue(work: Workload, counts: Mapping[str, Any]) -> PredictedQueue:
-    """Predict the first loop's part: the queue is full, and what comes back, much later, comes alone."""
+def predict_queue(work: Workload, counts: Mapping[str, Any], batch: int = QUEUE_BATCH) -> PredictedQueue:
+    """Predict the first loop's part, with so many entries for each invocation; what comes back comes alone."""
     each = counts["worker"]
-    invocations = _in_runs(work, each["entries_per_invocation"]) + round(work.retries * each["retry_invocations"])
+    invocations = _in_runs(work, batch) + round(work.retries * each["retry_invocations"])
     return PredictedQueue(
         invocations=invocations,
-        requests={
-            "SendMessageBatch": _in_runs(work, each["entries_per_send"]),
-            "ChangeMessageVisibility": round(work.retries * each["retry_changes"]),
-        },
+        sends=_in_runs(work, QUEUE_BATCH),
+        changes=round(work.retries * each["retry_changes"]),
         polls=invocations * POLLS,
         own_ms=work.failed * each["own_ms"] + work.retries * each["retry_own_ms"],
         log_bytes=work.failed * each["log_bytes"] + work.retries * each["retry_log_bytes"],
@@ -176,23 +178,28 @@ def seed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
 
 def express(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     """Give the units of the module's state machine as an Express workflow: the same, but for its own price."""
-    turns = math.ceil(work.batch_size / CONCURRENCY) * (1 + work.retry_rate)
-    seconds = turns * (counts["module"]["turn_ms"] + work.api_ms) / 1000
-    billed = math.ceil(seconds * 10) / 10
+    billed = math.ceil(batch_seconds(work, counts) * 10) / 10
     units = module(work, counts)
     del units["transition"]
     return units + Counter({"express_request": work.batches, "express_gb_second": work.batches * billed * EXPRESS_GB})
 
 
-def queue(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
+def batch_seconds(work: Workload, counts: Mapping[str, Any]) -> float:
+    """Tell how long a batch takes: a part of its own, and turns of so many at a time; without waits before a retry."""
+    each = counts["module"]
+    turns = math.ceil(work.batch_size / CONCURRENCY) * (1 + work.retry_rate)
+    return float(each["batch_ms"] + turns * (each["turn_ms"] + work.api_ms)) / 1000
+
+
+def queue(work: Workload, counts: Mapping[str, Any], batch: int = QUEUE_BATCH) -> Counter[str]:
     """Give the units of the first loop in place of batches: no ledger, no batch that ends, no mail for it."""
-    each, does = counts["worker"], predict_queue(work, counts)
+    each, does = counts["worker"], predict_queue(work, counts, batch)
     sandboxes = work.runs * min(WORKERS, math.ceil(does.invocations / work.runs))
     milliseconds = does.own_ms + (work.failed + work.retries) * work.api_ms
-    milliseconds += sandboxes * max(0.0, each["cold_ms"] - each["own_ms"] * each["entries_per_invocation"])
+    milliseconds += sandboxes * max(0.0, each["cold_ms"] - each["own_ms"] * batch)
     return _listed(work, counts) + Counter(
         {
-            "queue_request": sum(does.requests.values()) + does.polls,
+            "queue_request": does.sends + does.changes + does.polls,
             "lambda_request": does.invocations,
             "lambda_gb_second": milliseconds / 1000 * GB,
             "log_gb": does.log_bytes / 1e9,
@@ -215,7 +222,7 @@ def _listed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     )
 
 
-def _in_runs(work: Workload, size: float) -> int:
+def _in_runs(work: Workload, size: int) -> int:
     """Cut each run's communications into so many at a time."""
     full, rest = divmod(work.failed, PER_RUN)
     return full * math.ceil(PER_RUN / size) + math.ceil(rest / size)

@@ -55,7 +55,7 @@ class Usage:
     Attributes
     ----------
     seconds
-        What executions took from start to end, one after the other.
+        What executions took from start to end, added up.
     """
 
     transitions: int = 0

@@ -595,6 +595,27 @@ def test_what_a_renamed_source_requeued_is_settled_as_well(
     assert state(ledger, email(1)) is State.DELIVERED
 
 
+def test_an_sms_is_delivered_though_an_email_of_the_same_id_is_still_listed(
+    lists: Lists, ledger: Ledger, time: Time, context: Context
+) -> None:
+    concluded(ledger, email(7))
+    concluded(ledger, sms(7))
+    time.passes(ONE_COOLDOWN)
+    lists["/emails"] = [7]
+    invoke(SCHEDULED, context)
+    assert (state(ledger, email(7)), state(ledger, sms(7))) == (State.REQUEUED, State.DELIVERED)
+
+
+def test_what_was_requeued_under_an_operation_that_no_source_has_any_more_is_settled_as_well(
+    ledger: Ledger, time: Time, context: Context, lists: Lists
+) -> None:
+    fax = Communication("1", "send.fax", "fax")
+    concluded(ledger, fax)
+    time.passes(ONE_COOLDOWN)
+    invoke(SCHEDULED, context)
+    assert state(ledger, fax) is State.DELIVERED
+
+
 @pytest.mark.parametrize("operation", ["Query", "DeleteItem"])
 def test_a_look_back_that_fails_keeps_nothing_from_starting(
     lists: Lists, client: SFNClient, context: Context, monkeypatch: pytest.MonkeyPatch, operation: str
