@@ -59,8 +59,9 @@ def measured() -> Measured:
     with deployed() as stack:
         functions = {name: stack.outputs["function_names"][name] for name in FUNCTIONS}
         cold = _run(stack, functions, FULL)
-        fulls, halves = ([_run(stack, functions, size) for _ in range(ROUNDS)] for size in (FULL, HALF))
-        full, retried = fulls[0], _run(stack, functions, FULL, retried=RETRIED)
+        fulls = [_run(stack, functions, FULL) for _ in range(ROUNDS)]
+        full, half = fulls[0], _run(stack, functions, HALF)
+        retried = _run(stack, functions, FULL, retried=RETRIED)
         items = _items(stack)
         settled = _settle(stack, functions, len(items))
         drawn = Drawn(stack)
@@ -70,7 +71,7 @@ def measured() -> Measured:
         _check(drawn_full.invocations, FULL)
         counts = {
             "batch_of_20": _batch(full),
-            "module": _module(cold, full, halves[0], retried, settled, items, stack) | _durations(fulls, halves),
+            "module": _module(cold, full, half, retried, settled, items, stack) | _durations(fulls),
             "seed": _seed(drawn_full, drawn_half),
             "worker": loop.measured(stack),
         }
@@ -246,16 +247,13 @@ def _module(
     }
 
 
-def _durations(fulls: Sequence[Usage], halves: Sequence[Usage]) -> dict[str, float]:
+def _durations(fulls: Sequence[Usage]) -> dict[str, float]:
     """Tell how long a batch takes without the API's part: of its own, and for each turn of so many at a time."""
-    full, half = (
-        statistics.median(
-            used.seconds * 1000 - used.functions["requeue_communication"].api_ms / CONCURRENCY for used in rounds
-        )
-        for rounds in (fulls, halves)
-    )
-    turn_ms = (full - half) / ((FULL - HALF) / CONCURRENCY)
-    return {"turn_ms": round(turn_ms, 1), "batch_ms": round(max(0.0, full - turn_ms * FULL / CONCURRENCY), 1)}
+    turns = [used.map_seconds * 1000 - used.functions["requeue_communication"].api_ms / CONCURRENCY for used in fulls]
+    return {
+        "turn_ms": round(statistics.median(turns) / (FULL / CONCURRENCY), 1),
+        "batch_ms": round(statistics.median(used.seconds - used.map_seconds for used in fulls) * 1000, 1),
+    }
 
 
 def _seed(full: Usage, half: Usage) -> dict[str, float]:

@@ -56,12 +56,15 @@ class Usage:
     ----------
     seconds
         What executions took from start to end, added up.
+    map_seconds
+        What of that their Map states took.
     """
 
     transitions: int = 0
     events: int = 0
     state_bytes: int = 0
     seconds: float = 0.0
+    map_seconds: float = 0.0
     functions: dict[str, Log] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
 
@@ -105,6 +108,9 @@ def requests(stack: Stack) -> Counter[str]:
 def count_events(usage: Usage, events: Sequence[Mapping[str, Any]]) -> None:
     """Add an execution's history: a transition is a state entered, and every try of a task after its first."""
     usage.seconds += (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()
+    turned = [event["timestamp"] for event in events if event["type"] in ("MapStateEntered", "MapStateExited")]
+    if turned:
+        usage.map_seconds += (turned[-1] - turned[0]).total_seconds()
     kinds = Counter(event["type"] for event in events)
     entered = sum(count for kind, count in kinds.items() if kind.endswith("StateEntered"))
     retries = kinds["TaskScheduled"] + kinds["LambdaFunctionScheduled"] - kinds["TaskStateEntered"]

@@ -13,10 +13,12 @@ def test_a_transition_is_a_state_entered_and_every_try_after_a_tasks_first():
     entered = {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "Requeue", "input": '{"a": 1}'}}
     left = {"type": "TaskStateExited", "stateExitedEventDetails": {"name": "Requeue", "output": "{}"}}
     tries = [{"type": kind} for kind in ("TaskScheduled", "TaskFailed", "TaskScheduled", "TaskSucceeded")]
-    events = [entered, *tries, left, {"type": "SucceedStateEntered"}]
+    mapped = [{"type": "MapStateEntered"}, entered, *tries, left, {"type": "MapStateExited"}]
+    events = [*mapped, {"type": "SucceedStateEntered"}]
     times = [datetime(2026, 11, 24, 2, 15, second, tzinfo=UTC) for second in range(len(events))]
     count_events(usage, [event | {"timestamp": time} for event, time in zip(events, times, strict=True)])
-    assert (usage.transitions, usage.events, usage.state_bytes, usage.seconds) == (3, 7, 10, 6.0)
+    assert (usage.transitions, usage.events, usage.state_bytes, usage.seconds) == (4, 9, 10, 8.0)
+    assert usage.map_seconds == 7.0
 
 
 def test_a_functions_log_tells_cold_starts_from_warm_ones_and_its_own_time_from_the_apis():
