@@ -77,13 +77,14 @@ def standing_queue(prices: Mapping[str, Any]) -> float:
 def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[str]:
     """Say what is neither measured nor a price."""
     each, worker = counts["module"], counts["worker"]
-    elsewhere = [name for name, price in _priced(prices) if price["read"] == "elsewhere"]
-    looked_up = max(price["date"] for _, price in _priced(prices))
+    priced = [price for price in prices.values() if isinstance(price, dict)]
+    elsewhere = sum(price["read"] == "elsewhere" for price in priced)
+    looked_up = max(price["date"] for price in priced)
     alone = sum(dollars(queue(work, counts, batch=1), prices).values()) / work.failed * SCALE
     lost = 1 - (1 - work.retry_rate) ** work.batch_size
     lines = f"""
-Prices: list, {prices["region"]}, looked up {looked_up}, no free tier taken off; {len(elsewhere)} of \
-the {len(_priced(prices))} were read elsewhere than in AWS's own words (bench/prices.toml): look \
+Prices: list, {prices["region"]}, looked up {looked_up}, no free tier taken off; {elsewhere} of \
+the {len(priced)} were read elsewhere than in AWS's own words (bench/prices.toml): look \
 at its pages before you rely on them.
 Batches of {work.batch_size}; the API answers in {work.api_ms:g} ms; {work.retry_rate:.1%} of the communications \
 meet a 503 once; one address gets a mail for each batch.
@@ -112,10 +113,6 @@ Not in here: traces of X-Ray (tracing = false ends them), the ledger's storage a
 storage of logs.
 """
     return lines.strip().splitlines()
-
-
-def _priced(prices: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(name, price) for name, price in prices.items() if isinstance(price, dict)]
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from bench.sandboxes import MeasurementFailed
 from bench.usage import Log, Meter, Usage
 from local.application import seed
 from local.aws.runtime import ROOT
+from local.queues import enqueue, waiting
 from local.stack import SEND, Stack, wait_until
 
 ENTRIES, ROUNDS = 20, 3
@@ -22,7 +23,7 @@ TIMEOUT_SECONDS = 60
 _numbers = itertools.count(4_000_001)
 
 
-class FirstLoop:
+class WorkedQueue:
     """A queue with the module's worker behind it, the application it asks, and how entries get through.
 
     Parameters
@@ -51,14 +52,10 @@ class FirstLoop:
         rows = [seed.compose("email" if index % 2 else "sms", next(_numbers)) for index in range(size)]
         self._stack.store.compose(rows)
         for row in rows[:: size // retried][:retried] if retried else []:
-            provider = self._stack.mails if row["kind"] == "email" else self._stack.gateway
-            provider.refusals.for_now(row["recipient"], times=1)
+            self._stack.refusals(row).for_now(row["recipient"], times=1)
         meter = Meter(self._stack)
-        for start in range(0, size, QUEUE_BATCH):
-            bodies = enumerate(map(_entry, rows[start : start + QUEUE_BATCH]))
-            entries = [{"Id": str(index), "MessageBody": json.dumps(body)} for index, body in bodies]
-            self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
-        wait_until(lambda: not self._waiting(), "the end of what is in the queue")
+        enqueue(self._sqs, self._url, list(map(_entry, rows)))
+        wait_until(lambda: not waiting(self._sqs, self._url), "the end of what is in the queue")
         used = meter.read([], {"worker": self._worker})
         first, last = rows[0]["number"], rows[-1]["number"]
         sent = "SELECT count(*) AS n FROM communication WHERE number BETWEEN ? AND ? AND sent = 1"
@@ -66,20 +63,14 @@ class FirstLoop:
             raise MeasurementFailed(f"{count} of {size} entries sent")
         return used
 
-    def _waiting(self) -> int:
-        """Count what is in the queue: visible, or in flight."""
-        names = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible")]
-        found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
-        return sum(map(int, found.values()))
 
-
-def _entry(row: Mapping[str, Any]) -> dict[str, str]:
-    """Give the entry of a communication."""
+def _entry(row: Mapping[str, Any]) -> str:
+    """Write the entry of a communication."""
     asked = {"primaryId": row["id"], "operation": f"send.{row['kind']}"}
-    return asked | {"createdBy": "bench", "created": row["created"]}
+    return json.dumps(asked | {"createdBy": "bench", "created": row["created"]})
 
 
-def deployed(stack: Stack) -> FirstLoop:
+def deployed(stack: Stack) -> WorkedQueue:
     """Deploy the worker's package behind a queue, with the batches, concurrency and partial failures of modules/queue.
 
     Not by Terraform, whose provider waits 25 seconds for each queue; and with a short TTL, so that it need not be
@@ -120,7 +111,7 @@ def deployed(stack: Stack) -> FirstLoop:
         FunctionResponseTypes=["ReportBatchItemFailures"],
         ScalingConfig={"MaximumConcurrency": WORKERS},
     )
-    return FirstLoop(stack, urls[0], "worker")
+    return WorkedQueue(stack, urls[0], "worker")
 
 
 def measured(stack: Stack) -> dict[str, float]:

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from local.queues import MOST, waiting
 from local.stack import Stack
 
-MOST = 10  # messages a request
 HIDDEN_SECONDS = 60
 """While they are read, so that none comes twice; afterwards they are shown again."""
 
@@ -33,7 +33,7 @@ class DeadLetter:
 
 def count(stack: Stack) -> int:
     """Count them."""
-    return waiting(stack, "dead_letter_url")
+    return waiting(stack.client("sqs"), stack.outputs["queue"]["dead_letter_url"])
 
 
 def read(stack: Stack) -> list[DeadLetter]:
@@ -60,17 +60,9 @@ def move_back(stack: Stack) -> None:
 
 def are_moved(stack: Stack) -> bool:
     """Tell whether what was begun has ended, and the worker has had them all: some may be dead letters again."""
-    tasks = stack.client("sqs").list_message_move_tasks(SourceArn=stack.outputs["queue"]["dead_letter_arn"])
-    return all(task["Status"] == "COMPLETED" for task in tasks["Results"]) and not waiting(stack, "url")
-
-
-def waiting(stack: Stack, queue: str) -> int:
-    """Count what is in a queue: visible, in flight or delayed."""
-    names = ["", "NotVisible", "Delayed"]
-    attributes = stack.client("sqs").get_queue_attributes(
-        QueueUrl=stack.outputs["queue"][queue], AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names]
-    )["Attributes"]
-    return sum(map(int, attributes.values()))
+    sqs, queue = stack.client("sqs"), stack.outputs["queue"]
+    tasks = sqs.list_message_move_tasks(SourceArn=queue["dead_letter_arn"])
+    return all(task["Status"] == "COMPLETED" for task in tasks["Results"]) and not waiting(sqs, queue["url"])
 
 
 def _dead_letter(message: dict[str, Any]) -> DeadLetter:

@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from local.application import seed
 from local.application.store import Store
 from local.deploy import ROOT, Deployment, Watcher, bypass_proxies
 from local.processes import serving
+from local.refusals import Refusals
 from local.sinks import MailSink, SmsGateway
 
 REGION = "eu-west-1"
@@ -154,6 +155,15 @@ class Stack:
         if self.first_loop:
             given["queue"] = FIRST_LOOP
         self.outputs = self.deployment.apply(given | variables, watch)["redrive"]
+
+    def refusals(self, message: Mapping[str, Any]) -> Refusals:
+        """Give what the provider of a message, an email or an SMS, can be told to refuse."""
+        return self.mails.refusals if message["kind"] == "email" else self.gateway.refusals
+
+    def let_providers_recover(self) -> None:
+        """Let the providers take everything again."""
+        self.mails.refusals.end()
+        self.gateway.refusals.end()
 
     def schedule(self) -> dict[str, str]:
         """Give the group and the name of the deployed schedule."""

@@ -47,8 +47,7 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
         letters = dead_letters.read(stack)
         _show_dead_letters(letters)
     with numbered.step("The providers recover; the schedule fires") as step:
-        stack.mails.refusals.end()
-        stack.gateway.refusals.end()
+        stack.let_providers_recover()
         answer = steps.fire(stack, step)
     with numbered.step(f"A state machine execution for each batch of {batch_size}") as step:
         executions = steps.follow(stack, step, answer["executions"])
@@ -73,8 +72,7 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
 def fail(stack: Stack, messages: list[dict[str, str]]) -> None:
     """Let the providers take nothing, and refuse some of these for good."""
     for message in messages[REFUSED - 1 :: REFUSED]:
-        provider = stack.mails if message["kind"] == "email" else stack.gateway
-        provider.refusals.for_good(message["recipient"])
+        stack.refusals(message).for_good(message["recipient"])
     stack.mails.refusals.is_down = stack.gateway.refusals.is_down = True
 
 

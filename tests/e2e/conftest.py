@@ -108,10 +108,11 @@ class Deployed:
             api = json.loads(self.original[function]["REDRIVE_API"]) | {"base_url": url} | changes
             self.configure(function, REDRIVE_API=api)
 
-    def restore(self) -> None:
-        """Give every function the environment it was deployed with."""
+    def restore(self, *functions: str) -> None:
+        """Give functions the environment they were deployed with: these, or every one."""
         for function, variables in self.original.items():
-            self._set(function, variables)
+            if not functions or function in functions:
+                self._set(function, variables)
 
     def run(self, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Invoke the lister and wait for its answer: what it returned, or `errorType` and `errorMessage`."""

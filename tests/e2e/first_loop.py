@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import dead_letters, users
+from local import dead_letters, queues, users
 from local.application import seed
 from local.application.store import Store
 from local.dead_letters import DeadLetter
@@ -43,7 +43,7 @@ class FirstLoop:
         arguments = ["--database", str(self.store.path), "--smtp", smtp, "--gateway", self.stack.gateway.url]
         arguments += ["--first-loop", self.stack.endpoint, QUEUE, APPLICATION_ROLE]
         self.url = self._exits.enter_context(serving("local.application", arguments, self._folder))["url"]
-        self._exits.callback(self.providers_recover)
+        self._exits.callback(self.stack.let_providers_recover)
         self.deployed.restore()
         self.deployed.use_api(self.url)
         self.deployed.configure("list_failed", REDRIVE_BATCH_SIZE=100)
@@ -61,27 +61,13 @@ class FirstLoop:
 
     def enqueue(self, *bodies: str) -> None:
         """Send bodies to the queue, as an application with a bug might."""
-        for start in range(0, len(bodies), 10):
-            entries = [
-                {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies[start : start + 10])
-            ]
-            answer = self.stack.client("sqs").send_message_batch(QueueUrl=self.queue["url"], Entries=entries)
-            assert not answer.get("Failed"), answer
+        queues.enqueue(self.stack.client("sqs"), self.queue["url"], bodies)
 
     # What the providers do
 
-    def refusals(self, message: dict[str, Any]) -> Any:
-        """Give what the provider of a message can be told to refuse."""
-        return (self.stack.mails if message["kind"] == "email" else self.stack.gateway).refusals
-
-    def providers_recover(self) -> None:
-        """Let the providers take everything again."""
-        self.stack.mails.refusals.end()
-        self.stack.gateway.refusals.end()
-
     def tries(self, message: dict[str, Any]) -> int:
         """Tell how often a provider refused a message."""
-        return int(self.refusals(message).met[message["recipient"]])
+        return int(self.stack.refusals(message).met[message["recipient"]])
 
     # What comes out
 
@@ -89,7 +75,8 @@ class FirstLoop:
         """Wait until the outbox and the queue are empty, in flight and hidden entries included."""
 
         def is_empty() -> bool:
-            return not self.store.query("SELECT 1 FROM queue LIMIT 1") and not dead_letters.waiting(self.stack, "url")
+            is_relayed = not self.store.query("SELECT 1 FROM queue LIMIT 1")
+            return is_relayed and not queues.waiting(self.stack.client("sqs"), self.queue["url"])
 
         wait_until(is_empty, "the end of what is in the queue", seconds)
 

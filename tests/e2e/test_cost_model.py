@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from bench import cost, model
-from bench.loop import FirstLoop
+from bench.loop import WorkedQueue
 from bench.usage import Meter
 
 FAILED, BATCH_SIZE, RETRIED = 200, 100, 4
@@ -18,6 +18,7 @@ TIMES_OFF = 5
 machines differ, and this one does other things besides."""
 
 ROUNDS, ENTRIES = 3, 20
+COUNTS = cost.read(cost.COUNTS)
 
 
 def test_the_model_predicts_what_200_communications_use(scene):
@@ -29,7 +30,7 @@ def test_the_model_predicts_what_200_communications_use(scene):
     assert run.counts == {"requeued": FAILED}
 
     work = model.Workload(FAILED, BATCH_SIZE, api_ms=0, retry_rate=RETRIED / FAILED)
-    predicted = model.predict(work, cost.read(cost.COUNTS))
+    predicted = model.predict(work, COUNTS)
     assert used.transitions == predicted.transitions
     assert {name: log.invocations for name, log in used.functions.items()} == predicted.invocations
     counted = {name: used.requests[f"dynamodb.{name}"] for name in predicted.requests}
@@ -39,28 +40,26 @@ def test_the_model_predicts_what_200_communications_use(scene):
     own_ms = statistics.median(used.functions["requeue_communication"].warm)
     assert predicted.requeue_ms / TIMES_OFF < own_ms < predicted.requeue_ms * TIMES_OFF
     assert all(one.status == "SUCCEEDED" for one in run.executions)
-    seconds = used.seconds / len(run.executions)
-    assert model.batch_seconds(work, cost.read(cost.COUNTS)) / TIMES_OFF < seconds
-    assert seconds < model.batch_seconds(work, cost.read(cost.COUNTS)) * TIMES_OFF
+    seconds, expected = used.seconds / len(run.executions), model.batch_seconds(work, COUNTS)
+    assert expected / TIMES_OFF < seconds < expected * TIMES_OFF
 
 
 @pytest.fixture
-def first_loop(scene) -> FirstLoop:
+def worked(scene) -> WorkedQueue:
     """The queue and the worker that Terraform made, with the application of the stack; both sandboxes are warm."""
     scene.begins(0)
-    scene.deployed.configure("worker")
-    scene.deployed.configure("worker", **scene.deployed.original["worker"])
-    loop = FirstLoop(scene.stack, scene.stack.outputs["queue"]["url"], scene.deployed.functions["worker"])
-    loop.send(ENTRIES, retried=4)
-    return loop
+    scene.deployed.restore("worker")
+    worked = WorkedQueue(scene.stack, scene.stack.outputs["queue"]["url"], scene.deployed.functions["worker"])
+    worked.send(ENTRIES, retried=4)
+    return worked
 
 
-def test_the_model_predicts_what_60_entries_of_the_first_loop_use(first_loop):
-    rounds = [first_loop.send(ENTRIES, retried=1) for _ in range(ROUNDS)]
+def test_the_model_predicts_what_60_entries_of_the_first_loop_use(worked):
+    rounds = [worked.send(ENTRIES, retried=1) for _ in range(ROUNDS)]
     logs = [used.functions["worker"] for used in rounds]
 
     work = model.Workload(ROUNDS * ENTRIES, api_ms=0, retry_rate=1 / ENTRIES)
-    predicted = model.predict_queue(work, cost.read(cost.COUNTS))
+    predicted = model.predict_queue(work, COUNTS)
     assert sum(log.invocations for log in logs) == predicted.invocations
     assert sum(used.requests["sqs.ChangeMessageVisibility"] for used in rounds) == predicted.changes
     assert sum(log.log_bytes for log in logs) == pytest.approx(predicted.log_bytes, rel=LOG_BYTES_OFF)
@@ -70,4 +69,4 @@ def test_the_model_predicts_what_60_entries_of_the_first_loop_use(first_loop):
 
 
 def test_the_model_knows_the_alarms_of_the_first_loop(stack):
-    assert len(stack.outputs["alarm_arns"]) == cost.read(cost.COUNTS)["module"]["alarms"] + model.QUEUE_ALARMS
+    assert len(stack.outputs["alarm_arns"]) == COUNTS["module"]["alarms"] + model.QUEUE_ALARMS

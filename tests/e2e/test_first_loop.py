@@ -53,11 +53,11 @@ class Mix:
         bounds = [0, *accumulate(SHARES.values())]
         self.kinds = {kind: written[start:end] for kind, (start, end) in zip(SHARES, pairwise(bounds), strict=True)}
         for message in self.kinds["transient"]:
-            loop.refusals(message).for_now(message["recipient"], times=rolls.randrange(1, MAX_RECEIVES))
+            loop.stack.refusals(message).for_now(message["recipient"], times=rolls.randrange(1, MAX_RECEIVES))
         for message in self.kinds["poison"]:
-            loop.refusals(message).for_now(message["recipient"])
+            loop.stack.refusals(message).for_now(message["recipient"])
         for message in self.kinds["refused"]:
-            loop.refusals(message).for_good(message["recipient"])
+            loop.stack.refusals(message).for_good(message["recipient"])
         self.malformed = MALFORMED * 3 + [UNKNOWN]
         everything = list(chain.from_iterable(self.kinds.values()))
         rolls.shuffle(everything)
@@ -123,10 +123,10 @@ def test_no_text_of_what_is_no_entry_is_logged(loop, mix):
 def test_the_second_loop_recovers_whatever_was_cured_and_the_dead_letters_go_back_without_a_second_delivery(loop, mix):
     cured = mix.kinds["refused"][:15]
     cured_ids, sick_ids = mix.ids["refused"][:15], mix.ids["refused"][15:]
-    loop.providers_recover()
+    loop.stack.let_providers_recover()
     for message in mix.kinds["refused"]:
         if message not in cured:
-            loop.refusals(message).for_good(message["recipient"])
+            loop.stack.refusals(message).for_good(message["recipient"])
     answer = loop.deployed.run()
     assert answer["eligible"] == len(mix.ids["refused"] + mix.ids["poison"]), answer
     for execution in loop.deployed.ended(answer):
@@ -157,7 +157,7 @@ def test_a_worker_killed_in_the_middle_of_its_batches_loses_and_doubles_nothing(
     wait_until(lambda: loop.store.query(sent, first - 1)[0]["n"] >= 8, "the first deliveries")
     assert kill(loop.stack, "worker") >= 1
     assert loop.store.query(sent, first - 1)[0]["n"] < 60
-    loop.providers_recover()
+    loop.stack.let_providers_recover()
     loop.ends()
     sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
     assert loop.delivered_once(ids) == []

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local.queues import waiting
 from redrive.queueing import sqs
 from tests.unit.support import Context
 from worker import handler as worker
@@ -113,9 +114,7 @@ class FirstLoop:
 
     def left(self) -> int:
         """Count what is in the queue, hidden or not."""
-        counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.client.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=counts)["Attributes"]
-        return sum(int(count) for count in found.values())
+        return waiting(self.client, self.queue_url)
 
     def dead(self) -> dict[str, dict[str, Any]]:
         """Give the dead letters, the attributes of each by its body."""

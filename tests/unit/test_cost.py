@@ -119,9 +119,8 @@ def test_an_empty_queue_is_asked_all_month():
 def test_an_express_batch_is_billed_for_its_turns_in_tenths_of_a_second():
     units = model.express(Workload(20_000, batch_size=20, api_ms=200, retry_rate=0), COUNTS)
     assert units["express_request"] == 1000
-    assert units["express_gb_second"] == pytest.approx(
-        1000 * 1.1 / 16
-    )  # a tenth, and four turns of a quarter of a second
+    # a tenth, and four turns of a quarter of a second
+    assert units["express_gb_second"] == pytest.approx(1000 * 1.1 / 16)
     longer = model.express(Workload(20_000, batch_size=20, api_ms=201, retry_rate=0), COUNTS)
     assert longer["express_gb_second"] == pytest.approx(1000 * 1.2 / 16)
 
