@@ -100,7 +100,8 @@ class Sandbox:
         """Run one invocation to its end; never raises, whatever becomes of the runtime.
 
         The emulator's answers, found by running it (1.170.0 of aws-sam-cli): 200 with the function's payload, also
-        for an exception of the function; 200 with a plain text when it timed out; 502 when the runtime process is gone.
+        for an exception of the function; 200 with a plain text when it timed out; 502 when the runtime process is gone,
+        with the function's payload where it had answered before.
         """
         try:
             status, body = self._post(payload, timeout_seconds + INIT_SECONDS)
@@ -118,7 +119,7 @@ class Sandbox:
             return Outcome(body, _is_exception(body), True, _request_id(lines), lines)
         lines = self._take_lines()
         request_id = _request_id(lines)
-        if not body:
+        if not _keys(body) >= {"errorMessage", "errorType"}:  # not a report of what went wrong
             body = _failure(
                 "Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited without providing a reason"
             )
@@ -223,11 +224,16 @@ def _of_session(leader: int) -> list[int]:
 
 def _is_exception(body: bytes) -> bool:
     """Tell an exception's report, as ``awslambdaric`` makes it, from a payload; the emulator answers 200 to both."""
+    return _keys(body) == {"errorMessage", "errorType", "requestId", "stackTrace"}
+
+
+def _keys(body: bytes) -> set[str]:
+    """Give the keys of a JSON object; none where it is something else."""
     try:
-        report = json.loads(body)
+        value = json.loads(body)
     except ValueError:
-        return False
-    return isinstance(report, dict) and set(report) == {"errorMessage", "errorType", "requestId", "stackTrace"}
+        return set()
+    return set(value) if isinstance(value, dict) else set()
 
 
 def _failure(error_type: str, message: str) -> bytes:

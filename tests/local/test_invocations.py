@@ -13,7 +13,7 @@ import pytest
 from tests.local.emulated import Aws, eventually, zipped
 
 EVERYTHING = """
-    import os, sys, time, signal
+    import http.client, os, sys, time, signal
 
     class ApiUnavailable(Exception):
         pass
@@ -26,6 +26,11 @@ EVERYTHING = """
             case {"sleep": seconds}:
                 time.sleep(seconds)
             case {"kill": True}:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case {"answerAndKill": True}:
+                runtime = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+                runtime.request("POST", f"/2018-06-01/runtime/invocation/{context.aws_request_id}/response", "{}")
+                runtime.getresponse().read()
                 os.kill(os.getpid(), signal.SIGKILL)
             case {"environment": True}:
                 return dict(os.environ)
@@ -72,6 +77,12 @@ def test_a_killed_runtime_is_an_exit_error_and_its_sandbox_is_replaced(aws: Aws,
     assert error == "Unhandled"
     assert report["errorType"] == "Runtime.ExitError"
     assert aws.invoke(function)[1] is None
+
+
+def test_a_runtime_killed_right_after_its_answer_is_an_exit_error_too(aws: Aws, function: str) -> None:
+    report, error = aws.invoke(function, {"answerAndKill": True})
+    assert error == "Unhandled"
+    assert report["errorType"] == "Runtime.ExitError"
 
 
 def test_a_sandbox_killed_while_idle_is_replaced(aws: Aws, function: str) -> None:
