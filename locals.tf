@@ -53,6 +53,7 @@ locals {
     permissions_boundary_arn = var.permissions_boundary_arn
   }
 
+  # Named one by one: what is derived from var.lambda checkov does not follow, and it would not see the runtime.
   lambda = { for function in ["list_failed", "requeue_communication", "summarise", "ledger_admin"] : function => {
     runtime              = var.lambda.runtime
     architecture         = var.lambda.architecture
