@@ -1,36 +1,46 @@
 """What the ledger knows of a communication, and the rules by which it may be sent again.
 
-An attempt is *open* from its claim to its conclusion, and ``attempts`` counts the
-concluded ones. Everything that can happen in between (a crash, a lost answer, an API that is down) leaves the attempt
-open, and whoever claims next goes on with the same number and so with the same idempotency key.
+An attempt is *open* from its first claim until the API accepts it, or until the run's verdict charges it. While it is
+open nothing that happens (a crash, a lost answer, an API that is down or turns everything away) counts, and whoever
+claims next goes on with it. The *number* in the idempotency key rises only after a definite answer: after none, or a
+5xx, the request may have been carried out, so the next one keeps key and body.
 
 ::
 
-    (none) ──claim──> attempting ──2xx, 409──> requeued ──left the list──> delivered
-                        │    ^                    │                            │
-                   4xx  │    └──claim, cooled down, attempts left──────────────┘
-                        v                         │ attempts used up
-                      manual <────────────────────┘
-                        │ ──release, attempts to zero──> released ──claim──> attempting
-                        └ ──discard──> discarded
+    (none) ──claim──> open ──2xx──> requeued ──claim: listed again, cooled down, attempts left──> open
+                      │  ^              └── attempts used up ──> manual
+                      │  └── turned away: cools down, claimed again
+                      └─ verdict: refused for good, or charged up to the limit ──> manual
+    manual ──release──> released ──claim──> open            manual, requeued, … ──discard──> discarded ──release──> released
+
+Everything here is pure: it takes an entry and gives the next one. The table and the simulated weeks of the tests both
+run on it.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
 
+SECONDS_PER_DAY = 86400
+SECONDS_PER_HOUR = 3600
+
+MAX_EVENTS = 4
+"""Of a communication's history, the newest: an item stays below the 1 KB that one write unit pays for."""
+
+UNDECIDED = frozenset({401, 408, 409, 425, 429})
+"""Client errors that say nothing of the request itself: asked again under the same key, they may be answered otherwise."""
+
 
 class State(StrEnum):
     """Where a communication stands."""
 
-    ATTEMPTING = "attempting"
+    OPEN = "open"
     REQUEUED = "requeued"
-    DELIVERED = "delivered"
     MANUAL = "manual"
     RELEASED = "released"
     DISCARDED = "discarded"
@@ -46,16 +56,10 @@ class Refusal(StrEnum):
     DISCARDED = "discarded"
     CONCLUDED = "concluded"
     TOO_YOUNG = "too_young"
+    TOO_OLD = "too_old"
 
 
-class WaitingFor(StrEnum):
-    """What an item in the sparse index waits for."""
-
-    PERSON = "person"
-    DELIVERY = "delivery"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened to a communication; ``at`` in seconds since 1970."""
 
@@ -65,68 +69,98 @@ class Event:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request says beyond the id, kept with the number that its key has: one key, one body."""
+
+    operation: str
+    created_by: str
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger knows of a communication; times in seconds since 1970.
+    """What the ledger knows of a communication; times in seconds since 1970, 0 for never.
 
     Attributes
     ----------
     attempts
-        Concluded ones since the beginning, or since a person released it; the limit is for these.
-    concluded
-        Concluded ones ever: the open one is the next, and its number is in the idempotency key.
+        Charged or accepted ones since the beginning, or since a person released it; the limit is for these.
+    number
+        What the idempotency key calls the open attempt, or the next one.
+    body
+        What goes with that number; None where the number was not used yet.
     lease_owner, lease_until
-        Who may send it until when; nobody where that is past.
-    not_before, concluded_at
-        The end of its cooldown, and when that began.
-    opened
-        When the open attempt was claimed first.
+        Who may send it, or did last, and until when.
+    not_before
+        The end of its cooldown.
+    tried
+        When the API last answered for it, or gave no answer.
+    turned_away
+        Since when the open attempt is being turned away.
+    outcome, http_status, error
+        What became of the last try.
+    run_id, judged
+        The run that had it last, and the last one whose verdict it has.
+    waiting_since
+        Since when it waits for a person.
+    expiry
+        When the ledger forgets it; 0 for never.
     """
 
     communication: Communication
     state: State
     attempts: int = 0
-    concluded: int = 0
+    number: int = 1
+    body: Body | None = None
     lease_owner: str = ""
     lease_until: float = 0
     not_before: float = 0
-    concluded_at: float = 0
-    opened: float = 0
-    run_id: str = ""
+    tried: float = 0
+    turned_away: float = 0
     outcome: OutcomeKind | None = None
     http_status: int | None = None
     error: str | None = None
+    run_id: str = ""
+    judged: str = ""
     first_seen: float = 0
     updated: float = 0
-    waiting_since: float | None = None
+    waiting_since: float = 0
+    expiry: float = 0
     history: tuple[Event, ...] = ()
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether the ledger has forgotten it, though DynamoDB has not deleted it yet."""
+        return 0 < self.expiry <= now
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A lease: the right to send one attempt of a communication.
+    """A lease: the right to send a communication now. ``entry`` is how it stands since the claim."""
 
-    Attributes
-    ----------
-    attempt
-        Its number of all that were made; it never comes again, not after a release either.
-    attempts
-        How many are concluded, of those that the limit is for.
-    opened, first_seen
-        When this attempt, and when the first one was claimed first, in seconds since 1970.
-    """
+    entry: Entry
 
-    communication: Communication
-    owner: str
-    attempt: int
-    attempts: int
-    opened: float
-    first_seen: float
+    @property
+    def communication(self) -> Communication:
+        """Give what may be sent."""
+        return self.entry.communication
+
+    @property
+    def attempt(self) -> int:
+        """Give the open attempt, counted from 1."""
+        return self.entry.attempts + 1
+
+    @property
+    def body(self) -> Body:
+        """Give what the request says."""
+        if self.entry.body is None:
+            raise ValueError("a claim has a body")
+        return self.entry.body
 
     @property
     def number(self) -> str:
-        """Give what the idempotency key calls this attempt: once forgotten, a communication begins with other keys."""
-        return f"{self.first_seen:.0f}-{self.attempt}"
+        """Give what the key calls this attempt: one that the ledger had forgotten begins with other keys."""
+        return f"{self.entry.first_seen:.0f}-{self.entry.number}"
 
 
 @dataclass(frozen=True)
@@ -158,23 +192,179 @@ def judge(
         When the application listed it as failed; now, if not given. A list from before the end of a cooldown does not
         tell that the communication failed again: since then it may have gone out.
     """
-    if entry is None:
+    if entry is None or entry.is_over(now):
         return None
     if entry.state is State.MANUAL:
         return Refusal.MANUAL
     if entry.state is State.DISCARDED:
         return Refusal.DISCARDED
-    if entry.lease_until > now and entry.lease_owner != owner:
-        return Refusal.LEASED
-    if entry.state in (State.ATTEMPTING, State.RELEASED):
-        return None
     if owner and entry.lease_owner == owner:
-        return Refusal.CONCLUDED
-    listed = now if listed_at is None else listed_at
+        goes_on = entry.state is State.OPEN and (entry.lease_until > 0 or entry.outcome is OutcomeKind.FAILED)
+        return None if goes_on else Refusal.CONCLUDED
+    if entry.lease_until > now:
+        return Refusal.LEASED
+    if entry.state is State.RELEASED:
+        return None
     is_used_up = entry.attempts >= max_attempts
-    if (entry.concluded_at if force and not is_used_up else entry.not_before) > listed:
+    if (entry.tried if force and not is_used_up else entry.not_before) > (now if listed_at is None else listed_at):
         return Refusal.COOLING_DOWN
     return Refusal.EXHAUSTED if is_used_up else None
+
+
+def claimed(
+    entry: Entry | None,
+    communication: Communication,
+    owner: str,
+    run_id: str,
+    created_by: str,
+    now: float,
+    settings: LedgerSettings,
+) -> Entry:
+    """Give the lease to somebody whom :func:`judge` has nothing against. The table does the same in one write."""
+    if entry is None or entry.is_over(now):
+        entry = Entry(communication, State.OPEN, first_seen=now)
+    return replace(
+        entry,
+        communication=communication,
+        state=State.OPEN,
+        body=entry.body or Body(communication.operation, created_by, now),
+        lease_owner=owner,
+        lease_until=now + settings.lease_seconds,
+        run_id=run_id,
+        updated=now,
+        expiry=expiry(now, settings),
+    )
+
+
+def accepted(entry: Entry, status: int, now: float, settings: LedgerSettings) -> Entry:
+    """The application took it back: an attempt is made, and it cools down while the application delivers."""
+    return _noted(
+        entry,
+        now,
+        settings,
+        state=State.REQUEUED,
+        outcome=OutcomeKind.REQUEUED,
+        http_status=status,
+        attempts=entry.attempts + 1,
+        number=entry.number + 1,
+        body=None,
+        turned_away=0,
+        lease_until=0,
+        not_before=now + cooldown_seconds(entry.attempts + 1, settings),
+    )
+
+
+def already_queued(entry: Entry, now: float, settings: LedgerSettings) -> Entry:
+    """The application has it already (409): it cools down like an accepted one, and the attempt stays open."""
+    return _noted(
+        entry,
+        now,
+        settings,
+        outcome=OutcomeKind.SKIPPED,
+        http_status=409,
+        turned_away=entry.turned_away or now,
+        lease_until=0,
+        not_before=now + cooldown_seconds(entry.attempts + 1, settings),
+    )
+
+
+def turned_away(
+    entry: Entry,
+    status: int | None,
+    error: str,
+    now: float,
+    settings: LedgerSettings,
+    *,
+    retry_after: float | None = None,
+    comes_back: bool = False,
+) -> Entry:
+    """The API did not take it: the attempt stays open, nothing counts before the run's verdict, and it cools down.
+
+    Parameters
+    ----------
+    status
+        None where there was no answer.
+    retry_after
+        Seconds that the API asked to wait; it is not asked before.
+    comes_back
+        Whether the owner tries again and keeps its lease.
+    """
+    is_definite = status is not None and 400 <= status < 500 and status not in UNDECIDED
+    wait = max(cooldown_seconds(entry.attempts + 1, settings), retry_after or 0)
+    return _noted(
+        entry,
+        now,
+        settings,
+        error,
+        outcome=OutcomeKind.REFUSED if is_definite else OutcomeKind.FAILED,
+        http_status=status,
+        number=entry.number + 1 if is_definite else entry.number,
+        body=None if is_definite else entry.body,
+        turned_away=entry.turned_away or now,
+        lease_until=entry.lease_until if comes_back else 0,
+        not_before=now + wait,
+    )
+
+
+def given_back(entry: Entry, now: float) -> Entry:
+    """The owner could not ask the API at all: the lease is free, and nothing else happened."""
+    return replace(entry, lease_until=0, lease_owner="", updated=now)
+
+
+def charged(entry: Entry, run_id: str, now: float, settings: LedgerSettings) -> Entry:
+    """The run's verdict: what was turned away was one attempt; the last one makes it manual."""
+    attempts = entry.attempts + 1
+    if attempts >= settings.max_attempts:
+        return manual(replace(entry, attempts=attempts), Refusal.EXHAUSTED, run_id, now)
+    return replace(
+        _with_event(entry, now, "charged", run_id, entry.error or ""),
+        attempts=attempts,
+        turned_away=0,
+        judged=run_id,
+        updated=now,
+    )
+
+
+def manual(entry: Entry, why: str, run_id: str, now: float) -> Entry:
+    """A person must look: refused for good, or its attempts are used up. It is not forgotten by itself."""
+    return replace(
+        _with_event(entry, now, why, run_id, entry.error or ""),
+        state=State.MANUAL,
+        waiting_since=now,
+        lease_until=0,
+        judged=run_id,
+        run_id=run_id,
+        updated=now,
+        expiry=0,
+    )
+
+
+def released(entry: Entry, by: str, why: str, now: float, settings: LedgerSettings) -> Entry:
+    """A person resets its attempts; the next run sends it, if it is still listed."""
+    return replace(
+        _with_event(entry, now, State.RELEASED, by, why),
+        state=State.RELEASED,
+        attempts=0,
+        not_before=0,
+        turned_away=0,
+        waiting_since=0,
+        lease_owner="",
+        lease_until=0,
+        updated=now,
+        expiry=expiry(now, settings),
+    )
+
+
+def discarded(entry: Entry, by: str, why: str, now: float) -> Entry:
+    """A person forbids sending it, until it is released."""
+    return replace(
+        _with_event(entry, now, State.DISCARDED, by, why),
+        state=State.DISCARDED,
+        waiting_since=0,
+        lease_until=0,
+        updated=now,
+        expiry=0,
+    )
 
 
 def cooldown_seconds(attempts: int, settings: LedgerSettings) -> float:
@@ -185,3 +375,19 @@ def cooldown_seconds(attempts: int, settings: LedgerSettings) -> float:
     """
     grown = settings.cooldown_seconds * settings.backoff_rate ** min(attempts - 1, 64)
     return min(grown, settings.max_cooldown_seconds) * random.uniform(1, 1.25)  # noqa: S311 (spreads load, guards nothing)
+
+
+def expiry(now: float, settings: LedgerSettings) -> int:
+    """Give when DynamoDB may delete an item; it wants whole seconds (TTL, developer guide)."""
+    return int(now + settings.retention_days * SECONDS_PER_DAY)
+
+
+def _noted(entry: Entry, now: float, settings: LedgerSettings, error: str | None = None, **changes: object) -> Entry:
+    noted = replace(entry, tried=now, updated=now, error=error, **changes)  # type: ignore[arg-type]
+    noted = replace(noted, expiry=expiry(max(now, noted.not_before), settings))
+    is_same = entry.history and entry.history[-1].what == noted.outcome and entry.history[-1].detail == (error or "")
+    return noted if is_same else _with_event(noted, now, str(noted.outcome), entry.lease_owner, error or "")
+
+
+def _with_event(entry: Entry, at: float, what: str, by: str, detail: str) -> Entry:
+    return replace(entry, history=(*entry.history, Event(at, what, by, detail))[-MAX_EVENTS:])

@@ -28,13 +28,12 @@ class OutcomeKind(StrEnum):
 
     REQUEUED = "requeued"
     SKIPPED = "skipped"
-    REJECTED = "rejected"
-    EXHAUSTED = "exhausted"
+    REFUSED = "refused"
     FAILED = "failed"
 
     @property
     def is_failure(self) -> bool:
-        """Whether it makes its batch a failed one."""
+        """Whether the API turned the communication away, or was not reached."""
         return self not in (OutcomeKind.REQUEUED, OutcomeKind.SKIPPED)
 
 
@@ -45,10 +44,22 @@ class Communication:
     primary_id: str
     operation: str
     source: str
+    id_space: str = ""
+
+    @property
+    def space(self) -> str:
+        """Give what its id is unique in: the operation, unless the source says otherwise."""
+        return self.id_space or self.operation
+
+    @property
+    def key(self) -> str:
+        """Give what the ledger finds it by: a space cannot hold a colon, so it is unambiguous."""
+        return f"{self.space}:{self.primary_id}"
 
     def to_json(self) -> dict[str, str]:
-        """Give the form it has in a state machine's input."""
-        return {"primaryId": self.primary_id, "operation": self.operation, "source": self.source}
+        """Give the form in which it travels."""
+        plain = {"primaryId": self.primary_id, "operation": self.operation, "source": self.source}
+        return plain | {"idSpace": self.id_space} if self.id_space else plain
 
 
 @dataclass(frozen=True, slots=True)

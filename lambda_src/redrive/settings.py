@@ -114,6 +114,7 @@ class LedgerSettings:
     max_cooldown_seconds: float = 86400.0
     retention_days: float = 30.0
     lease_seconds: float = 300.0
+    open_hours: float = 24.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,99 @@
+"""In which order a run sends: so that neither a pile at the head of a list nor a dead source starves the good ones."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TypeVar
+
+from redrive.models import Communication
+
+T = TypeVar("T")
+
+KEPT_FOR_TRIED = 10
+"""One place in so many of a run is kept for what was tried before, or new ones would starve it."""
+
+
+class Rank(IntEnum):
+    """What goes first."""
+
+    NEVER_TRIED = 0
+    CAME_BACK = 1
+    TURNED_AWAY = 2
+
+
+@dataclass
+class Candidates:
+    """What a run may send, by source; add to it in the order of the list, then choose.
+
+    Of what was never tried, a source keeps as many as a run can take, and counts the others.
+    """
+
+    most: int
+    new: dict[str, list[Communication]] = field(default_factory=dict)
+    tried: dict[str, list[tuple[Rank, float, Communication]]] = field(default_factory=dict)
+    found: int = 0
+
+    def add_new(self, communication: Communication) -> None:
+        """Take one that the ledger does not know."""
+        self.found += 1
+        kept = self.new.setdefault(communication.source, [])
+        if len(kept) < self.most:
+            kept.append(communication)
+
+    def add_tried(self, communication: Communication, rank: Rank, tried: float) -> None:
+        """Take one that was tried before, at this time."""
+        self.found += 1
+        self.tried.setdefault(communication.source, []).append((rank, tried, communication))
+
+    def chosen(self) -> list[list[Communication]]:
+        """Give what the run sends, class by class: never tried, came back, turned away.
+
+        The sources take turns, and a tenth of the run is kept for what was tried before. Of what was tried, the one
+        tried longest ago is first.
+        """
+        in_order = [sorted(entries, key=lambda entry: entry[:2]) for entries in self.tried.values()]
+        count_tried = sum(map(len, in_order))
+        kept = min(count_tried, max(1, self.most // KEPT_FOR_TRIED)) if count_tried else 0
+        new = list(itertools.islice(take_turns(list(self.new.values())), self.most - kept))
+        tried = list(itertools.islice(take_turns(in_order), self.most - len(new)))
+        by_rank = {rank: [entry[2] for entry in tried if entry[0] is rank] for rank in Rank}
+        return [new, by_rank[Rank.CAME_BACK], by_rank[Rank.TURNED_AWAY]]
+
+
+def take_turns(lists: Sequence[Sequence[T]]) -> Iterator[T]:
+    """Give the items of several lists, one of each in turn."""
+    rows = [iter(items) for items in lists]
+    while rows:
+        for row in list(rows):
+            try:
+                yield next(row)
+            except StopIteration:
+                rows.remove(row)
+
+
+def deal(classes: Iterable[Sequence[Communication]], size: int) -> list[list[Communication]]:
+    """Cut what a run sends into batches of ``size``, the last one smaller.
+
+    Classes stay in order; within one, communications are dealt to its batches like cards, so that a pile of alike ones
+    is spread over all of them.
+    """
+    classes = list(classes)
+    total = sum(map(len, classes))
+    batches: list[list[Communication]] = [[] for _ in range(-(-total // size))]
+    start = 0
+    for cards in classes:
+        end = start + len(cards)
+        # How many places of each batch are this class's.
+        places = {n: min((n + 1) * size, end) - max(n * size, start) for n in range(start // size, -(-end // size))}
+        rest = iter(cards)
+        while places:
+            for number in list(places):
+                batches[number].append(next(rest))
+                places[number] -= 1
+                if not places[number]:
+                    del places[number]
+        start = end
+    return batches

@@ -1,0 +1,80 @@
+"""The run's verdict: what a communication that was turned away is charged with, decided when the run has ended.
+
+One answer accuses nobody. A list of failed communications is a biased sample: good ones leave it, poisonous ones stay, so
+that in a quiet system nothing at all being accepted is normal, and says little about who is to blame. What an answer is
+worth shows only beside those that the other communications of the same source got in the same run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+ABOUT_THE_ENTITY = frozenset({400, 410, 413, 414, 415, 422, 451})
+"""Answers that are about the communication itself (RFC 9110, 15.5; RFC 7725), unless everything gets them."""
+
+ENOUGH_TRIED = 5
+"""So many tried ones without a single accepted one say that an answer is not about the communication."""
+
+ALREADY_QUEUED = 409
+TOO_MANY_REQUESTS = 429
+
+
+class Verdict(StrEnum):
+    """What follows for a communication."""
+
+    MANUAL = "manual"
+    CHARGED = "charged"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Of one source in one run: how many got an answer that counts or none at all, and how many were accepted.
+
+    409 and 429 are in neither: they say nothing of whether the API takes what it is given.
+    """
+
+    tried: int = 0
+    accepted: int = 0
+
+    @property
+    def mostly_accepted(self) -> bool:
+        """Whether at least half were accepted, so that whoever was turned away is to blame himself."""
+        return self.tried > 0 and 2 * self.accepted >= self.tried
+
+    @property
+    def turned_everything_away(self) -> bool:
+        """Whether enough were tried, and none was accepted."""
+        return self.tried >= ENOUGH_TRIED and self.accepted == 0
+
+
+def verdict(
+    status: int | None, tried: Tried, open_seconds: float, limit_seconds: float, *, was_asked_to_wait: bool = False
+) -> Verdict:
+    """Decide what a communication that was turned away is charged with.
+
+    Parameters
+    ----------
+    status
+        Of its last answer; None where there was none.
+    tried
+        How its source fared in this run.
+    open_seconds
+        How long the attempt has been turned away.
+    limit_seconds
+        ``redrive_limit.open_hours``: after that it is charged, whoever is to blame, so that nothing is endless.
+    was_asked_to_wait
+        Whether the API asked to come back later than could be waited for.
+    """
+    if status in ABOUT_THE_ENTITY and not tried.turned_everything_away:
+        return Verdict.MANUAL
+    is_overdue = open_seconds >= limit_seconds
+    if status == ALREADY_QUEUED:
+        is_charged = is_overdue
+    elif status == TOO_MANY_REQUESTS or was_asked_to_wait:
+        # To be told to wait is no failure; only one that is told so for a day while the others pass is charged.
+        is_charged = is_overdue and tried.mostly_accepted
+    else:
+        is_charged = is_overdue or tried.mostly_accepted
+    return Verdict.CHARGED if is_charged else Verdict.OPEN
