@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session
 
-SERVICES = ["dynamodb", "secretsmanager", "sqs", "stepfunctions"]
+SERVICES = ["dynamodb", "lambda", "secretsmanager", "sns", "sqs", "stepfunctions"]
 """What the functions talk to."""
 
 

@@ -54,5 +54,37 @@ class ListingError(RedriveError):
     """A source answered with something that is not a list of communications."""
 
 
-class RunIncomplete(RedriveError):
-    """Part of a run failed; what could be started has been started."""
+class RunInProgress(RedriveError):
+    """Another run is on, and this one may not go beside it."""
+
+
+class ExecutionNotStarted(RedriveError):
+    """Step Functions did not start what carries a run out; the next firing lists again."""
+
+
+class RateLimited(RedriveError):
+    """The next slot of the request rate is too far away: worth another try, which does not count as one."""
+
+
+class RunHeld(RedriveError):
+    """A person paused or stopped what is on; the message is one of these two words."""
+
+
+class BreakerOpen(RedriveError):
+    """The API turns everything away, from every source of the run: it ends here."""
+
+
+class RunStopped(RedriveError):
+    """A person stopped the run."""
+
+
+class DeadlineReached(RedriveError):
+    """The run has taken ``run_hours``."""
+
+
+class ConcludeUnfinished(RedriveError):
+    """There was no time to conclude the whole run: the next try goes on."""
+
+
+class NotificationFailed(RedriveError):
+    """SNS did not take a digest: worth another try."""

@@ -1,13 +1,9 @@
-"""Starting the state machine: one execution a batch, the same one however often it is started."""
+"""The execution that carries a run out: one, named by the run."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +11,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redrive import aws
-from redrive.models import Communication
+from redrive.errors import ExecutionNotStarted
 
 if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_stepfunctions import SFNClient
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+RUNNING = "RUNNING"
 
 
 @cache
@@ -31,83 +29,74 @@ def step_functions() -> SFNClient:
     return found
 
 
-@dataclass
-class Started:
-    """The executions of a run, what kept the others from starting, and whether one was given ``earlier``."""
-
-    executions: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    truncated: bool = False
-    has_told: bool = False
+@cache
+def functions() -> LambdaClient:
+    """Give the sandbox's client for Lambda; it waits for an answer as long as a function may take."""
+    config = Config(read_timeout=900, retries={"mode": "standard", "total_max_attempts": 3})
+    found: LambdaClient = aws.client("lambda", config)
+    return found
 
 
-def batches(communications: Iterable[Communication], size: int) -> Iterator[tuple[Communication, ...]]:
-    """Cut communications into batches of the given size; the last one may be smaller."""
-    rest = iter(communications)
-    while batch := tuple(itertools.islice(rest, size)):
-        yield batch
+@dataclass(frozen=True)
+class StateMachine:
+    """The state machine of runs."""
 
+    client: SFNClient
+    arn: str
 
-def execution_name(run_id: str, batch: tuple[Communication, ...]) -> str:
-    """Name an execution by its run and its content.
+    def execution(self, run_id: str) -> str:
+        """Give the ARN of a run's execution, whether or not there is one."""
+        return f"{self.arn.replace(':stateMachine:', ':execution:')}:{run_id}"
 
-    An execution's name is unique for 90 days, so the same batch of the same run is started once, however often it is
-    asked for. At most 80 characters of what Step Functions allows in a name.
-    """
-    content = json.dumps([communication.to_json() for communication in batch], sort_keys=True)
-    return f"{run_id}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    def status(self, run_id: str) -> tuple[str, str] | None:
+        """Give the status and the error of a run's execution, None where there is none.
 
+        ``DescribeExecution`` is eventually consistent (API reference): one that was started just now may be missing.
+        """
+        try:
+            found = self.client.describe_execution(executionArn=self.execution(run_id))
+        except self.client.exceptions.ExecutionDoesNotExist:
+            return None
+        except (ClientError, BotoCoreError) as error:
+            raise ExecutionNotStarted(f"the state machine does not say whether run {run_id} is on: {error}") from None
+        return found["status"], found.get("error", "")
 
-def start_executions(
-    client: SFNClient,
-    state_machine_arn: str,
-    run_id: str,
-    batches: Iterable[tuple[Communication, ...]],
-    has_time: Callable[[], bool],
-    *,
-    listed_at: float,
-    force: bool = False,
-    earlier: Mapping[str, int] | None = None,
-) -> Started:
-    """Start an execution for each batch; one that cannot be started does not keep back the others.
+    def start(self, run_id: str, request: str, listed_at: float, batches: int, *, force: bool) -> str:
+        """Start a run's execution; give its ARN.
 
-    Throttling is the client's to retry: give it one that does so with jitter.
+        An execution's name is unique for 90 days, and the same name with the same input is the same execution, so a
+        start whose answer was lost may be repeated.
 
-    Parameters
-    ----------
-    listed_at
-        When the application listed them as failed, in seconds since 1970.
-    force
-        Whether the cooldown is ignored.
-    earlier
-        What became of earlier runs, for the first batch's notification.
-    """
-    started = Started()
-    errors: Counter[str] = Counter()
-    execution_prefix = state_machine_arn.replace(":stateMachine:", ":execution:")
-    for number, batch in enumerate(batches, start=1):
-        if not has_time():
-            started.truncated = True
-            break
-        name = execution_name(run_id, batch)
+        Parameters
+        ----------
+        request
+            The lister's, whose batches are carried out.
+        listed_at
+            When the application listed them as failed, in seconds since 1970.
+        batches
+            How many there are.
+        force
+            Whether the cooldown is ignored.
+
+        Raises
+        ------
+        ExecutionNotStarted
+            Step Functions did not start it.
+        """
         data: dict[str, Any] = {
             "schemaVersion": SCHEMA_VERSION,
             "runId": run_id,
-            "batch": number,
+            "request": request,
             "listedAt": round(listed_at, 3),
             "force": force,
-            "communications": [communication.to_json() for communication in batch],
+            "batches": list(range(1, batches + 1)),
         }
-        if earlier and not started.has_told:
-            data["earlier"] = earlier
         try:
-            client.start_execution(stateMachineArn=state_machine_arn, name=name, input=json.dumps(data))
-            started.has_told = True
-        except client.exceptions.ExecutionAlreadyExists:
-            pass  # an earlier delivery of this firing started it
+            answer = self.client.start_execution(stateMachineArn=self.arn, name=run_id, input=json.dumps(data))
+        except self.client.exceptions.ExecutionAlreadyExists:
+            raise ExecutionNotStarted(
+                f"run {run_id} was carried out before, by another delivery of its firing"
+            ) from None
         except (ClientError, BotoCoreError) as error:
-            errors[str(error)] += 1
-            continue
-        started.executions.append(f"{execution_prefix}:{name}")
-    started.problems = [f"{count} batches not started: {error}" for error, count in errors.items()]
-    return started
+            raise ExecutionNotStarted(f"the execution could not be started: {error}") from None
+        return answer["executionArn"]

@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import astuple
+from datetime import UTC, datetime
+from typing import Any
 
 from redrive import clock
-from redrive.ledger_rules import Claim, Entry, Event, Refusal, Refused, State, WaitingFor, cooldown_seconds, judge
-from redrive.ledger_table import FAR_FUTURE, KEYS_PER_READ, LedgerTable, key_of
+from redrive import ledger_rules as rules
+from redrive.ledger_rules import Body, Claim, Entry, Event, Refusal, Refused, State, judge
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
+from redrive.table import KEYS_PER_READ, Delete, Item, Key, Put, Table, Update
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+SORT_KEY = "communication"
 
-SECONDS_PER_DAY = 86400
+FAR_FUTURE = 10**11
+"""Seconds since 1970 that no cooldown reaches."""
+
+MAX_TEXT = 120
+"""Characters of an error, or of a reason, in an item: see :data:`redrive.ledger_rules.MAX_EVENTS`."""
 
 MAY_CLAIM = (
-    "attribute_not_exists(communication) OR ("
-    "#state IN (:attempting, :requeued, :delivered, :released) AND (leaseUntil <= :now OR leaseOwner = :owner) AND "
-    "(#state IN (:attempting, :released) OR "
-    "(leaseOwner <> :owner AND attempts < :max AND notBefore <= :cool AND concludedAt <= :listed)))"
+    "attribute_not_exists(pk) OR ((attribute_not_exists(expiry) OR expiry > :now) AND ("
+    "(leaseOwner = :owner AND #state = :open AND (leaseUntil > :zero OR outcome = :failed)) OR "
+    "(leaseOwner <> :owner AND leaseUntil <= :now AND (#state = :released OR (#state IN (:open, :requeued) "
+    "AND attempts < :max AND notBefore <= :cool AND tried <= :listed)))))"
 )
 """What :func:`redrive.ledger_rules.judge` says, for the table to check in the same moment as it writes."""
 
-OWN_LEASE = "#state = :attempting AND leaseOwner = :owner"
 
-NO_EXPIRY = ("expiry",)
-"""What a person must look at, or has forbidden, is not forgotten by itself."""
-
-
-class Ledger(LedgerTable):
+class Ledger:
     """The ledger, as the functions use it."""
 
-    def __init__(self, client: DynamoDBClient, settings: LedgerSettings) -> None:
-        super().__init__(client, settings.table)
+    def __init__(self, table: Table, settings: LedgerSettings) -> None:
+        self._table = table
         self._settings = settings
 
     def claim(
-        self, communication: Communication, owner: str, run_id: str, listed_at: float, *, force: bool = False
+        self,
+        communication: Communication,
+        owner: str,
+        run_id: str,
+        listed_at: float,
+        *,
+        created_by: str = "",
+        force: bool = False,
     ) -> Claim | Refused:
         """Take the lease of a communication, or learn why not: one write.
 
@@ -49,186 +58,265 @@ class Ledger(LedgerTable):
             Who asks. The same owner finds its own lease and goes on with the same attempt.
         listed_at
             When the application listed it as failed, in seconds since 1970.
+        created_by
+            Who the queue entry says has made it.
         force
             Ignore the cooldown, never a live lease.
         """
         now = clock.now()
-        found = self.update(
-            communication,
-            condition=MAY_CLAIM,
-            operands={
-                "attempting": State.ATTEMPTING,
+        first = to_item(rules.claimed(None, communication, owner, run_id, created_by, now, self._settings))
+        update = Update(
+            key_of(communication),
+            {name: first.pop(name) for name in CLAIMED if name in first},
+            MAY_CLAIM,
+            {
+                "open": State.OPEN,
                 "requeued": State.REQUEUED,
-                "delivered": State.DELIVERED,
                 "released": State.RELEASED,
+                "failed": OutcomeKind.FAILED,
                 "owner": owner,
                 "now": now,
+                "zero": 0,
                 "cool": FAR_FUTURE if force else listed_at,
                 "listed": listed_at,
                 "max": self._settings.max_attempts,
             },
-            values={
-                **communication.to_json(),
-                "state": State.ATTEMPTING,
-                "leaseOwner": owner,
-                "leaseUntil": now + self._settings.lease_seconds,
-                "runId": run_id,
-                "updated": now,
-                "expiry": self._expiry(now),
-            },
-            defaults={
-                "firstSeen": now,
-                "opened": now,
-                "notBefore": 0,
-                "concludedAt": 0,
-                "attempts": 0,
-                "concluded": 0,
-            },
-            removed=("waitingFor", "waitingSince"),
+            defaults=first,
         )
-        entry = cast("Entry", found.entry)  # where there was none, there is one now
+        found = self._table.write(update)
+        if not found.done and found.item and entry_of(found.item).is_over(now):
+            # Forgotten, and not deleted yet: it begins anew, unless somebody else was quicker.
+            self._table.write(Delete(update.key, "expiry <= :now", {"now": now}))
+            found = self._table.write(update)
+        if found.item is None:
+            raise AssertionError("a write that was refused shows the item")
+        entry = entry_of(found.item)
         if found.done:
-            return Claim(communication, owner, entry.concluded + 1, entry.attempts, entry.opened, entry.first_seen)
+            return Claim(entry)
         reason = judge(entry, now, self._settings.max_attempts, owner=owner, force=force, listed_at=listed_at)
         return Refused(reason or Refusal.LEASED, entry)
 
-    def conclude(self, claim: Claim, outcome: OutcomeKind, http_status: int | None, error: str | None) -> bool:
-        """Write down how an attempt ended: it counts, and the communication cools down or becomes manual.
+    def accept(self, claim: Claim, status: int) -> bool:
+        """Write down that the application took it back; whether the lease was still the claim's own."""
+        return self._conclude(claim, rules.accepted(claim.entry, status, clock.now(), self._settings))
 
-        Returns
-        -------
-        bool
-            Whether the lease was still the claim's own. Where it was not, another owner goes on with the same attempt
-            and the same idempotency key.
-        """
-        now = clock.now()
-        if outcome is OutcomeKind.REJECTED:
-            standing = self._manual(now)
-        else:
-            cool = now + cooldown_seconds(claim.attempts + 1, self._settings)
-            standing = {
-                "state": State.REQUEUED,
-                "waitingFor": WaitingFor.DELIVERY,
-                "waitingSince": now,
-                "notBefore": cool,
-                "expiry": self._expiry(cool),
-            }
-        return self.update(
-            claim.communication,
-            condition=OWN_LEASE,
-            operands={"attempting": State.ATTEMPTING, "owner": claim.owner},
-            values={
-                **standing,
-                "attempts": claim.attempts + 1,
-                "concluded": claim.attempt,
-                "concludedAt": now,
-                "leaseUntil": 0,
-                "outcome": outcome,
-                "httpStatus": http_status,
-                "error": error,
-                "updated": now,
-            },
-            removed=("opened", *(NO_EXPIRY if outcome is OutcomeKind.REJECTED else ())),
-            event=Event(now, outcome, claim.owner, error or ""),
-        ).done
+    def note_already_queued(self, claim: Claim) -> bool:
+        """Write down that the application has it already; see :meth:`accept`."""
+        return self._conclude(claim, rules.already_queued(claim.entry, clock.now(), self._settings))
 
-    def note_trouble(self, claim: Claim, error: str, *, gives_up: bool) -> None:
-        """Write down why an attempt is still open; it does not count.
-
-        Parameters
-        ----------
-        gives_up
-            Whether the owner does not come back. Else it keeps its lease, which ends by itself.
-        """
-        over = {"leaseUntil": 0} if gives_up else {}
-        self.update(
-            claim.communication,
-            condition=OWN_LEASE,
-            operands={"attempting": State.ATTEMPTING, "owner": claim.owner},
-            values={"error": error, "httpStatus": None, "updated": clock.now(), **over},
+    def note_turned_away(
+        self,
+        claim: Claim,
+        status: int | None,
+        error: str,
+        *,
+        retry_after: float | None = None,
+        comes_back: bool = False,
+    ) -> bool:
+        """Write down that the API did not take it; see :func:`redrive.ledger_rules.turned_away` and :meth:`accept`."""
+        entry = rules.turned_away(
+            claim.entry,
+            status,
+            error[:MAX_TEXT],
+            clock.now(),
+            self._settings,
+            retry_after=retry_after,
+            comes_back=comes_back,
         )
+        return self._conclude(claim, entry)
 
-    def exhaust(self, entry: Entry, owner: str, run_id: str) -> Entry:
-        """Make a communication manual whose attempts are used up, if they still are; give how it stands then."""
-        now = clock.now()
-        found = self.update(
-            entry.communication,
-            condition=(
-                "#state IN (:requeued, :delivered) AND attempts >= :max AND leaseUntil <= :now AND notBefore <= :now"
-            ),
-            operands={
-                "requeued": State.REQUEUED,
-                "delivered": State.DELIVERED,
-                "max": self._settings.max_attempts,
-                "now": now,
-            },
-            values={
-                **self._manual(now),
-                "outcome": OutcomeKind.EXHAUSTED,
-                "httpStatus": None,
-                "error": f"{entry.attempts} attempts made",
-                "leaseOwner": owner,
-                "runId": run_id,
-                "updated": now,
-            },
-            removed=NO_EXPIRY,
-            event=Event(now, OutcomeKind.EXHAUSTED, owner),
-        )
-        return found.entry or entry
+    def give_back(self, claim: Claim) -> bool:
+        """Give the lease back: the API was not asked."""
+        return self._conclude(claim, rules.given_back(claim.entry, clock.now()))
 
-    def deliver(self, communication: Communication, listed_at: float) -> bool:
-        """Write down that a requeued communication had left the application's list by then: it was delivered."""
-        return self.update(
-            communication,
-            condition="#state = :requeued AND notBefore <= :listed",
-            operands={"requeued": State.REQUEUED, "listed": listed_at},
-            values={"state": State.DELIVERED, "updated": clock.now()},
-            removed=("waitingFor", "waitingSince"),
-            event=Event(clock.now(), State.DELIVERED, ""),
-        ).done
+    def charge(self, entry: Entry, run_id: str, now: float) -> Entry:
+        """Charge an attempt by the run's verdict; give the entry as it is to be, also where it was charged before."""
+        return self._judge(entry, rules.charged(entry, run_id, now, self._settings))
 
-    def release(self, communication: Communication, by: str, why: str) -> Entry | None:
-        """Give a manual or discarded communication all its attempts again; None where it is neither."""
-        now = clock.now()
-        found = self.update(
-            communication,
-            condition="#state IN (:manual, :discarded)",
-            operands={"manual": State.MANUAL, "discarded": State.DISCARDED},
-            values={
-                "state": State.RELEASED,
-                "attempts": 0,
-                "notBefore": 0,
-                "updated": now,
-                "expiry": self._expiry(now),
-            },
-            removed=("waitingFor", "waitingSince"),
-            event=Event(now, State.RELEASED, by, why),
-        )
-        return found.entry if found.done else None
+    def make_manual(self, entry: Entry, why: str, run_id: str, now: float) -> Entry:
+        """Make a communication wait for a person; see :meth:`charge`."""
+        return self._judge(entry, rules.manual(entry, why, run_id, now))
 
-    def discard(self, communication: Communication, by: str, why: str) -> Entry | None:
-        """Never send a communication again; None while somebody is sending it, or where the ledger does not know it."""
-        now = clock.now()
-        found = self.update(
-            communication,
-            condition="attribute_exists(communication) AND leaseUntil <= :now",
-            operands={"now": now},
-            values={"state": State.DISCARDED, "updated": now},
-            removed=("waitingFor", "waitingSince", *NO_EXPIRY),
-            event=Event(now, State.DISCARDED, by, why),
-        )
-        return found.entry if found.done else None
+    def release(self, entry: Entry, by: str, why: str) -> Entry | None:
+        """Reset the attempts of a manual or discarded communication; None where it is neither, or was changed."""
+        if entry.state not in (State.MANUAL, State.DISCARDED):
+            return None
+        return self._change(entry, rules.released(entry, by, why[:MAX_TEXT], clock.now(), self._settings))
+
+    def discard(self, entry: Entry, by: str, why: str) -> Entry | None:
+        """Never send a communication again; None while somebody is sending it, or where it was changed just now."""
+        if entry.lease_until > clock.now():
+            return None
+        return self._change(entry, rules.discarded(entry, by, why[:MAX_TEXT], clock.now()))
+
+    def show(self, communication: Communication) -> Entry | None:
+        """Look one up, with its history."""
+        item = self._table.get(key_of(communication))
+        return _alive(entry_of(item)) if item else None
 
     def read(self, communications: Iterable[Communication]) -> Iterator[tuple[Communication, Entry | None]]:
-        """Look communications up, a hundred with each read; without their history."""
+        """Look communications up, a hundred with each read; without body and history."""
+        return self._read(communications, JUDGED)
+
+    def read_whole(self, communications: Iterable[Communication]) -> Iterator[tuple[Communication, Entry | None]]:
+        """Look communications up, a hundred with each read."""
+        return self._read(communications, ())
+
+    def _read(
+        self, communications: Iterable[Communication], attributes: tuple[str, ...]
+    ) -> Iterator[tuple[Communication, Entry | None]]:
         rest = iter(communications)
         while batch := tuple(itertools.islice(rest, KEYS_PER_READ)):
-            found = {key_of(entry.communication): entry for entry in self.read_batch(batch)}
-            yield from zip(batch, map(found.get, map(key_of, batch)), strict=True)
+            items = self._table.get_many(map(key_of, batch), attributes)
+            found = {item["pk"]: entry for item in items if (entry := _alive(entry_of(item)))}
+            yield from ((each, found.get(each.key)) for each in batch)
 
-    def _manual(self, now: float) -> dict[str, Any]:
-        return {"state": State.MANUAL, "waitingFor": WaitingFor.PERSON, "waitingSince": now, "leaseUntil": 0}
+    def _conclude(self, claim: Claim, entry: Entry) -> bool:
+        operands = {"open": State.OPEN, "owner": claim.entry.lease_owner, "number": claim.entry.number}
+        condition = "#state = :open AND leaseOwner = :owner AND #number = :number"
+        return self._table.write(_difference(claim.entry, entry, condition, operands)).done
 
-    def _expiry(self, now: float) -> int:
-        """DynamoDB deletes an item some time after this; it wants whole seconds (TTL, developer guide)."""
-        return int(now + self._settings.retention_days * SECONDS_PER_DAY)
+    def _judge(self, entry: Entry, judged: Entry) -> Entry:
+        """Write a verdict, once: one that was written before is given as it is, whatever has come since."""
+        if entry.judged == judged.judged:
+            return entry
+        return self._change(entry, judged) or entry
+
+    def _change(self, before: Entry, after: Entry) -> Entry | None:
+        """Write an entry over the one that was read, and what waits for a person with it; None where it had changed."""
+        condition, operands = "#state = :was AND #updated = :read", {"was": before.state, "read": before.updated}
+        writes: list[Update | Put | Delete] = [_difference(before, after, condition, operands)]
+        if before.state is State.MANUAL:
+            writes.append(Delete(waiting_key(before)))
+        if after.state is State.MANUAL:
+            writes.append(Put(waiting_key(after), _waiting_item(after)))
+        is_done = self._table.write_together(*writes) if len(writes) > 1 else self._table.write(writes[0]).done
+        return after if is_done else None
+
+
+def key_of(communication: Communication) -> Key:
+    """Give what a communication's item is found by: a partition each."""
+    return Key(communication.key, SORT_KEY)
+
+
+def group_of(entry: Entry) -> str:
+    """Name the group in which it waits for a person: ``<source>/<status>/<reason>``, few of them and none personal."""
+    error = re.sub(r"^[A-Z]+ \S+: ", "", entry.error or "came back each time")
+    reason = re.sub(r"^HTTP \d+ ?", "", error) or "no reason"
+    slug = re.sub(r"[^a-z0-9]+", "-", reason.lower()).strip("-")[:60]
+    return f"{entry.communication.source}/{entry.http_status if entry.error else 'none'}/{slug}"
+
+
+def waiting_key(entry: Entry) -> Key:
+    """Give the key of what stands for it among all that wait: by group, the oldest first."""
+    since = datetime.fromtimestamp(entry.waiting_since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    return Key(f"manual/{group_of(entry)}", f"{since}Z#{entry.communication.key}")
+
+
+def _waiting_item(entry: Entry) -> Item:
+    return {
+        **entry.communication.to_json(),
+        "attempts": entry.attempts,
+        "error": entry.error,
+        "httpStatus": entry.http_status,
+        "runId": entry.run_id,
+        "waitingSince": entry.waiting_since,
+    }
+
+
+def _difference(before: Entry, after: Entry, condition: str, operands: dict[str, Any]) -> Update:
+    old, new = to_item(before), to_item(after)
+    changed = {name: value for name, value in new.items() if old.get(name) != value}
+    return Update(key_of(after.communication), changed, condition, operands, removed=sorted(old.keys() - new.keys()))
+
+
+def _alive(entry: Entry) -> Entry | None:
+    return None if entry.is_over(clock.now()) else entry
+
+
+_ALWAYS = {
+    "state": "state",
+    "attempts": "attempts",
+    "number": "number",
+    "lease_owner": "leaseOwner",
+    "lease_until": "leaseUntil",
+    "not_before": "notBefore",
+    "tried": "tried",
+    "run_id": "runId",
+    "first_seen": "firstSeen",
+    "updated": "updated",
+}
+"""Fields that every item has, by attribute: conditions ask for some of them."""
+
+_WHERE_SET = {
+    "turned_away": "turnedAway",
+    "outcome": "outcome",
+    "http_status": "httpStatus",
+    "error": "error",
+    "judged": "judged",
+    "waiting_since": "waitingSince",
+    "expiry": "expiry",
+}
+
+JUDGED = (
+    "pk",
+    "operation",
+    "source",
+    "idSpace",
+    "state",
+    "attempts",
+    "leaseOwner",
+    "leaseUntil",
+    "notBefore",
+    "tried",
+    "outcome",
+    "expiry",
+)
+"""The attributes that :func:`redrive.ledger_rules.judge` and the order of a run ask for."""
+
+CLAIMED = ("source", "operation", "idSpace", "state", "leaseOwner", "leaseUntil", "runId", "updated", "expiry")
+"""The attributes that a claim sets; the others it leaves as they are."""
+
+
+def to_item(entry: Entry) -> Item:
+    """Give an entry's attributes but its key, from which the id is read."""
+    item: Item = {name: getattr(entry, field) for field, name in _ALWAYS.items()}
+    item |= {name: value for field, name in _WHERE_SET.items() if (value := getattr(entry, field))}
+    communication = entry.communication
+    item |= {"operation": communication.operation, "source": communication.source}
+    if communication.id_space:
+        item["idSpace"] = communication.id_space
+    if entry.body:
+        item["body"] = list(astuple(entry.body))
+    if entry.history:
+        item["history"] = [list(astuple(event)) for event in entry.history]
+    return item
+
+
+def entry_of(item: Item) -> Entry:
+    """Read an entry from its item; what was not asked for is as in an empty one."""
+    primary_id = str(item["pk"]).split(":", 1)[1]
+    body = item.get("body")
+    outcome, status = item.get("outcome"), item.get("httpStatus")
+    return Entry(
+        communication=Communication(primary_id, item["operation"], item["source"], item.get("idSpace", "")),
+        state=State(item["state"]),
+        attempts=int(item["attempts"]),
+        number=int(item.get("number", 1)),
+        body=Body(*body) if body else None,
+        lease_owner=item["leaseOwner"],
+        lease_until=item["leaseUntil"],
+        not_before=item["notBefore"],
+        tried=item["tried"],
+        turned_away=item.get("turnedAway", 0),
+        outcome=OutcomeKind(outcome) if outcome else None,
+        http_status=int(status) if status else None,
+        error=item.get("error"),
+        run_id=item.get("runId", ""),
+        judged=item.get("judged", ""),
+        first_seen=item.get("firstSeen", 0),
+        updated=item.get("updated", 0),
+        waiting_since=item.get("waitingSince", 0),
+        expiry=item.get("expiry", 0),
+        history=tuple(Event(*event) for event in item.get("history", ())),
+    )

@@ -11,7 +11,7 @@ claims next goes on with it. The *number* in the idempotency key rises only afte
                       │  ^              └── attempts used up ──> manual
                       │  └── turned away: cools down, claimed again
                       └─ verdict: refused for good, or charged up to the limit ──> manual
-    manual ──release──> released ──claim──> open            manual, requeued, … ──discard──> discarded ──release──> released
+    manual ──release──> released ──claim──> open      manual, requeued, … ──discard──> discarded ──release──> released
 
 Everything here is pure: it takes an entry and gives the next one. The table and the simulated weeks of the tests both
 run on it.
@@ -33,7 +33,7 @@ MAX_EVENTS = 4
 """Of a communication's history, the newest: an item stays below the 1 KB that one write unit pays for."""
 
 UNDECIDED = frozenset({401, 408, 409, 425, 429})
-"""Client errors that say nothing of the request itself: asked again under the same key, they may be answered otherwise."""
+"""Client errors that say nothing of the request itself: under the same key it may be answered otherwise later."""
 
 
 class State(StrEnum):

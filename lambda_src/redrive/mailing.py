@@ -35,12 +35,15 @@ class Memory:
         When any digest was last sent.
     quiet
         Counts of the runs since then, by what they count; ``runs`` among them.
+    due
+        When what was collected is to be sent; 0 where nothing is.
     """
 
     sent: Mapping[str, float] = field(default_factory=dict)
     is_bad: bool = False
     last: float = 0
     quiet: Mapping[str, int] = field(default_factory=dict)
+    due: float = 0
 
 
 @dataclass(frozen=True)
@@ -90,4 +93,5 @@ def decide(
     if is_sent:
         return Decision(True, is_over, Memory({**recent, headline: now}, is_bad, now, {}))
     quiet = {name: memory.quiet.get(name, 0) + count for name, count in {**counts, "runs": 1}.items()}
-    return Decision(False, False, Memory(recent, is_bad, memory.last, {**memory.quiet, **quiet}))
+    due = memory.last + DAY if is_daily else 0
+    return Decision(False, False, Memory(recent, is_bad, memory.last, {**memory.quiet, **quiet}, due))

@@ -1,61 +1,180 @@
-"""One redrive: claim, send, conclude. Whatever ends it in between, the next claim goes on with the same attempt."""
+"""One redrive: claim, send, write down. Whatever ends it in between, the next claim goes on with the same attempt."""
 
 from __future__ import annotations
 
-from redrive.api import Api
-from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from redrive import clock
+from redrive.api import Answer, Api
+from redrive.control import Pace
+from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, LedgerUnavailable, RunHeld
 from redrive.ledger import Ledger
-from redrive.ledger_rules import Refusal, Refused, State
+from redrive.ledger_rules import Claim, Refusal, Refused
 from redrive.models import Communication, Outcome, OutcomeKind
-from redrive.settings import RequeueSettings
+from redrive.runs import Runs
+from redrive.settings import RequeueSettings, RunSettings
+from redrive.verdicts import ALREADY_QUEUED, TOO_MANY_REQUESTS
+
+T = TypeVar("T")
+
+TOO_MANY_HELD_SECONDS = 60.0
+"""How long a source is left alone that answers 429 without saying for how long."""
+
+SECONDS_PER_WRITE = 2.0
+"""With less time left a write that failed is not tried again."""
 
 
-def redrive(
-    communication: Communication,
-    owner: str,
-    run_id: str,
-    api: Api,
-    ledger: Ledger,
-    settings: RequeueSettings,
-    *,
-    listed_at: float,
-    force: bool = False,
-) -> Outcome:
-    """Send a communication back once, if nobody else does and its limits allow it.
+@dataclass(frozen=True)
+class Errand:
+    """What the state machine asks of ``requeue_communication``.
 
-    Parameters
+    Attributes
     ----------
-    owner
-        The execution: every retry of it finds its own lease, or its own conclusion.
+    batch
+        Its number; with the run it is the owner of the lease.
     listed_at
-        When the application listed it as failed, in seconds since 1970.
+        When the application listed the communication as failed, in seconds since 1970.
     force
         Ignore the cooldown, never a live lease.
-
-    Raises
-    ------
-    ApiUnavailable, CredentialsRefused
-        The attempt stays open and does not count.
-    LedgerUnavailable
-        Before sending nothing was sent; after it the same attempt is sent again, under the same key.
+    paced
+        Whether a person has set a request rate.
     """
-    claim = ledger.claim(communication, owner, run_id, listed_at, force=force)
-    if isinstance(claim, Refused):
-        return _refused(claim, owner, run_id, ledger)
-    try:
-        outcome = api.requeue(claim, settings)
-    except (ApiUnavailable, CredentialsRefused, ConfigurationError) as error:
-        ledger.note_trouble(claim, str(error), gives_up=not isinstance(error, ApiUnavailable))
-        raise
-    ledger.conclude(claim, outcome.kind, outcome.http_status, outcome.error)
-    return outcome
+
+    run_id: str
+    batch: int
+    communication: Communication
+    listed_at: float
+    force: bool = False
+    paced: bool = False
+
+    @property
+    def owner(self) -> str:
+        """Name whose lease it is: every retry of this batch finds its own, or its own conclusion."""
+        return f"{self.run_id}/{self.batch}"
 
 
-def _refused(refused: Refused, owner: str, run_id: str, ledger: Ledger) -> Outcome:
+@dataclass(frozen=True)
+class Redriving:
+    """What a redrive is done with.
+
+    Attributes
+    ----------
+    remaining
+        Gives the seconds that the function still has.
+    """
+
+    api: Api
+    ledger: Ledger
+    runs: Runs
+    pace: Pace
+    requeue: RequeueSettings
+    run: RunSettings
+    remaining: Callable[[], float]
+
+    def redrive(self, errand: Errand, *, is_last: bool) -> Outcome:
+        """Send a communication back once, if nobody else does and its limits allow it.
+
+        Parameters
+        ----------
+        is_last
+            Whether the state machine makes no further try.
+
+        Raises
+        ------
+        ApiUnavailable
+            The API gave no answer, or one that asks to come back; the attempt stays open and the lease is kept.
+        CredentialsRefused, ConfigurationError
+            Every further communication would meet the same; the lease is given back.
+        LedgerUnavailable
+            Before sending, nothing was sent; after it, the same request is made again, under the same key.
+        RateLimited
+            It is not its turn yet; the lease is kept.
+        """
+        communication = errand.communication
+        claim = self.ledger.claim(
+            communication,
+            errand.owner,
+            errand.run_id,
+            errand.listed_at,
+            created_by=self.requeue.created_by,
+            force=errand.force,
+        )
+        if isinstance(claim, Refused):
+            return _refused(claim, errand)
+        if self.pace.has_rate or errand.paced:
+            longest = self.remaining() - self.api.try_seconds
+            self.api.pace = lambda: self.pace.wait(errand.run_id, longest)
+        else:
+            self.api.pace = _at_once
+        try:
+            answer = self.api.requeue(claim, self.requeue)
+        except RunHeld as held:
+            self._insist(lambda: self.ledger.give_back(claim))
+            return Outcome(communication, OutcomeKind.SKIPPED, None, None, str(held))
+        except (CredentialsRefused, ConfigurationError):
+            self._insist(lambda: self.ledger.give_back(claim))
+            raise
+        except ApiUnavailable as error:
+            return self._unavailable(claim, errand, error, is_last=is_last)
+        return self._answered(claim, errand, answer)
+
+    def _answered(self, claim: Claim, errand: Errand, answer: Answer) -> Outcome:
+        status, communication = answer.status, claim.communication
+        if answer.accepted:
+            self._insist(lambda: self.ledger.accept(claim, status))
+            return Outcome(communication, OutcomeKind.REQUEUED, claim.attempt, status)
+        if status == ALREADY_QUEUED:
+            self._insist(lambda: self.ledger.note_already_queued(claim))
+            return Outcome(communication, OutcomeKind.SKIPPED, claim.attempt, status, answer.error)
+        error = answer.error or f"HTTP {status}"
+        self._turned_away(claim, errand, status, error, answer.retry_after)
+        kind = OutcomeKind.REFUSED if 400 <= status < 500 else OutcomeKind.FAILED
+        return Outcome(communication, kind, claim.attempt, status, error)
+
+    def _unavailable(self, claim: Claim, errand: Errand, error: ApiUnavailable, *, is_last: bool) -> Outcome:
+        """Note that the API did not take it. What it asked to leave alone for longer is not tried again."""
+        is_asked_to_wait = error.retry_after is not None
+        if not (is_last or is_asked_to_wait):
+            self._insist(lambda: self.ledger.note_turned_away(claim, error.http_status, str(error), comes_back=True))
+            raise error
+        wait = error.retry_after
+        if wait is None and error.http_status == TOO_MANY_REQUESTS:
+            wait = TOO_MANY_HELD_SECONDS
+        self._turned_away(claim, errand, error.http_status, str(error), wait)
+        return Outcome(claim.communication, OutcomeKind.FAILED, claim.attempt, error.http_status, str(error))
+
+    def _turned_away(
+        self, claim: Claim, errand: Errand, status: int | None, error: str, retry_after: float | None
+    ) -> None:
+        self._insist(lambda: self.ledger.note_turned_away(claim, status, error, retry_after=retry_after))
+        if retry_after:
+            self._insist(lambda: self.runs.hold(errand.run_id, claim.communication.source, clock.now() + retry_after))
+
+    def _insist(self, write: Callable[[], T]) -> T:
+        """Make a write, again where the table does not answer: what the API has done must not be forgotten."""
+        wait = 0.2
+        while True:
+            try:
+                return write()
+            except LedgerUnavailable:
+                if self.remaining() < wait + SECONDS_PER_WRITE:
+                    raise
+                time.sleep(random.uniform(wait / 2, wait))  # noqa: S311 (jitter)
+                wait = min(2 * wait, 5.0)
+
+
+def _refused(refused: Refused, errand: Errand) -> Outcome:
     entry = refused.entry
-    if refused.reason is Refusal.EXHAUSTED:
-        entry = ledger.exhaust(entry, owner, run_id)
-    if entry.lease_owner == owner and entry.outcome and entry.state is not State.DISCARDED:
-        # This execution's doing, just now or before its answer was lost.
-        return Outcome(entry.communication, entry.outcome, entry.concluded, entry.http_status, entry.error)
-    return Outcome(entry.communication, OutcomeKind.SKIPPED, None, None, refused.reason)
+    if refused.reason is Refusal.CONCLUDED and entry.run_id == errand.run_id and entry.outcome:
+        # This batch's own doing, whose answer was lost.
+        attempt = entry.attempts if entry.outcome is OutcomeKind.REQUEUED else entry.attempts + 1
+        return Outcome(entry.communication, entry.outcome, attempt, entry.http_status, entry.error)
+    return Outcome(errand.communication, OutcomeKind.SKIPPED, None, None, refused.reason)
+
+
+def _at_once() -> None:
+    """Let a request go without waiting."""

@@ -1,10 +1,9 @@
-"""A run: list, judge by the ledger, start what may be sent, and see what became of earlier runs."""
+"""A run as its lister makes it: list, judge by the ledger, choose what is sent, and see what became of earlier runs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,13 +12,23 @@ from typing import Any, NamedTuple
 from redrive import clock
 from redrive.errors import ConfigurationError
 from redrive.ledger import Ledger
-from redrive.ledger_rules import Entry, Refusal, State, WaitingFor, judge
+from redrive.ledger_rules import Entry, Refusal, State, judge
 from redrive.listing import Listing
-from redrive.models import Communication, operator_run_id, scheduled_run_id
+from redrive.models import Communication, OutcomeKind, operator_run_id, scheduled_run_id
+from redrive.ordering import Candidates, Rank
+from redrive.runs import Runs
 from redrive.settings import ListSettings, Source
 
-MAX_TOLD = 10_000
+MAX_SHOWN = 10_000
 """Communications in the answer of a dry run: Lambda gives back 6 MB at most."""
+
+MAX_IDS = 100
+"""Communications that an operator may name: as many as may go beside another run."""
+
+NOT_LISTED = "not_listed"
+
+RUNS_LOOKED_BACK = 100
+"""Earlier runs whose deliveries are looked for."""
 
 
 class Trigger(StrEnum):
@@ -70,6 +79,8 @@ class Request:
         """Give the sources to list, with the event's filters over their own; raises ``ConfigurationError``."""
         if self.force and not self.ids:
             raise ConfigurationError("event.force: goes with event.ids only")
+        if len(self.ids) > MAX_IDS:
+            raise ConfigurationError(f"event.ids: at most {MAX_IDS}; there are {len(self.ids)}")
         if self.limit is not None and self.limit < 1:
             raise ConfigurationError("event.limit: must be at least 1")
         for where, names in (("sources", self.sources), ("filters", tuple(self.filters))):
@@ -87,130 +98,134 @@ class Request:
         return lambda communication: not ids or communication.primary_id in ids
 
     @property
+    def needs_lock(self) -> bool:
+        """Whether no other run may be on: ledger and rate keep a run of named communications apart from it."""
+        return not (self.ids or self.dry_run)
+
+    @property
     def is_full(self) -> bool:
         """Whether it lists all that failed, so that what is missing in the list is no longer failed."""
-        return not self.filters
+        return not (self.filters or self.dry_run)
 
 
 class Decision(NamedTuple):
-    """What is to happen with a listed communication, ``at`` this time; ``refusal`` says why it is not to be sent."""
+    """What is to happen with a listed communication; ``refusal`` says why it is not to be sent."""
 
     communication: Communication
     entry: Entry | None
     refusal: Refusal | None
-    at: float
 
     @property
-    def came_back(self) -> bool:
-        """Whether it was requeued earlier, has had its time to go out, and failed again."""
+    def rank(self) -> Rank:
+        """Give its place in the order of a run."""
         entry = self.entry
-        return bool(entry and entry.state in (State.REQUEUED, State.DELIVERED) and entry.not_before <= self.at)
-
-    @property
-    def is_sent(self) -> bool:
-        """Whether it goes into a batch: also with its attempts used up, for that is told once, by its batch."""
-        return self.refusal is None or self.refusal is Refusal.EXHAUSTED
+        if entry and entry.state is State.REQUEUED:
+            return Rank.CAME_BACK
+        return Rank.TURNED_AWAY if entry and entry.state is State.OPEN and entry.tried else Rank.NEVER_TRIED
 
     def to_json(self) -> dict[str, Any]:
         """Give the form that a dry run shows."""
-        would = "send" if self.refusal is None else "become manual" if self.is_sent else "skip"
+        would = {None: "send", Refusal.EXHAUSTED: "become manual"}.get(self.refusal, "skip")
         return {**self.communication.to_json(), "would": would, "why": self.refusal or self._why_sent()}
 
     def _why_sent(self) -> str:
         if self.entry is None:
             return "never sent before"
-        return f"attempt {self.entry.concluded + 1}, last {self.entry.outcome or 'unfinished'}"
+        return f"attempt {self.entry.attempts + 1}, last {self.entry.outcome or 'unfinished'}"
 
 
 def decide(communication: Communication, entry: Entry | None, request: Request, max_attempts: int) -> Decision:
     """Judge a communication by what the ledger knows of it."""
-    now = clock.now()
-    return Decision(communication, entry, judge(entry, now, max_attempts, force=request.force), now)
+    return Decision(communication, entry, judge(entry, clock.now(), max_attempts, force=request.force))
 
 
 @dataclass
-class Run:
-    """How a run went so far.
+class Selection:
+    """What a run found, and what it makes of it.
 
     Attributes
     ----------
-    to_send
-        What goes into batches.
+    candidates
+        What may be sent.
+    exhausted
+        What has come back after its last attempt: it becomes manual when the run ends.
     skipped
-        Why how many do not.
-    delivered, came_back
-        By source: of what earlier runs requeued, what left the application's list, and what failed again.
-    truncated
-        Whether more was left for the next run.
+        Why how many are not sent.
+    came_back
+        By source: of what earlier runs requeued, what failed again.
     decisions
         The first ones, for a dry run.
     """
 
-    to_send: list[Communication] = field(default_factory=list)
+    candidates: Candidates
+    exhausted: list[Communication] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
-    delivered: Counter[str] = field(default_factory=Counter)
     came_back: Counter[str] = field(default_factory=Counter)
-    truncated: bool = False
     decisions: list[Decision] = field(default_factory=list)
 
-    def add(self, decision: Decision, request: Request) -> None:
+    @property
+    def considered(self) -> int:
+        """Give how many were listed and asked for; each is in one line of the digest."""
+        skipped = sum(count for reason, count in self.skipped.items() if reason != NOT_LISTED)
+        return self.candidates.found + len(self.exhausted) + skipped
+
+    def add(self, decision: Decision) -> None:
         """Sort a communication by what is to happen with it."""
-        if request.dry_run and len(self.decisions) < MAX_TOLD:
-            self.decisions.append(decision)
-        if decision.is_sent:
-            self.to_send.append(decision.communication)
-            if decision.entry and decision.came_back and not request.dry_run:
-                self.came_back[decision.communication.source] += 1
+        communication = decision.communication
+        if decision.refusal is Refusal.EXHAUSTED and len(self.exhausted) < self.candidates.most:
+            self.exhausted.append(communication)
+            self.came_back[communication.source] += 1
         elif decision.refusal:
             self.skipped[decision.refusal] += 1
+        elif decision.rank is Rank.NEVER_TRIED:
+            self.candidates.add_new(communication)
+        else:
+            self.candidates.add_tried(communication, decision.rank, decision.entry.tried if decision.entry else 0)
+            self.came_back[communication.source] += decision.rank is Rank.CAME_BACK
 
 
-def judge_listing(listing: Listing, ledger: Ledger, request: Request, settings: ListSettings, run: Run) -> None:
-    """List to the end, or to the limit, and sort what is listed by what is to happen with it."""
-    limit = min(settings.max_per_run, request.limit or settings.max_per_run)
-    is_wanted = request.wanted()
-    wanted = filter(is_wanted, listing) if request.ids else listing
-    to_send, at_once = run.to_send, 0 if request.dry_run else limit
-    for communication, entry in ledger.read(wanted):
-        if entry is None and len(to_send) < at_once:
-            to_send.append(communication)  # as nearly all of them: the quickest way
+def select(listing: Listing, ledger: Ledger, request: Request, settings: ListSettings) -> Selection:
+    """List to the end, and sort what is listed by what is to happen with it."""
+    found = Selection(Candidates(min(settings.max_per_run, request.limit or settings.max_per_run)))
+    is_wanted, candidates = request.wanted(), found.candidates
+    for communication, entry in ledger.read(filter(is_wanted, listing) if request.ids else listing):
+        if entry is None and not request.dry_run:
+            candidates.add_new(communication)  # as nearly all of them: the quickest way
             continue
         decision = decide(communication, entry, request, settings.ledger.max_attempts)
-        if decision.is_sent and len(run.to_send) == limit:
-            run.truncated = True
-            break
-        run.add(decision, request)
-    for communication in filter(is_wanted, listing.too_young):
-        run.add(Decision(communication, None, Refusal.TOO_YOUNG, clock.now()), request)
-    run.truncated = run.truncated or listing.truncated
+        found.add(decision)
+        if request.dry_run and len(found.decisions) < MAX_SHOWN:
+            found.decisions.append(decision)
+    for refusal, communications in ((Refusal.TOO_YOUNG, listing.too_young), (Refusal.TOO_OLD, listing.too_old)):
+        found.skipped.update({refusal: count} if (count := sum(map(is_wanted, communications))) else {})
     if request.ids and listing.complete == listing.listed.keys():
         not_listed = set(request.ids).difference(*listing.seen.values())
-        run.skipped.update({"not_listed": len(not_listed)} if not_listed else {})
+        found.skipped.update({NOT_LISTED: len(not_listed)} if not_listed else {})
+    return found
 
 
-def settle_earlier(
-    listing: Listing, ledger: Ledger, settings: ListSettings, listed_at: float, run: Run, has_time: Callable[[], bool]
-) -> None:
-    """Write down what was delivered: requeued, cooled down, and no longer in any list that could hold it.
+def delivered_since(
+    listing: Listing, runs: Runs, settings: ListSettings, listed_at: float, has_time: Callable[[], bool]
+) -> Counter[str]:
+    """Count, by source, what earlier runs requeued and the application no longer lists: it was delivered.
 
-    That is known of an operation when every source that has it was read to its end.
+    Each run is counted once, when its cooldown is over and each of its sources that is still configured has been read to
+    its end. Of a source that is gone, or whose ids mean something else by now, nothing is said.
     """
-    unread = {source.operation for name, source in settings.sources.items() if name not in listing.complete}
-    if not listing.complete:
-        return
-    start, until = None, listed_at - settings.ledger.cooldown_seconds
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        while has_time():
-            page = ledger.waiting(WaitingFor.DELIVERY, start, until=until)
-            gone = [
-                entry.communication
-                for entry in page.entries
-                if entry.not_before <= listed_at
-                and entry.communication.operation not in unread
-                and entry.communication.primary_id not in listing.seen.get(entry.communication.operation, ())
-            ]
-            delivered = pool.map(lambda communication: ledger.deliver(communication, listed_at), gone)
-            run.delivered.update(c.source for c, done in zip(gone, delivered, strict=True) if done)
-            start = page.next
-            if not start:
-                return
+    delivered: Counter[str] = Counter()
+    spaces = {name: source.id_space or source.operation for name, source in settings.sources.items()}
+    records, _ = runs.newest(RUNS_LOOKED_BACK)
+    for record in records:
+        concluded, sources = record.get("concludedAt"), set(record.get("sources", ()))
+        if not concluded or "settled" in record or not has_time():
+            continue
+        is_cool = concluded + settings.ledger.cooldown_seconds * 1.25 <= listed_at
+        if not is_cool or not (sources & spaces.keys()) <= listing.complete or not runs.settle(record["sk"]):
+            continue
+        for batch, tally in runs.batches(record["sk"], range(1, int(record.get("batches", 0)) + 1)):
+            for communication, result in zip(batch.communications, tally.results if tally else (), strict=False):
+                is_known = communication.source in spaces and spaces[communication.source] == communication.space
+                if is_known and result.what == OutcomeKind.REQUEUED:
+                    is_listed = communication.primary_id in listing.seen.get(communication.space, ())
+                    delivered[communication.source] += not is_listed
+    return delivered

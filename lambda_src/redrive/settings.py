@@ -118,6 +118,47 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True)
+class RunSettings:
+    """How runs go.
+
+    Attributes
+    ----------
+    max_attempts_of_a_request
+        ``retry.max_attempts``: how often the state machine tries again.
+    breaker_turned_away
+        ``breaker.turned_away``: so many in a row leave a source out.
+    max_requests_per_second
+        Over all sandboxes, retries included; None for no limit.
+    run_hours
+        After which a run opens no further batch; None for no such deadline.
+    requeue_path
+        ``requeue.path``, for the digest's advice.
+    """
+
+    max_attempts_of_a_request: int = 3
+    breaker_turned_away: int = 50
+    max_requests_per_second: float | None = None
+    run_hours: float | None = None
+    requeue_path: str = ""
+
+
+class DigestKind(StrEnum):
+    """When digests are sent."""
+
+    RUN = "run"
+    DAILY = "daily"
+
+
+@dataclass(frozen=True)
+class NotificationSettings:
+    """``notifications``: which results are sent, how often, and where to."""
+
+    topic_arn: str
+    on: tuple[NotifyOn, ...] = (NotifyOn.SUCCESS, NotifyOn.FAILURE)
+    digest: DigestKind = DigestKind.RUN
+
+
+@dataclass(frozen=True)
 class QueueSettings:
     """``queue``: what the worker does with an entry of each operation, and how often and when it is tried again.
 
@@ -157,7 +198,9 @@ class ListSettings:
     sources: dict[str, Source]
     batch_size: int
     max_per_run: int
+    breaker_turned_away: int
     state_machine_arn: str
+    conclude_arn: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ListSettings:
@@ -168,7 +211,9 @@ class ListSettings:
             sources=parse_json(dict[str, Source], _read("REDRIVE_SOURCES", environment), "sources"),
             batch_size=parse_json(int, _read("REDRIVE_BATCH_SIZE", environment), "batch_size"),
             max_per_run=parse_json(int, _read("REDRIVE_MAX_PER_RUN", environment), "max_per_run"),
+            breaker_turned_away=run_settings(environment).breaker_turned_away,
             state_machine_arn=_read("REDRIVE_STATE_MACHINE_ARN", environment),
+            conclude_arn=_read("REDRIVE_CONCLUDE_ARN", environment),
         )
 
 
@@ -179,6 +224,7 @@ class RequeueCommunicationSettings:
     api: ApiSettings
     ledger: LedgerSettings
     requeue: RequeueSettings
+    run: RunSettings
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> RequeueCommunicationSettings:
@@ -187,24 +233,45 @@ class RequeueCommunicationSettings:
             api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
             ledger=ledger_settings(environment),
             requeue=parse_json(RequeueSettings, _read("REDRIVE_REQUEUE", environment), "requeue"),
+            run=run_settings(environment),
         )
 
 
 @dataclass(frozen=True)
-class SummariseSettings:
-    """Everything ``summarise`` is told."""
+class BatchSettings:
+    """Everything ``batch`` is told."""
+
+    ledger: LedgerSettings
+    run: RunSettings
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> BatchSettings:
+        """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        return cls(ledger=ledger_settings(environment), run=run_settings(environment))
+
+
+@dataclass(frozen=True)
+class ConcludeSettings:
+    """Everything ``conclude`` is told."""
 
     name: str
     stage: str
-    notify_on: tuple[NotifyOn, ...]
+    ledger: LedgerSettings
+    run: RunSettings
+    notifications: NotificationSettings
+    state_machine_arn: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> SummariseSettings:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ConcludeSettings:
         """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        notifications = _read("REDRIVE_NOTIFICATIONS", environment)
         return cls(
             name=_read("REDRIVE_NAME", environment),
             stage=_read("REDRIVE_STAGE", environment),
-            notify_on=parse_json(tuple[NotifyOn, ...], _read("REDRIVE_NOTIFY_ON", environment), "notifications.on"),
+            ledger=ledger_settings(environment),
+            run=run_settings(environment),
+            notifications=parse_json(NotificationSettings, notifications, "notifications"),
+            state_machine_arn=_read("REDRIVE_STATE_MACHINE_ARN", environment),
         )
 
 
@@ -227,6 +294,11 @@ class WorkerSettings:
 def ledger_settings(environment: Mapping[str, str] = os.environ) -> LedgerSettings:
     """Read the ledger's settings alone, all that ``ledger_admin`` is told."""
     return parse_json(LedgerSettings, _read("REDRIVE_LEDGER", environment), "redrive_limit")
+
+
+def run_settings(environment: Mapping[str, str] = os.environ) -> RunSettings:
+    """Read how runs go."""
+    return parse_json(RunSettings, _read("REDRIVE_RUN", environment), "run")
 
 
 def _read(name: str, environment: Mapping[str, str]) -> str:

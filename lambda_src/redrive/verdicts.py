@@ -1,8 +1,8 @@
 """The run's verdict: what a communication that was turned away is charged with, decided when the run has ended.
 
-One answer accuses nobody. A list of failed communications is a biased sample: good ones leave it, poisonous ones stay, so
-that in a quiet system nothing at all being accepted is normal, and says little about who is to blame. What an answer is
-worth shows only beside those that the other communications of the same source got in the same run.
+One answer accuses nobody. A list of failed communications is a biased sample: good ones leave it, poisonous ones stay,
+so that in a quiet system nothing at all being accepted is normal, and says little about who is to blame. What an answer
+is worth shows only beside those that the other communications of the same source got in the same run.
 """
 
 from __future__ import annotations

@@ -7,32 +7,30 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from redrive.api import Api
+from redrive.control import Pace
 from redrive.ledger import Ledger
-from redrive.ledger_table import dynamodb
-from redrive.models import Communication
 from redrive.observability import observed, publish
 from redrive.parsing import parse
-from redrive.redriving import redrive
+from redrive.redriving import Errand, Redriving
+from redrive.runs import Runs
 from redrive.secrets import Secrets
 from redrive.settings import RequeueCommunicationSettings
+from redrive.table import Table, dynamodb
 from redrive.transport import requeue_retry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SECONDS_TO_END = 5.0
-"""Kept from the function's time: to conclude, and to answer in words instead of being cut off."""
+"""Kept from the function's time: to write down what came of it, and to answer in words instead of being cut off."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """An item of the state machine's Map."""
+    """An item of the state machine's Map, and how often it was tried before."""
 
-    run_id: str
-    execution: str
-    communication: Communication
-    listed_at: float
-    force: bool = False
+    item: Errand
+    retry: int = 0
 
 
 @cache
@@ -41,13 +39,19 @@ def _settings() -> RequeueCommunicationSettings:
 
 
 @cache
-def _api() -> Api:
-    return Api(_settings().api, requeue_retry, Secrets())
-
-
-@cache
-def _ledger() -> Ledger:
-    return Ledger(dynamodb(), _settings().ledger)
+def _redriving() -> Redriving:
+    settings = _settings()
+    table = Table(dynamodb(), settings.ledger.table)
+    api = Api(settings.api, requeue_retry, Secrets())
+    return Redriving(
+        api=api,
+        ledger=Ledger(table, settings.ledger),
+        runs=Runs(table, settings.ledger.retention_days),
+        pace=Pace(table, settings.run.max_requests_per_second),
+        requeue=settings.requeue,
+        run=settings.run,
+        remaining=api.deadline.remaining,
+    )
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -57,39 +61,31 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     -------
     dict
         ``{"primaryId", "operation", "source", "outcome", "attempt", "httpStatus", "error"}``, where ``outcome`` is
-        ``requeued``, ``skipped``, ``rejected`` or ``exhausted``.
+        ``requeued``, ``skipped``, ``refused`` or ``failed``, and ``attempt`` is null where the API was not asked.
 
     Raises
     ------
     ApiUnavailable, LedgerUnavailable
         Worth a retry; the state machine makes it, with the same idempotency key.
-    CredentialsRefused
-        Not worth one; the state machine stops the batch.
-    ConfigurationError
-        The event or a setting is wrong.
+    RateLimited
+        Not its turn yet; worth a retry that does not count as one.
+    CredentialsRefused, ConfigurationError
+        Not worth one: every communication would meet the same; the state machine ends the batch.
     """
     asked = parse(Event, event, "event")
-    communication = asked.communication
-    with observed(context, runId=asked.run_id, execution=asked.execution, **communication.to_json()) as logger:
-        api = _api()
-        api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
-        api.milliseconds = 0.0
+    errand, communication = asked.item, asked.item.communication
+    with observed(context, runId=errand.run_id, batch=errand.batch, **communication.to_json()) as logger:
+        redriving = _redriving()
+        redriving.api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
+        redriving.api.milliseconds = 0.0
         measured: dict[str, float] = {}
         try:
-            outcome = redrive(
-                communication,
-                asked.execution,
-                asked.run_id,
-                api,
-                _ledger(),
-                _settings().requeue,
-                listed_at=asked.listed_at,
-                force=asked.force,
-            )
+            is_last = asked.retry >= _settings().run.max_attempts_of_a_request
+            outcome = redriving.redrive(errand, is_last=is_last)
             measured[outcome.kind.title()] = 1
         finally:
-            if api.milliseconds:  # else the API was not asked
-                measured["ApiLatency"] = api.milliseconds
+            if redriving.api.milliseconds:  # else the API was not asked
+                measured["ApiLatency"] = redriving.api.milliseconds
             if measured:
                 publish(measured, source=communication.source)
         logger.info("communication done", extra={"outcome": outcome.kind, "httpStatus": outcome.http_status})

@@ -1,0 +1,1 @@
+"""Lambda function: opens and closes a batch of a run."""

@@ -1,0 +1,1 @@
+"""Lambda function: concludes a run."""

@@ -1,0 +1,174 @@
+"""A batch of a run: whether it may go now, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redrive import breaker, clock
+from redrive.control import CONTROL, control_of
+from redrive.errors import BreakerOpen, DeadlineReached, RunStopped
+from redrive.models import OutcomeKind
+from redrive.runs import LEFT_OUT, Batch, Result, Runs, Tally
+from redrive.settings import RunSettings
+from redrive.wording import reason
+
+PROBE_SECONDS = 2
+"""How long a batch waits at a time for the one that probes a source."""
+
+LONGEST_WAIT_SECONDS = 300
+"""A paused batch looks again so often at least."""
+
+SHORTEST_WAIT_SECONDS = 5
+
+STOPS_ALL = frozenset({"CredentialsRefused", "ConfigurationError"})
+"""Errors that every further communication would meet."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A batch of a run as the state machine has it.
+
+    Attributes
+    ----------
+    request
+        The lister's, whose batches these are.
+    """
+
+    run_id: str
+    request: str
+    batch: int
+    listed_at: float
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One outcome as the state machine collected it; ``attempt`` is null where the function did not answer."""
+
+    primary_id: str
+    source: str
+    outcome: OutcomeKind
+    attempt: int | None = None
+    http_status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the Map ended before its items did: an error of Step Functions, or one that ends the batch."""
+
+    error: str
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A batch at its end: what was sent, and either ``outcomes`` or ``stopped``."""
+
+    run_id: str
+    request: str
+    batch: int
+    outcomes: tuple[Outcome, ...] = ()
+    stopped: Stop | None = None
+
+
+def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, Any]:
+    """Say whether a batch goes now, and what of it.
+
+    Returns
+    -------
+    dict
+        What was asked, ``go`` (``go``, ``wait`` for ``seconds``, or ``skip``), ``paced`` (whether each request takes a
+        slot of a rate), and the ``communications`` to send.
+
+    Raises
+    ------
+    BreakerOpen, RunStopped, DeadlineReached
+        The run ends here.
+    """
+    batch, counts, found = runs.open_batch(asked.run_id, asked.batch, CONTROL)
+    control, now = control_of(found.get(CONTROL)), clock.now()
+    answer = {
+        "runId": asked.run_id,
+        "request": asked.request,
+        "batch": asked.batch,
+        "listedAt": asked.listed_at,
+        "force": asked.force,
+        "paced": control.rate is not None,
+        "seconds": 0,
+        "communications": [],
+    }
+    if batch is None or batch.request != asked.request:
+        return answer | {"go": "skip"}  # another delivery of the same firing has written its own over it
+    if control.stopped_run == asked.run_id:
+        raise RunStopped("stopped by an operator")
+    if settings.run_hours is not None and now > asked.listed_at + settings.run_hours * 3600:
+        raise DeadlineReached(f"the run has taken run_hours ({settings.run_hours:g})")
+    if control.is_paused(now):
+        # The longer it lasts, the less often it is looked for its end.
+        return answer | _wait(min(control.paused_until - now, max(now - control.paused_since, 0) / 4))
+    left_out = breaker.open_sources(counts.turned_away, settings.breaker_turned_away)
+    if counts.refused or left_out >= counts.turned_away.keys():
+        raise BreakerOpen(counts.refused or "the API turns everything away")
+    sources = {each.source for each in batch.communications} - left_out
+    if held := [until for source, until in counts.held.items() if source in sources and until > now]:
+        return answer | _wait(max(held) - now)
+    if any(counts.probed_by.get(source, asked.batch) != asked.batch for source in sources):
+        return answer | {"go": "wait", "seconds": PROBE_SECONDS}
+    goes = [each for each in batch.communications if each.source in sources]
+    if not goes:
+        runs.write_tally(asked.run_id, Tally(asked.batch, (Result(LEFT_OUT),) * len(batch.communications)))
+        return answer | {"go": "skip"}
+    return answer | {"go": "go", "communications": [each.to_json() for each in goes]}
+
+
+def close_batch(closed: Closed, runs: Runs) -> Tally | None:
+    """Write down what became of a batch, and move the breaker; None where that was done before, or is not to be known.
+
+    A batch that was stopped has no outcomes: the ledger has them, and ``conclude`` reads it.
+    """
+    batch, counts, _ = runs.open_batch(closed.run_id, closed.batch)
+    if batch is None or batch.request != closed.request:
+        return None
+    probed = [source for source, number in counts.probed_by.items() if number == closed.batch]
+    if closed.stopped:
+        refused = _in_words(closed.stopped) if closed.stopped.error in STOPS_ALL else ""
+        runs.move_breaker(closed.run_id, {}, probed, refused)
+        return None
+    results = _results(batch, closed.outcomes)
+    tally = Tally(closed.batch, results)
+    if not runs.write_tally(closed.run_id, tally):
+        return None
+    runs.move_breaker(closed.run_id, _moves(batch, results), probed)
+    return tally
+
+
+def _results(batch: Batch, outcomes: Sequence[Outcome]) -> tuple[Result, ...]:
+    """Give what became of each, in the batch's order."""
+    by_id = {(outcome.source, outcome.primary_id): outcome for outcome in outcomes}
+    found = [by_id.get((each.source, each.primary_id)) for each in batch.communications]
+    return tuple(
+        Result(each.outcome, each.attempt is not None, each.http_status, reason(each.error) if each.error else None)
+        if each
+        else Result(LEFT_OUT)
+        for each in found
+    )
+
+
+def _moves(batch: Batch, results: Sequence[Result]) -> Mapping[str, breaker.Move]:
+    by_source: dict[str, list[tuple[OutcomeKind, int | None, bool]]] = {}
+    for communication, result in zip(batch.communications, results, strict=True):
+        if result.what != LEFT_OUT:
+            outcome = OutcomeKind(result.what), result.http_status, result.was_asked
+            by_source.setdefault(communication.source, []).append(outcome)
+    return {source: breaker.moved_by(outcomes) for source, outcomes in by_source.items()}
+
+
+def _in_words(stop: Stop) -> str:
+    return reason(stop.cause) if stop.cause else stop.error
+
+
+def _wait(seconds: float) -> dict[str, Any]:
+    return {"go": "wait", "seconds": round(min(max(seconds, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS))}

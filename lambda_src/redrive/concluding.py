@@ -1,0 +1,222 @@
+"""How a run's end reaches ``conclude``, and what it does then: conclude once, decide about the digest once, unlock."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from redrive import aws, clock, digest, mailing
+from redrive.conclusion import Concluding, Conclusion, to_json
+from redrive.errors import ConfigurationError, NotificationFailed
+from redrive.ledger import Ledger
+from redrive.mailing import Mood
+from redrive.models import operator_run_id, scheduled_run_id
+from redrive.observability import publish
+from redrive.runs import Runs
+from redrive.settings import ConcludeSettings, DigestKind, NotifyOn
+from redrive.table import Item
+from redrive.waiting import Waiting
+from redrive.wording import reason
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+BY_EXECUTION, BY_EVENT = "execution", "event"
+RUN_INCOMPLETE = "RunIncomplete"
+MAX_CAUSE = 500
+
+
+@cache
+def sns() -> SNSClient:
+    """Give the sandbox's client."""
+    found: SNSClient = aws.client("sns")
+    return found
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended.
+
+    Attributes
+    ----------
+    request
+        Of the lister; empty where it does not matter.
+    ending
+        None where its execution concludes it in the ordinary way.
+    by
+        Who publishes the digest: the execution itself, or this function.
+    """
+
+    run_id: str
+    request: str = ""
+    ending: digest.Ending | None = None
+    by: str = BY_EVENT
+
+
+def end_of(event: Mapping[str, Any]) -> End:
+    """Read what reached ``conclude``; raises ``ConfigurationError`` where it is none of the events it knows."""
+    try:
+        if "runId" in event:
+            is_ordinary = event["status"] == "SUCCEEDED" or event.get("error") == RUN_INCOMPLETE
+            return End(event["runId"], ending=None if is_ordinary else digest.Ending(event["status"]))
+        if "run" in event:
+            stopped = event["run"].get("stopped")
+            return End(event["run"]["runId"], event["run"]["request"], _stopped(stopped), BY_EXECUTION)
+        if event.get("detail-type") == "Step Functions Execution Status Change":
+            detail = event["detail"]
+            why = ": ".join(str(detail[key]) for key in ("error", "cause") if detail.get(key))
+            return End(detail["name"], ending=digest.Ending(detail["status"], why[:MAX_CAUSE]))
+        context, payload = event["requestContext"], event.get("requestPayload") or {}
+        response = event.get("responsePayload") or {}
+        why = f"{response.get('errorType', context.get('condition'))}: {response.get('errorMessage', 'no message')}"
+        return End(
+            _run_id(payload, context["requestId"]),
+            context["requestId"],
+            digest.Ending(digest.COULD_NOT_START, why[:MAX_CAUSE]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(f"event: none that conclude knows ({type(error).__name__}: {error})") from None
+
+
+def _stopped(stopped: Mapping[str, Any] | None) -> digest.Ending | None:
+    """Say why the Map ended early. That every source's breaker was open is no accident, and said otherwise."""
+    if not stopped or "BreakerOpen" in str(stopped.get("Cause", "")):
+        return None
+    error = str(stopped.get("Error", ""))
+    if error == "States.ExceedToleratedFailureThreshold":
+        return None
+    return digest.Ending(error, reason(str(stopped.get("Cause", "")))[:MAX_CAUSE])
+
+
+def _run_id(payload: Mapping[str, Any], request: str) -> str:
+    if payload.get("scheduledTime"):
+        return scheduled_run_id(str(payload["scheduledTime"]))
+    return operator_run_id(datetime.fromtimestamp(clock.now(), UTC), request)
+
+
+class Concluder:
+    """Concludes runs, and sees to their digests."""
+
+    def __init__(self, runs: Runs, ledger: Ledger, waiting: Waiting, settings: ConcludeSettings) -> None:
+        self._runs, self._ledger, self._waiting, self._settings = runs, ledger, waiting, settings
+
+    def conclude(self, end: End, has_time: Callable[[], bool]) -> dict[str, Any]:
+        """Conclude a run once, however often and from where it is asked; give the answer for the state machine."""
+        record = self._runs.record(end.run_id) or {}
+        if not record.get("batches") and "request" not in record:
+            record = self._never_began(end)
+        elif end.request and record["request"] != end.request:
+            # Another delivery of the same firing has the run; this one came to nothing, and wrote nothing.
+            return {"failed": 0, "notify": False, "subject": "", "message": "", "cause": "another delivery has the run"}
+        if "digest" not in record:
+            concluding = Concluding(
+                self._runs, self._ledger, self._waiting, self._settings.ledger, self._settings.run, has_time
+            )
+            done = concluding.conclude(record) if record.get("sk") and "batches" in record else Conclusion()
+            record = self._decide(end, record, done)
+        if record.get("hasLock", True):
+            self._runs.unlock(end.run_id, str(record.get("request", end.request)))
+        return self._answer(end, record)
+
+    def _never_began(self, end: End) -> Item:
+        """Make a record for a run whose lister failed before it wrote one."""
+        values = {"request": end.request, "listedAt": clock.now(), "batches": 0, "listed": 0}
+        return self._runs.write(end.run_id, values, only_new=True)
+
+    def _decide(self, end: End, record: Item, done: Conclusion) -> Item:
+        """Write the digest, decide whether it is sent, and keep both: whoever comes later finds them."""
+        memory, news, version = self._runs.memory()
+        written = digest.write(self._story(end, record, done, news, memory))
+        decision = self._decision(written, memory, done)
+        mark = str(uuid.uuid4())
+        kept = {
+            **to_json(done),
+            "failed": written.failed,
+            "headline": written.headline,
+            "concludedAt": record.get("judgedAt", clock.now()),
+            "endedAs": end.ending.status if end.ending else "DONE",
+            "digest": {
+                "subject": written.subject,
+                "message": written.message,
+                "cause": written.cause,
+                "notify": decision.is_sent,
+                "by": end.by,
+                "mark": mark,
+            },
+        }
+        record = self._runs.write(end.run_id, kept, only_new=True)
+        if record["digest"]["mark"] == mark:  # else somebody else has concluded it at the same moment
+            while not self._runs.remember(decision.memory, version, end.run_id, keeps_news=not decision.is_sent):
+                memory, _, version = self._runs.memory()
+                decision = self._decision(written, memory, done)
+            self._measure(record, done)
+        return record
+
+    def _decision(self, written: digest.Digest, memory: mailing.Memory, done: Conclusion) -> mailing.Decision:
+        on = self._settings.notifications.on
+        return mailing.decide(
+            memory,
+            written.headline,
+            written.mood,
+            {
+                "requeued": done.lines["requeued"],
+                "turnedAway": done.lines["turned_away"] + done.lines["charged"],
+                "manual": sum(group.count for group in done.manual.values()),
+            },
+            clock.now(),
+            has_news=written.has_news,
+            is_wanted=(NotifyOn.FAILURE if written.mood is Mood.BAD or written.has_news else NotifyOn.SUCCESS) in on,
+            is_daily=self._settings.notifications.digest is DigestKind.DAILY,
+        )
+
+    def _story(
+        self, end: End, record: Item, done: Conclusion, news: Mapping[str, int], memory: mailing.Memory
+    ) -> digest.Story:
+        return digest.Story(
+            name=self._settings.name,
+            stage=self._settings.stage,
+            run_id=end.run_id,
+            record=record,
+            done=done,
+            requeue_path=self._settings.run.requeue_path,
+            ending=end.ending,
+            news=news,
+            quiet=memory.quiet,
+            was_bad=memory.is_bad,
+        )
+
+    def _answer(self, end: End, record: Item) -> dict[str, Any]:
+        """Give the digest to the execution that publishes it, or publish it where the execution is over."""
+        kept = record["digest"]
+        answer = {
+            "failed": int(record["failed"]),
+            "notify": bool(kept["notify"]) and end.by == kept["by"] == BY_EXECUTION,
+            "subject": kept["subject"],
+            "message": kept["message"],
+            "cause": kept["cause"],
+        }
+        # Also one that an execution was to publish, and ended before it did.
+        if kept["notify"] and end.by == BY_EVENT and end.ending and self._runs.mark_published(end.run_id):
+            try:
+                topic = self._settings.notifications.topic_arn
+                sns().publish(TopicArn=topic, Subject=kept["subject"], Message=kept["message"])
+            except (BotoCoreError, ClientError) as error:
+                self._runs.mark_published(end.run_id, is_published=False)
+                raise NotificationFailed(f"the digest was not published: {type(error).__name__}") from error
+        return answer
+
+    @staticmethod
+    def _measure(record: Item, done: Conclusion) -> None:
+        by_source: dict[str, int] = {}
+        for group in done.manual.values():
+            source = group.name.split("/", 1)[0]
+            by_source[source] = by_source.get(source, 0) + group.count
+        for source, count in by_source.items():
+            publish({"Manual": count}, source=source)
+        publish({"RunsConcluded": 1, "NotSent": int(record["failed"])})

@@ -1,0 +1,162 @@
+"""What a person may do to a run in the middle: pause it, slow it down, stop it. And the rate at which the API is asked.
+
+One item answers all of it: where a rate is in force, each request takes a slot of it with one atomic write, and the
+same write finds out whether there is a pause, a stop, or another rate. Without a rate it is read once for each batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redrive import clock
+from redrive.errors import RateLimited, RunHeld
+from redrive.table import Item, Key, Table, Update
+
+CONTROL = Key("control", "control")
+
+SAFETY = 0.97
+"""Of the rate that is used: two requests may be sent a little closer together than they were due."""
+
+MAX_TRIES = 10
+"""How often a slot is asked for where others are quicker."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What is in force.
+
+    Attributes
+    ----------
+    rate
+        Requests a second in place of ``max_requests_per_second``; None where nobody has set one.
+    paused_until
+        When the pause ends; 0 where there is none. ``paused_since``, ``by`` and ``why`` go with it.
+    stopped_run
+        The run that opens no batch any more.
+    """
+
+    rate: float | None = None
+    paused_until: float = 0
+    paused_since: float = 0
+    by: str = ""
+    why: str = ""
+    stopped_run: str = ""
+
+    def is_paused(self, now: float) -> bool:
+        """Tell whether nothing may be sent at the moment."""
+        return self.paused_until > now
+
+
+def control_of(item: Item | None) -> Control:
+    """Read what is in force."""
+    item = item or {}
+    return Control(
+        rate=item.get("rate"),
+        paused_until=item.get("pausedUntil", 0),
+        paused_since=item.get("pausedSince", 0),
+        by=item.get("by", ""),
+        why=item.get("why", ""),
+        stopped_run=item.get("stoppedRun", ""),
+    )
+
+
+class Controls:
+    """Changes what is in force."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self) -> Control:
+        """Give what is in force."""
+        return control_of(self._table.get(CONTROL))
+
+    def pause(self, until: float, by: str, why: str) -> Control:
+        """Let nothing be sent until then; runs that are on wait."""
+        return self._set({"pausedUntil": until, "pausedSince": clock.now(), "by": by, "why": why})
+
+    def resume(self) -> Control:
+        """End a pause."""
+        return self._set({}, ("pausedUntil", "pausedSince", "by", "why"))
+
+    def slow_down(self, rate: float | None) -> Control:
+        """Set the requests a second that are in force from the next request on; None for what the module's user set."""
+        return self._set({"rate": rate}) if rate else self._set({}, ("rate",))
+
+    def stop(self, run_id: str) -> Control:
+        """Let a run open no batch any more."""
+        return self._set({"stoppedRun": run_id})
+
+    def _set(self, values: dict[str, object], removed: tuple[str, ...] = ()) -> Control:
+        return control_of(self._table.write(Update(CONTROL, values, removed=removed)).item)
+
+
+class Pace:
+    """Takes slots of the rate in force, for one sandbox.
+
+    Parameters
+    ----------
+    rate
+        ``max_requests_per_second``; None for no limit.
+    sleep
+        Waits for so many seconds.
+    """
+
+    def __init__(self, table: Table, rate: float | None, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._table = table
+        self._configured = rate
+        self._changed: float | None = None
+        self._sleep = sleep
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether a rate is configured, so that every request takes a slot."""
+        return self._configured is not None
+
+    def wait(self, run_id: str, longest: float) -> None:
+        """Wait for the next slot.
+
+        Raises
+        ------
+        RunHeld
+            The run was stopped, or all are paused.
+        RateLimited
+            The slot is further away than ``longest`` seconds.
+        """
+        for _ in range(MAX_TRIES):
+            rate = self._changed or self._configured
+            if rate is None:
+                return
+            now = clock.now()
+            wait = self._take(run_id, now, 1 / (SAFETY * rate), longest)
+            if wait is not None:
+                self._sleep(max(0.0, wait))
+                return
+        raise RateLimited("no slot of the request rate: too many ask for one")
+
+    def _take(self, run_id: str, now: float, spacing: float, longest: float) -> float | None:
+        """Take a slot; gives the seconds until it is due, or None where it is to be tried again."""
+        same_rate = "#rate = :rate" if self._changed else "attribute_not_exists(#rate)"
+        is_on = "(attribute_not_exists(pausedUntil) OR pausedUntil <= :now)"
+        is_not_stopped = "(attribute_not_exists(stoppedRun) OR stoppedRun <> :run)"
+        operands = {"now": now, "run": run_id} | ({"rate": self._changed} if self._changed else {})
+        condition = f"{same_rate} AND {is_on} AND {is_not_stopped} AND #slot >= :now"
+        due = Update(CONTROL, {}, condition, operands, added={"slot": spacing})
+        found = self._table.write(due)
+        if found.done and found.item:
+            wait = found.item["slot"] - spacing - now
+            if wait > longest:
+                raise RateLimited(f"the next slot of the request rate is {wait:.0f} s away")
+            return float(wait)
+        control = control_of(found.item)
+        if control.is_paused(now):
+            raise RunHeld("paused")
+        if control.stopped_run == run_id:
+            raise RunHeld("stopped")
+        if control.rate != self._changed:
+            self._changed = control.rate
+            return None
+        free = "attribute_not_exists(#slot) OR #slot < :now"
+        idle = Update(CONTROL, {"slot": now + spacing}, free, {"now": now})
+        return 0.0 if self._table.write(idle).done else None

@@ -1,0 +1,276 @@
+"""The digest of a run: one plain text that a person reads on a phone, the result first."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from redrive.conclusion import Conclusion, Failures
+from redrive.mailing import Mood
+from redrive.runs import LEFT_OUT, NOT_TRIED, PENDING, UNDER_WAY
+from redrive.waiting import Group
+from redrive.wording import console_url, counted, time_of
+
+MAX_SUBJECT = 100
+"""Characters in the subject of an SNS e-mail; one more, or one that is not ASCII, fails the publish (API reference)."""
+
+COULD_NOT_START = "COULD NOT START"
+
+MAX_GROUPS = 10
+"""Groups of failures that a digest names; of the others it says how many there are."""
+
+IDS_IN_A_LINE = 5
+
+LINES = {
+    "requeued": "requeued: the application took them back into its queue",
+    "already_queued": "already queued or sent, says the application",
+    "manual": "now wait for a person: no run sends them again",
+    "charged": "turned away: counts as an attempt, tried again after the cooldown",
+    "turned_away": "turned away: counts as nothing yet, tried again in a later run",
+    "not_asked": "not sent, because a function or the ledger failed: tried again in the next run",
+    LEFT_OUT: "not tried, because the API turned others of their source away: left for the next run",
+    NOT_TRIED: "not tried before the run ended: left for the next run",
+    UNDER_WAY: "still under way when the run ended: seen to by the next run",
+    "left": "beyond max_per_run: left for the next run",
+    "paused": "not sent, because of the pause: left for the next run",
+    "stopped": "not sent, because the run was stopped: left for the next run",
+    "cooling_down": "cooling down after an earlier try",
+    "leased": "being sent by another run",
+    "concluded": "sent by this run already",
+    "manual_before": "wait for a person since an earlier run",
+    "discarded": "discarded by a person",
+    "exhausted": "out of attempts: they will wait for a person after the next run",
+    "too_young": "failed too recently: the application's own retries come first",
+    "too_old": "failed too long ago (max_age_seconds)",
+}
+"""The lines of a digest's counts, in their order; each listed communication is in one."""
+
+NOT_OUT = ("charged", "turned_away", "not_asked", LEFT_OUT, NOT_TRIED, UNDER_WAY)
+"""Lines of communications that the run should have sent, and has not."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended, where not in the ordinary way: its status, and why, in words."""
+
+    status: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A notification.
+
+    Attributes
+    ----------
+    headline
+        The first line, without counts: two digests with the same one say the same news.
+    failed
+        How many communications the run should have sent and has not, or 1 where only something else went wrong.
+    cause
+        A sentence for the execution's failure.
+    """
+
+    subject: str
+    message: str
+    headline: str
+    mood: Mood
+    failed: int
+    has_news: bool
+    cause: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that a digest is written from.
+
+    Attributes
+    ----------
+    name, stage
+        As the module is called.
+    news
+        What became of what earlier runs requeued.
+    quiet
+        Counts of the runs since the last digest.
+    was_bad
+        Whether bad news was sent that is not over.
+    """
+
+    name: str
+    stage: str
+    run_id: str
+    record: Mapping[str, Any]
+    done: Conclusion
+    requeue_path: str = ""
+    ending: Ending | None = None
+    news: Mapping[str, int] = field(default_factory=dict)
+    quiet: Mapping[str, int] = field(default_factory=dict)
+    was_bad: bool = False
+
+
+def write(story: Story) -> Digest:
+    """Write the digest of a run."""
+    lines = _lines(story)
+    not_out = sum(lines[name] for name in NOT_OUT)
+    problems = [str(problem) for problem in story.record.get("problems", ())]
+    if story.record.get("truncated"):
+        problems.append("there was no time to read every source to its end; the next run goes on")
+    is_bad = bool(not_out or problems or story.ending or story.done.refused)
+    mood = Mood.BAD if is_bad else Mood.GOOD if _says_all_is_well(lines) else Mood.NEUTRAL
+    is_over = story.was_bad and mood is Mood.GOOD
+    headline = _headline(story, lines, problems, mood, is_over=is_over)
+    execution = str(story.record.get("execution", ""))
+    result = _result(lines, not_out, problems, story, is_over=is_over)
+    where = f"{story.name} {story.stage}"
+    subject = f"{result} - {where}"
+    blocks = [
+        headline,
+        "\n".join(filter(None, [f"{where}, run {story.run_id}", time_of(story.run_id)])),
+        _advice(story),
+        _counts(lines, int(story.record.get("listed", 0))),
+        _list("Turned away:", [_failures(each) for each in _by_count(list(story.done.failures.values()))]),
+        _list("New for a person:", [_group(each) for each in _by_count(list(story.done.manual.values()))], _HOW_TO),
+        _list("Problems:", problems),
+        _since(story.quiet, story.news),
+        f"Execution:\n{console_url(execution)}" if execution else "",
+    ]
+    return Digest(
+        subject=re.sub(r"[^ -~]", "?", subject)[:MAX_SUBJECT],
+        message="\n\n".join(block for block in blocks if block) + "\n",
+        headline=headline,
+        mood=mood,
+        failed=not_out or int(is_bad),
+        has_news=bool(story.done.manual),
+        cause=f"{result}; run {story.run_id}",
+    )
+
+
+_HOW_TO = "Look at them in the application, then release or discard them with the function ledger-admin."
+
+
+def _lines(story: Story) -> Counter[str]:
+    lines = Counter(story.done.lines)
+    before = int(story.record.get("skipped", {}).get("manual", 0))
+    lines["manual_before"] = before
+    lines["manual"] -= before  # counted under one name by the lister and by the verdicts
+    return lines
+
+
+def _says_all_is_well(lines: Counter[str]) -> bool:
+    """Tell whether something went out, or nothing is left that could: a run that only waits says neither."""
+    return bool(lines["requeued"]) or not any(lines[name] for name in PENDING)
+
+
+def _headline(story: Story, lines: Counter[str], problems: Sequence[str], mood: Mood, *, is_over: bool) -> str:
+    done = story.done
+    if story.ending:
+        what = "could not start" if story.ending.status == COULD_NOT_START else f"ended early: {story.ending.status}"
+        return f"The run {what}." + (f" {story.ending.why}" if story.ending.why else "")
+    if done.refused:
+        return f"Nothing more could be sent: {done.refused}."
+    largest = max(done.failures.values(), key=lambda each: each.count, default=None)
+    if largest and done.open:
+        return f"The API turned everything away: {largest.error} ({', '.join(done.open)})."
+    if largest:
+        return f"Some communications were turned away: {largest.error} ({largest.source})."
+    if problems:
+        return f"Not everything that failed could be listed: {problems[0]}."
+    if mood is Mood.BAD:
+        return "Some communications were not sent."
+    if is_over:
+        return "It is over: communications are requeued again."
+    if lines["manual"]:
+        return "Some communications wait for a person."
+    return "All that could be sent was requeued."
+
+
+def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: Story, *, is_over: bool) -> str:
+    """Give the result with its numbers, for the subject."""
+    listed = int(story.record.get("listed", 0))
+    if story.ending:
+        if story.ending.status == COULD_NOT_START:
+            return "run could not start"
+        return f"run ended early ({story.ending.status}), {not_out} of {listed} not sent"
+    if not_out:
+        return f"{not_out} of {counted(listed)} not requeued"
+    if problems:
+        return f"list incomplete, {counted(lines['requeued'])} requeued"
+    if story.done.refused:
+        return "nothing could be sent"
+    if is_over:
+        return f"it is over, {counted(lines['requeued'])} requeued"
+    manual = f", {lines['manual']} for a person" if lines["manual"] else ""
+    return f"{counted(lines['requeued'])} requeued{manual}"
+
+
+def _advice(story: Story) -> str:
+    """Say what to check where the API turns everything away."""
+    done = story.done
+    if done.refused:
+        return "What to check: the secret of api.auth, and the settings that the line above names. Nothing was counted."
+    if not done.open:
+        return ""
+    counts: Counter[int | None] = Counter()
+    for each in done.failures.values():
+        counts[each.status] += each.count if each.source in done.open else 0
+    status = counts.most_common(1)[0][0] if counts else None
+    check = {
+        404: f"requeue.path ({story.requeue_path}): the API does not know it",
+        405: f"requeue.path ({story.requeue_path}) and requeue.method: the API does not allow it",
+        401: "the secret of api.auth",
+        403: "the secret of api.auth and what it may do",
+    }.get(status or 0, "the API's health" if status is None or status >= 500 else "what the API wants of a request")
+    return f"What to check: {check}. Nobody became a case for a person by this; they are tried again in the next run."
+
+
+def _counts(lines: Counter[str], listed: int) -> str:
+    rows = [f"- {lines[name]:,} {text}" for name, text in LINES.items() if lines[name]]
+    rows += [f"- {count:,} skipped: {name}" for name, count in lines.items() if count and name not in LINES | _NO_LINES]
+    return "\n".join([f"{counted(listed)} listed as failed" + (":" if rows else "."), *rows])
+
+
+_NO_LINES = {"not_listed": ""}
+
+
+def _failures(each: Failures) -> str:
+    return f"- {each.count:,} x {each.error}, {each.operation}: {_ids(each.ids, each.count)}"
+
+
+def _group(each: Group) -> str:
+    error = each.error or "came back after every attempt"
+    return f"- {each.count:,} x {error}, {each.operation}: {_ids(each.ids, each.count)}"
+
+
+def _ids(ids: Sequence[str], count: int) -> str:
+    shown = ids[:IDS_IN_A_LINE]
+    return ", ".join(shown) + (f", … and {count - len(shown):,} more" if count > len(shown) else "")
+
+
+def _by_count(groups: list[Any]) -> list[Any]:
+    return sorted(groups, key=lambda each: -each.count)
+
+
+def _list(title: str, rows: Sequence[str], after: str = "") -> str:
+    if not rows:
+        return ""
+    more = [f"- and {len(rows) - MAX_GROUPS} more groups"] if len(rows) > MAX_GROUPS else []
+    rows = [row if row.startswith("- ") else f"- {row}" for row in rows[:MAX_GROUPS]]
+    return "\n".join(filter(None, [title, *rows, *more, after]))
+
+
+def _since(quiet: Mapping[str, int], news: Mapping[str, int]) -> str:
+    texts = []
+    if news.get("delivered") or news.get("cameBack"):
+        delivered, came_back = news.get("delivered", 0), news.get("cameBack", 0)
+        texts.append(
+            f"Of those requeued earlier, {delivered:,} are no longer listed as failed, {came_back:,} came back."
+        )
+    if quiet.get("runs"):
+        texts.append(
+            f"Since the last digest: {counted(quiet['runs'], 'run')} without one, {quiet.get('requeued', 0):,} requeued,"
+            f" {quiet.get('turnedAway', 0):,} turned away, {quiet.get('manual', 0):,} new for a person."
+        )
+    return "\n".join(texts)

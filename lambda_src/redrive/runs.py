@@ -1,0 +1,362 @@
+"""The records of runs: the lock, what a run is made of, its batches with their tallies, and what its breaker counts.
+
+| partition | sort key | what |
+| --- | --- | --- |
+| `run/current` | `lock` | who runs now |
+| `runs` | the run's id | the run's record, the newest last |
+| `run/<runId>` | `breaker` | by source: turned away in a row, held until, and the batch that probes it |
+| `run/<runId>/<number>` | `batch`, `tally` | what it sends, and what became of that |
+| `digest` | `memory` | which digests were sent, and what waits for the next |
+
+Each batch is a partition of its own, so no part of the table gets more than its share however fast a run is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from redrive import clock
+from redrive.breaker import Move
+from redrive.mailing import Memory
+from redrive.models import Communication, OutcomeKind
+from redrive.table import Delete, Item, Key, Put, Table, Update
+
+LOCK = Key("run/current", "lock")
+MEMORY = Key("digest", "memory")
+NEWS = ("delivered", "cameBack")
+RUNS = "runs"
+SECONDS_PER_DAY = 86400
+
+PENDING = frozenset({"leased", "cooling_down", "too_young"})
+"""Why a communication was skipped of which it is not known yet whether it goes out."""
+
+NOT_TRIED = "not_tried"
+UNDER_WAY = "under_way"
+LEFT_OUT = "left_out"
+"""What may become of a communication of a batch besides an outcome: nobody asked for it, somebody still has its lease,
+or its source's breaker was open."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who runs now: a run's id, the lister's request, its execution once it has one, and until when the lister may work."""
+
+    run_id: str
+    request: str
+    execution: str
+    taken: float
+    until: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a batch sends; ``request`` is that of the lister who wrote it down."""
+
+    run_id: str
+    number: int
+    request: str
+    communications: tuple[Communication, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one communication of a batch.
+
+    Attributes
+    ----------
+    what
+        An outcome, ``not_tried``, ``under_way`` or ``left_out``.
+    was_asked
+        Whether the API was asked.
+    error
+        Why, in words; of what was skipped, the reason.
+    """
+
+    what: str
+    was_asked: bool = False
+    http_status: int | None = None
+    error: str | None = None
+
+    @property
+    def is_turned_away(self) -> bool:
+        """Whether the API did not take it, so that a verdict follows."""
+        return self.was_asked and (self.what in (OutcomeKind.REFUSED, OutcomeKind.FAILED) or self.http_status == 409)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of a batch, in its order; ``stopped`` says why it ended early."""
+
+    number: int
+    results: tuple[Result, ...]
+    stopped: str = ""
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """Of a run's sources: how many were turned away in a row, until when each is held, and which batch probes it."""
+
+    turned_away: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, float] = field(default_factory=dict)
+    probed_by: Mapping[str, int] = field(default_factory=dict)
+    refused: str = ""
+
+
+class Runs:
+    """The records, as the functions use them.
+
+    Parameters
+    ----------
+    retention_days
+        How long they are kept.
+    """
+
+    def __init__(self, table: Table, retention_days: float) -> None:
+        self._table = table
+        self._kept = retention_days * SECONDS_PER_DAY
+
+    # The lock
+
+    def take_lock(self, run_id: str, request: str, until: float) -> Lock | None:
+        """Begin a run; give whose lock hinders it, None where nobody's does."""
+        lock = {"runId": run_id, "request": request, "execution": "", "taken": clock.now(), "until": until}
+        found = self._table.write(Put(LOCK, lock, "attribute_not_exists(pk)"))
+        return None if found.done or found.item is None else _lock(found.item)
+
+    def lock(self) -> Lock | None:
+        """Give the lock."""
+        item = self._table.get(LOCK)
+        return _lock(item) if item else None
+
+    def note_execution(self, run_id: str, request: str, execution: str) -> None:
+        """Write into the lock which execution carries the run out."""
+        condition = "runId = :run AND #request = :request"
+        self._table.write(Update(LOCK, {"execution": execution}, condition, {"run": run_id, "request": request}))
+
+    def unlock(self, run_id: str, request: str) -> None:
+        """End a run, if it still has the lock."""
+        self._table.write(Delete(LOCK, "runId = :run AND #request = :request", {"run": run_id, "request": request}))
+
+    # Records
+
+    def write(self, run_id: str, values: Mapping[str, Any], *, only_new: bool = False) -> Item:
+        """Write into a run's record; give it as it is then.
+
+        Parameters
+        ----------
+        only_new
+            Leave what stands there already.
+        """
+        defaults: dict[str, Any] = {"expiry": int(clock.now() + self._kept)}
+        if only_new:
+            values, defaults = {}, {**defaults, **values}
+        return self._table.write(Update(Key(RUNS, run_id), values, defaults=defaults)).item or {}
+
+    def begin(self, run_id: str, request: str, values: Mapping[str, Any]) -> bool:
+        """Begin a record; False where the run's execution was started before, by another delivery of its firing."""
+        update = Update(
+            Key(RUNS, run_id),
+            {**values, "request": request, "expiry": int(clock.now() + self._kept)},
+            "attribute_not_exists(execution) OR #request = :request",
+            {"request": request},
+        )
+        return self._table.write(update).done
+
+    def settle(self, run_id: str) -> bool:
+        """Write down that a run's deliveries are counted; whether this was the first time."""
+        condition = "attribute_exists(pk) AND attribute_not_exists(settled)"
+        return self._table.write(Update(Key(RUNS, run_id), {"settled": clock.now()}, condition)).done
+
+    def mark_published(self, run_id: str, *, is_published: bool = True) -> bool:
+        """Write down that a run's digest was published beside its execution; whether this was the first time."""
+        key = Key(RUNS, run_id)
+        if not is_published:
+            return self._table.write(Update(key, removed=("publishedAt",))).done
+        return self._table.write(Update(key, {"publishedAt": clock.now()}, "attribute_not_exists(publishedAt)")).done
+
+    def record(self, run_id: str) -> Item | None:
+        """Give a run's record."""
+        return self._table.get(Key(RUNS, run_id))
+
+    def newest(self, limit: int, before: str | None = None) -> tuple[list[Item], str | None]:
+        """Give the newest records, and what asks for those before them."""
+        page = self._table.query(RUNS, after=before, limit=limit, newest_first=True)
+        return [item for item in page.items if item.get("expiry", 0) > clock.now()], page.last
+
+    # Digests
+
+    def memory(self) -> tuple[Memory, Counter[str], float]:
+        """Give what is remembered of digests, what news waits for the next one, and the version of both."""
+        item = self._table.get(MEMORY) or {}
+        news = Counter({name: int(item[name]) for name in NEWS if name in item})
+        memory = Memory(
+            sent=item.get("sent", {}),
+            is_bad=item.get("isBad", False),
+            last=item.get("last", 0),
+            quiet={name: int(count) for name, count in item.get("quiet", {}).items()},
+            due=item.get("due", 0),
+        )
+        return memory, news, item.get("version", 0)
+
+    def remember(self, memory: Memory, version: float, run_id: str, *, keeps_news: bool) -> bool:
+        """Write what is remembered, unless somebody was quicker; with the run whose digest it was decided for."""
+        values = {
+            "sent": memory.sent,
+            "isBad": memory.is_bad,
+            "last": memory.last,
+            "quiet": memory.quiet,
+            "due": memory.due,
+            "version": version + 1,
+            "runId": run_id,
+        }
+        condition = "attribute_not_exists(version) OR version = :version"
+        removed = () if keeps_news else NEWS
+        return self._table.write(Update(MEMORY, values, condition, {"version": version}, removed=removed)).done
+
+    def add_news(self, news: Mapping[str, int]) -> None:
+        """Keep counts for the next digest."""
+        added = {name: count for name, count in news.items() if count}
+        if added:
+            self._table.write(Update(MEMORY, added={**added, "version": 1}))
+
+    # Batches
+
+    def write_batches(self, batches: Iterable[Batch]) -> None:
+        """Write down what each batch sends."""
+        expiry = int(clock.now() + self._kept)
+        self._table.put_many(
+            (
+                _batch_key(batch.run_id, batch.number, "batch"),
+                {"request": batch.request, "sends": _packed(batch.communications), "expiry": expiry},
+            )
+            for batch in batches
+        )
+
+    def open_batch(self, run_id: str, number: int, *more: Key) -> tuple[Batch | None, Breaker, dict[Key, Item]]:
+        """Read a batch, the run's breaker, and other items, with one request."""
+        batch_key, breaker_key = _batch_key(run_id, number, "batch"), Key(f"run/{run_id}", "breaker")
+        found = {Key(item["pk"], item["sk"]): item for item in self._table.get_many([batch_key, breaker_key, *more])}
+        item = found.get(batch_key)
+        return _batch(run_id, number, item) if item else None, _breaker(found.get(breaker_key, {})), found
+
+    def batches(self, run_id: str, numbers: Iterable[int]) -> Iterator[tuple[Batch, Tally | None]]:
+        """Read batches with their tallies, fifty with each request; in any order."""
+        chunk: list[int] = []
+        for number in [*numbers, 0]:
+            if number:
+                chunk.append(number)
+            if chunk and (not number or len(chunk) == 50):
+                keys = [_batch_key(run_id, each, kind) for each in chunk for kind in ("batch", "tally")]
+                items = {(item["pk"], item["sk"]): item for item in self._table.get_many(keys)}
+                for each in chunk:
+                    pk = _batch_key(run_id, each, "batch").pk
+                    if item := items.get((pk, "batch")):
+                        tally = items.get((pk, "tally"))
+                        yield _batch(run_id, each, item), _tally(each, tally) if tally else None
+                chunk = []
+
+    def write_tally(self, run_id: str, tally: Tally) -> bool:
+        """Write down what became of a batch, once; whether this was the first time."""
+        item = {
+            "results": _packed_results(tally.results),
+            "stopped": tally.stopped,
+            "expiry": int(clock.now() + self._kept),
+        }
+        key = _batch_key(run_id, tally.number, "tally")
+        return self._table.write(Put(key, item, "attribute_not_exists(pk)")).done
+
+    # The breaker
+
+    def begin_breaker(self, run_id: str, numbers: Mapping[str, int], probed_by: Mapping[str, int]) -> None:
+        """Write down with which numbers a run begins."""
+        item = {f"n:{source}": number for source, number in numbers.items()}
+        item |= {f"probe:{source}": number for source, number in probed_by.items()}
+        self._table.write(Put(Key(f"run/{run_id}", "breaker"), {**item, "expiry": int(clock.now() + self._kept)}))
+
+    def move_breaker(self, run_id: str, moves: Mapping[str, Move], probed: Sequence[str], refused: str = "") -> None:
+        """Write down what a batch does to the numbers of its sources, with one write.
+
+        Parameters
+        ----------
+        probed
+            Sources whose probe this batch was.
+        refused
+            Why nothing more may be sent at all: the credentials, or the settings.
+        """
+        resets = {f"n:{source}": move.turned_away for source, move in moves.items() if move.resets}
+        added = {f"n:{source}": move.turned_away for source, move in moves.items() if not move.resets}
+        values = resets | ({"refused": refused} if refused else {})
+        removed = [f"probe:{source}" for source in probed]
+        if values or any(added.values()) or removed:
+            added = {name: number for name, number in added.items() if number}
+            self._table.write(Update(Key(f"run/{run_id}", "breaker"), values, added=added, removed=removed))
+
+    def hold(self, run_id: str, source: str, until: float) -> None:
+        """Write down that the API asked to be left alone until then."""
+        key, name = Key(f"run/{run_id}", "breaker"), f"hold:{source}"
+        self._table.write(Update(key, {name: until}))
+
+    def breaker(self, run_id: str) -> Breaker:
+        """Give a run's breaker."""
+        return _breaker(self._table.get(Key(f"run/{run_id}", "breaker")) or {})
+
+
+def _batch_key(run_id: str, number: int, kind: str) -> Key:
+    return Key(f"run/{run_id}/{number}", kind)
+
+
+def _lock(item: Item) -> Lock:
+    return Lock(item["runId"], item["request"], item["execution"], item["taken"], item["until"])
+
+
+def _packed(communications: Sequence[Communication]) -> str:
+    """Write communications as short as may be: what belongs to a source once."""
+    sources: dict[str, list[str]] = {}
+    for each in communications:
+        sources.setdefault(each.source, [each.operation, each.id_space])
+    return json.dumps(
+        [sources, [[each.source, each.primary_id] for each in communications]],
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+
+
+def _batch(run_id: str, number: int, item: Item) -> Batch:
+    sources, sends = json.loads(item["sends"])
+    communications = tuple(
+        Communication(primary_id, sources[source][0], source, sources[source][1]) for source, primary_id in sends
+    )
+    return Batch(run_id, number, item["request"], communications)
+
+
+def _packed_results(results: Sequence[Result]) -> str:
+    """Write results as short as may be: alike ones once, each with the places it has in the batch."""
+    places: dict[Result, list[int]] = {}
+    for place, result in enumerate(results):
+        places.setdefault(result, []).append(place)
+    rows = [
+        [result.what, result.was_asked, result.http_status, result.error, where] for result, where in places.items()
+    ]
+    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+
+
+def _tally(number: int, item: Item) -> Tally:
+    rows = json.loads(item["results"])
+    results = {place: Result(*result) for *result, where in rows for place in where}
+    return Tally(number, tuple(results[place] for place in sorted(results)), item.get("stopped", ""))
+
+
+def _breaker(item: Item) -> Breaker:
+    def named(prefix: str) -> dict[str, float]:
+        return {name.removeprefix(prefix): value for name, value in item.items() if name.startswith(prefix)}
+
+    return Breaker(
+        turned_away={source: int(number) for source, number in named("n:").items()},
+        held=named("hold:"),
+        probed_by={source: int(number) for source, number in named("probe:").items()},
+        refused=item.get("refused", ""),
+    )

@@ -1,0 +1,370 @@
+"""The module's table in DynamoDB: single items by their key, changed by conditional writes. What they mean is others'."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from redrive import aws
+from redrive.errors import ConfigurationError, LedgerUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS_PER_READ = 100
+"""Keys in one BatchGetItem (API reference)."""
+
+ITEMS_PER_WRITE = 25
+"""Items in one BatchWriteItem (API reference)."""
+
+MAX_TRIES = 8
+"""How often what a throttled table left out of a batch is asked for again."""
+
+Item = dict[str, Any]
+
+
+class Key(NamedTuple):
+    """What an item is found by."""
+
+    pk: str
+    sk: str
+
+
+@dataclass(frozen=True)
+class Updated:
+    """Whether a conditional write was made, and the item after it; else as it was, None where there is none."""
+
+    done: bool
+    item: Item | None
+
+
+@dataclass(frozen=True)
+class Update:
+    """A write to one item, if it fulfils a condition.
+
+    Attributes
+    ----------
+    condition, operands
+        An expression in which ``:name`` is an operand, and ``#name`` the attribute of that name.
+    values, defaults, added, removed
+        Attributes to set, to set where there are none yet, to add numbers to, and to remove. A name may hold any
+        character.
+    """
+
+    key: Key
+    values: Mapping[str, Any] = field(default_factory=dict)
+    condition: str = ""
+    operands: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    added: Mapping[str, float] = field(default_factory=dict)
+    removed: Sequence[str] = ()
+
+    def request(self, table: str) -> dict[str, Any]:
+        """Give the API's parameters."""
+        names = {f"#{name}": name for name in re.findall(r"#(\w+)", self.condition)}
+        operands = {f":{name}": value for name, value in self.operands.items()}
+        changes = [
+            *((name, f"{{}} = {self._operand(operands, value)}") for name, value in self.values.items()),
+            *(
+                (name, f"{{0}} = if_not_exists({{0}}, {self._operand(operands, v)})")
+                for name, v in self.defaults.items()
+            ),
+        ]
+        sets = [text.format(self._name(names, name)) for name, text in changes]
+        adds = [f"{self._name(names, name)} {self._operand(operands, value)}" for name, value in self.added.items()]
+        removes = [self._name(names, name) for name in self.removed]
+        clauses = {"SET": sets, "ADD": adds, "REMOVE": removes}
+        request: dict[str, Any] = {
+            "TableName": table,
+            "Key": written(self.key),
+            "UpdateExpression": " ".join(f"{word} {', '.join(parts)}" for word, parts in clauses.items() if parts),
+            "ExpressionAttributeNames": names,
+        }
+        return request | _optional(ConditionExpression=self.condition, ExpressionAttributeValues=serialized(operands))
+
+    @staticmethod
+    def _name(names: dict[str, str], name: str) -> str:
+        placeholder = f"#{name}" if re.fullmatch(r"\w+", name) else f"#n{len(names)}"
+        names[placeholder] = name
+        return placeholder
+
+    @staticmethod
+    def _operand(operands: dict[str, Any], value: Any) -> str:
+        placeholder = f":v{len(operands)}"
+        operands[placeholder] = value
+        return placeholder
+
+
+@dataclass(frozen=True)
+class Put:
+    """A new item, over whatever is there, if that fulfils a condition."""
+
+    key: Key
+    item: Mapping[str, Any]
+    condition: str = ""
+    operands: Mapping[str, Any] = field(default_factory=dict)
+
+    def request(self, table: str) -> dict[str, Any]:
+        """Give the API's parameters."""
+        return _conditional(self, table) | {"Item": written(self.key) | serialized(self.item)}
+
+
+@dataclass(frozen=True)
+class Delete:
+    """The end of an item, if it fulfils a condition."""
+
+    key: Key
+    condition: str = ""
+    operands: Mapping[str, Any] = field(default_factory=dict)
+
+    def request(self, table: str) -> dict[str, Any]:
+        """Give the API's parameters."""
+        return _conditional(self, table) | {"Key": written(self.key)}
+
+
+Write = Update | Put | Delete
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some items of a partition, in order; ``last`` asks for those after them, None at the end."""
+
+    items: tuple[Item, ...]
+    last: str | None
+
+
+@cache
+def dynamodb() -> DynamoDBClient:
+    """Give the sandbox's client; it retries throttling with backoff and jitter (botocore's standard mode).
+
+    It gives up well before a function's time does: a table that does not answer is said in words. What it is asked is
+    made here: to check a hundred keys against the API's model took it a quarter of the time.
+    """
+    retries: Any = {"mode": "standard", "total_max_attempts": 5}
+    config = Config(connect_timeout=2, read_timeout=3, retries=retries, parameter_validation=False)
+    found: DynamoDBClient = aws.client("dynamodb", config)
+    return found
+
+
+class Table:
+    """The table's reads and writes.
+
+    Every method raises ``LedgerUnavailable`` where the table does not answer, and ``ConfigurationError`` where it is not
+    there, or may not be used.
+    """
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def write(self, write: Write) -> Updated:
+        """Make one write, unless its condition fails."""
+        methods: dict[type[Write], Callable[..., Any]] = {
+            Update: self._client.update_item,
+            Put: self._client.put_item,
+            Delete: self._client.delete_item,
+        }
+        request = write.request(self._name) | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        if isinstance(write, Update):
+            request["ReturnValues"] = "ALL_NEW"
+        try:
+            with _errors_in_words():
+                answer = methods[type(write)](**request)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            item = cast("dict[str, Any]", error.response).get("Item")
+            return Updated(False, read(item) if item else None)
+        return Updated(True, read(answer.get("Attributes", {})))
+
+    def write_together(self, *writes: Write) -> bool:
+        """Make several writes to different items, or none of them where a condition fails."""
+        actions: list[Any] = [{type(write).__name__: write.request(self._name)} for write in writes]
+        for action in itertools.count():
+            try:
+                with _errors_in_words():
+                    self._client.transact_write_items(TransactItems=actions)
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons = cast("dict[str, Any]", error.response).get("CancellationReasons", [])
+                codes = {reason.get("Code") for reason in reasons}
+                if "ConditionalCheckFailed" in codes or action == MAX_TRIES:
+                    return False
+                _wait(action)  # somebody else's transaction, or throttling
+            else:
+                return True
+        raise AssertionError
+
+    def get(self, key: Key) -> Item | None:
+        """Read an item, as it is after every write before."""
+        with _errors_in_words():
+            answer = self._client.get_item(TableName=self._name, Key=written(key), ConsistentRead=True)
+        return read(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, keys: Iterable[Key], attributes: Sequence[str] = ()) -> Iterator[Item]:
+        """Read the items that are there, in any order, a hundred with each request."""
+        rest = iter(keys)
+        names = {f"#a{number}": name for number, name in enumerate(attributes)}
+        projection = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
+        while asked := [written(key) for key in itertools.islice(rest, KEYS_PER_READ)]:
+            for attempt in itertools.count():
+                with _errors_in_words():
+                    request: Any = {self._name: {"Keys": asked, "ConsistentRead": True, **projection}}
+                    answer = self._client.batch_get_item(RequestItems=request)
+                yield from map(read, answer["Responses"].get(self._name, ()))
+                unprocessed = answer.get("UnprocessedKeys", {}).get(self._name)
+                if not unprocessed:
+                    break
+                asked = _again(attempt, list(unprocessed["Keys"]))
+
+    def put_many(self, items: Iterable[tuple[Key, Mapping[str, Any]]]) -> None:
+        """Write items, 25 with each request, over whatever is there."""
+        rest = iter(items)
+        while some := list(itertools.islice(rest, ITEMS_PER_WRITE)):
+            asked: Any = [{"PutRequest": {"Item": written(key) | serialized(item)}} for key, item in some]
+            for attempt in itertools.count():
+                with _errors_in_words():
+                    answer = self._client.batch_write_item(RequestItems={self._name: asked})
+                unprocessed = answer.get("UnprocessedItems", {}).get(self._name)
+                if not unprocessed:
+                    break
+                asked = _again(attempt, unprocessed)
+
+    def query(
+        self,
+        pk: str,
+        *,
+        after: str | None = None,
+        until: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Page:
+        """Read a part of a partition, in the order of its sort key.
+
+        Parameters
+        ----------
+        after
+            ``last`` of the page before.
+        until
+            The first sort key that is left out.
+        """
+        operands: dict[str, Any] = {":pk": pk} | ({":until": until} if until else {})
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk" + (" AND sk < :until" if until else ""),
+            "ExpressionAttributeValues": serialized(operands),
+            "ScanIndexForward": not newest_first,
+            "ConsistentRead": True,
+        }
+        if after:
+            request["ExclusiveStartKey"] = written(Key(pk, after))
+        if limit:
+            request["Limit"] = limit
+        with _errors_in_words():
+            answer = self._client.query(**request)
+        last = answer.get("LastEvaluatedKey")
+        return Page(tuple(map(read, answer["Items"])), str(last["sk"]["S"]) if last else None)
+
+    def all_of(self, pk: str) -> Iterator[Item]:
+        """Read a whole partition, in the order of its sort key."""
+        after = None
+        while True:
+            page = self.query(pk, after=after)
+            yield from page.items
+            after = page.last
+            if not after:
+                return
+
+
+def written(key: Key) -> dict[str, Any]:
+    """Write a key as DynamoDB does."""
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def serialized(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write attributes as DynamoDB does."""
+    return {name: _written(value) for name, value in values.items()}
+
+
+def read(item: Mapping[str, Any]) -> Item:
+    """Read attributes as DynamoDB writes them; numbers as floats."""
+    return {name: _read(value) for name, value in item.items()}
+
+
+def _written(value: Any) -> dict[str, Any]:
+    """Write a value; of a time not more than milliseconds."""
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, str):
+        return {"S": str(value)}
+    if isinstance(value, int | float):
+        return {"N": repr(round(value, 3))}
+    if isinstance(value, Mapping):
+        return {"M": serialized(value)}
+    return {"L": [_written(item) for item in value]}
+
+
+def _read(value: Mapping[str, Any]) -> Any:
+    [(kind, content)] = value.items()
+    match kind:
+        case "N":
+            return float(content)
+        case "NULL":
+            return None
+        case "L":
+            return [_read(item) for item in content]
+        case "M":
+            return {name: _read(item) for name, item in content.items()}
+    return content
+
+
+def _conditional(write: Put | Delete, table: str) -> dict[str, Any]:
+    operands = serialized({f":{name}": value for name, value in write.operands.items()})
+    names = {f"#{name}": name for name in re.findall(r"#(\w+)", write.condition)}
+    return {"TableName": table} | _optional(
+        ConditionExpression=write.condition, ExpressionAttributeValues=operands, ExpressionAttributeNames=names
+    )
+
+
+def _optional(**parameters: Any) -> dict[str, Any]:
+    """Leave out what is empty: DynamoDB refuses it."""
+    return {name: value for name, value in parameters.items() if value}
+
+
+def _again(attempt: int, left_out: list[Any]) -> list[Any]:
+    if attempt == MAX_TRIES:
+        raise LedgerUnavailable("the ledger's table is throttled")
+    _wait(attempt)
+    return left_out
+
+
+def _wait(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(5.0, 0.05 * 2**attempt)))  # noqa: S311 (full jitter)
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    """Turn DynamoDB's errors into the package's own, but for conditions that were not fulfilled."""
+    try:
+        yield
+    except BotoCoreError as error:
+        raise LedgerUnavailable(f"the ledger's table: {type(error).__name__}") from None
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("ConditionalCheckFailedException", "TransactionCanceledException"):
+            raise
+        if code in _NOT_FOR_A_RETRY:
+            raise ConfigurationError(f"the ledger's table: {code}") from None
+        raise LedgerUnavailable(f"the ledger's table: {code}") from None
+
+
+_NOT_FOR_A_RETRY = frozenset({"AccessDeniedException", "ResourceNotFoundException", "ValidationException"})

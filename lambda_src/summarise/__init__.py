@@ -1,1 +1,0 @@
-"""The function that ends a batch: counts its outcomes and words the notification."""
