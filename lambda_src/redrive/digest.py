@@ -268,9 +268,9 @@ def _since(quiet: Mapping[str, int], news: Mapping[str, int]) -> str:
         texts.append(
             f"Of those requeued earlier, {delivered:,} are no longer listed as failed, {came_back:,} came back."
         )
-    if quiet.get("runs"):
+    if runs := quiet.get("runs"):
         texts.append(
-            f"Since the last digest: {counted(quiet['runs'], 'run')} without one, {quiet.get('requeued', 0):,} requeued,"
-            f" {quiet.get('turnedAway', 0):,} turned away, {quiet.get('manual', 0):,} new for a person."
+            f"Since the last digest: {counted(runs, 'run')} without one, {quiet.get('requeued', 0):,} requeued, "
+            f"{quiet.get('turnedAway', 0):,} turned away, {quiet.get('manual', 0):,} new for a person."
         )
     return "\n".join(texts)

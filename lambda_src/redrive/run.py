@@ -209,8 +209,8 @@ def delivered_since(
 ) -> Counter[str]:
     """Count, by source, what earlier runs requeued and the application no longer lists: it was delivered.
 
-    Each run is counted once, when its cooldown is over and each of its sources that is still configured has been read to
-    its end. Of a source that is gone, or whose ids mean something else by now, nothing is said.
+    Each run is counted once, when its cooldown is over and each of its sources that is still configured was read to its
+    end. Of a source that is gone, or whose ids mean something else by now, nothing is said.
     """
     delivered: Counter[str] = Counter()
     spaces = {name: source.id_space or source.operation for name, source in settings.sources.items()}

@@ -43,7 +43,7 @@ or its source's breaker was open."""
 
 @dataclass(frozen=True)
 class Lock:
-    """Who runs now: a run's id, the lister's request, its execution once it has one, and until when the lister may work."""
+    """Who runs now: the run, the request of its lister, its execution if there is one, and when that must be over."""
 
     run_id: str
     request: str

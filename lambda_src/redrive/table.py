@@ -1,4 +1,4 @@
-"""The module's table in DynamoDB: single items by their key, changed by conditional writes. What they mean is others'."""
+"""The module's table in DynamoDB: items by their key, changed by conditional writes. What they mean is others'."""
 
 from __future__ import annotations
 
@@ -159,8 +159,8 @@ def dynamodb() -> DynamoDBClient:
 class Table:
     """The table's reads and writes.
 
-    Every method raises ``LedgerUnavailable`` where the table does not answer, and ``ConfigurationError`` where it is not
-    there, or may not be used.
+    Every method raises ``LedgerUnavailable`` where the table does not answer, and ``ConfigurationError`` where there is
+    none, or it may not be used.
     """
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
