@@ -17,7 +17,7 @@ from redrive.errors import ConcludeUnfinished
 from redrive.ledger import Ledger
 from redrive.ledger_rules import SECONDS_PER_HOUR, Entry, Refusal, State, judge
 from redrive.models import Communication, OutcomeKind
-from redrive.runs import LEFT_OUT, NOT_TRIED, UNDER_WAY, Batch, Result, Runs, Tally
+from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_TRIED, UNDER_WAY, Batch, Result, Runs, Tally
 from redrive.settings import LedgerSettings, RunSettings
 from redrive.table import Item
 from redrive.verdicts import ALREADY_QUEUED, TOO_MANY_REQUESTS, Tried, Verdict, verdict
@@ -105,7 +105,7 @@ class Concluding:
         done.tried = {source: Tried(int(tried), int(accepted)) for source, (tried, accepted) in frozen.items()}
         self._judge(record, with_failures, at, set(counts.held), done)
         self._retire(record, range(batches + 1, batches + 1 + int(record.get("exhaustedBatches", 0))), at, done)
-        done.lines.update(record.get("skipped", {}))
+        done.lines.update({reason: int(count) for reason, count in record.get("skipped", {}).items()})
         done.lines["left"] += int(record.get("left", 0))
         for group in done.manual.values():
             self._waiting.add(group, run_id)
@@ -200,7 +200,7 @@ class Concluding:
         """Make manual what has come back after its last attempt."""
         run_id = str(record["sk"])
         for batch, _ in self._runs.batches(run_id, numbers):
-            for communication, entry in self._ledger.read_whole(batch.communications):
+            for _, entry in self._ledger.read_whole(batch.communications):
                 self._go_on()
                 is_due = entry and judge(entry, at, self._settings.max_attempts) is Refusal.EXHAUSTED
                 if entry and is_due:
@@ -209,7 +209,6 @@ class Concluding:
                     self._add_manual(entry, done)
                 else:
                     done.lines[NOT_TRIED] += 1
-                del communication
 
     def _make_manual(self, entry: Entry, why: str, run_id: str, at: float) -> Entry:
         started = time.monotonic()
@@ -219,7 +218,7 @@ class Concluding:
 
     @staticmethod
     def _add_manual(entry: Entry, done: Conclusion) -> None:
-        done.lines["manual"] += 1
+        done.lines[BECAME_MANUAL] += 1
         group = Group.of(entry)
         done.manual.setdefault(group.name, group).add(entry, IDS_NAMED)
 

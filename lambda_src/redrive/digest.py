@@ -10,7 +10,7 @@ from typing import Any
 
 from redrive.conclusion import Conclusion, Failures
 from redrive.mailing import Mood
-from redrive.runs import LEFT_OUT, NOT_TRIED, PENDING, UNDER_WAY
+from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_TRIED, PENDING, UNDER_WAY
 from redrive.waiting import Group
 from redrive.wording import console_url, counted, time_of
 
@@ -27,7 +27,7 @@ IDS_IN_A_LINE = 5
 LINES = {
     "requeued": "requeued: the application took them back into its queue",
     "already_queued": "already queued or sent, says the application",
-    "manual": "now wait for a person: no run sends them again",
+    BECAME_MANUAL: "now wait for a person: no run sends them again",
     "charged": "turned away: counts as an attempt, tried again after the cooldown",
     "turned_away": "turned away: counts as nothing yet, tried again in a later run",
     "not_asked": "not sent, because a function or the ledger failed: tried again in the next run",
@@ -40,7 +40,7 @@ LINES = {
     "cooling_down": "cooling down after an earlier try",
     "leased": "being sent by another run",
     "concluded": "sent by this run already",
-    "manual_before": "wait for a person since an earlier run",
+    "manual": "wait for a person since an earlier run",
     "discarded": "discarded by a person",
     "exhausted": "out of attempts: they will wait for a person after the next run",
     "too_young": "failed too recently: the application's own retries come first",
@@ -113,7 +113,7 @@ class Story:
 
 def write(story: Story) -> Digest:
     """Write the digest of a run."""
-    lines = _lines(story)
+    lines = story.done.lines
     not_out = sum(lines[name] for name in NOT_OUT)
     problems = [str(problem) for problem in story.record.get("problems", ())]
     if story.record.get("truncated"):
@@ -151,14 +151,6 @@ def write(story: Story) -> Digest:
 _HOW_TO = "Look at them in the application, then release or discard them with the function ledger-admin."
 
 
-def _lines(story: Story) -> Counter[str]:
-    lines = Counter(story.done.lines)
-    before = int(story.record.get("skipped", {}).get("manual", 0))
-    lines["manual_before"] = before
-    lines["manual"] -= before  # counted under one name by the lister and by the verdicts
-    return lines
-
-
 def _says_all_is_well(lines: Counter[str]) -> bool:
     """Tell whether something went out, or nothing is left that could: a run that only waits says neither."""
     return bool(lines["requeued"]) or not any(lines[name] for name in PENDING)
@@ -172,8 +164,8 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], mood: 
     if done.refused:
         return f"Nothing more could be sent: {done.refused}."
     largest = max(done.failures.values(), key=lambda each: each.count, default=None)
-    if largest and done.open:
-        return f"The API turned everything away: {largest.error} ({', '.join(done.open)})."
+    if largest and _dead(done):
+        return f"The API turned everything away: {largest.error} ({', '.join(_dead(done))})."
     if largest:
         return f"Some communications were turned away: {largest.error} ({largest.source})."
     if problems:
@@ -182,7 +174,7 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], mood: 
         return "Some communications were not sent."
     if is_over:
         return "It is over: communications are requeued again."
-    if lines["manual"]:
+    if lines[BECAME_MANUAL]:
         return "Some communications wait for a person."
     return "All that could be sent was requeued."
 
@@ -202,8 +194,13 @@ def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: S
         return "nothing could be sent"
     if is_over:
         return f"it is over, {counted(lines['requeued'])} requeued"
-    manual = f", {lines['manual']} for a person" if lines["manual"] else ""
+    manual = f", {lines[BECAME_MANUAL]:,} for a person" if lines[BECAME_MANUAL] else ""
     return f"{counted(lines['requeued'])} requeued{manual}"
+
+
+def _dead(done: Conclusion) -> list[str]:
+    """Name the sources of which the API took nothing."""
+    return sorted({*done.open, *(source for source, tried in done.tried.items() if tried.turned_everything_away)})
 
 
 def _advice(story: Story) -> str:
@@ -211,11 +208,12 @@ def _advice(story: Story) -> str:
     done = story.done
     if done.refused:
         return "What to check: the secret of api.auth, and the settings that the line above names. Nothing was counted."
-    if not done.open:
+    dead = _dead(done)
+    if not dead:
         return ""
     counts: Counter[int | None] = Counter()
     for each in done.failures.values():
-        counts[each.status] += each.count if each.source in done.open else 0
+        counts[each.status] += each.count if each.source in dead else 0
     status = counts.most_common(1)[0][0] if counts else None
     check = {
         404: f"requeue.path ({story.requeue_path}): the API does not know it",

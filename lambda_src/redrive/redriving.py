@@ -173,7 +173,7 @@ def _refused(refused: Refused, errand: Errand) -> Outcome:
         # This batch's own doing, whose answer was lost.
         attempt = entry.attempts if entry.outcome is OutcomeKind.REQUEUED else entry.attempts + 1
         return Outcome(entry.communication, entry.outcome, attempt, entry.http_status, entry.error)
-    return Outcome(errand.communication, OutcomeKind.SKIPPED, None, None, refused.reason)
+    return Outcome(errand.communication, OutcomeKind.SKIPPED, None, None, str(refused.reason))
 
 
 def _at_once() -> None:

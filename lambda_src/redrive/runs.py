@@ -37,8 +37,9 @@ PENDING = frozenset({"leased", "cooling_down", "too_young"})
 NOT_TRIED = "not_tried"
 UNDER_WAY = "under_way"
 LEFT_OUT = "left_out"
+BECAME_MANUAL = "became_manual"
 """What may become of a communication of a batch besides an outcome: nobody asked for it, somebody still has its lease,
-or its source's breaker was open."""
+its source's breaker was open, or the run's verdict leaves it to a person."""
 
 
 @dataclass(frozen=True)
