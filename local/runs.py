@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,13 @@ ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 
 @dataclass(frozen=True)
-class Execution:
-    """An execution of the state machine.
+class Batch:
+    """A batch of a run: a child execution.
 
     Attributes
     ----------
     ids
-        Primary ids of its communications.
+        Primary ids of what it sent; empty where it was not opened.
     outcomes
         By primary id; empty while it runs and where it was stopped.
     stopped
@@ -32,11 +32,44 @@ class Execution:
 
     arn: str
     status: str
-    batch: int
-    ids: tuple[str, ...]
-    seconds: float | None = None
+    number: int
+    ids: tuple[str, ...] = ()
     outcomes: dict[str, str] = field(default_factory=dict)
     stopped: dict[str, str] | None = None
+    seconds: float | None = None
+
+    def counts(self) -> Counter[str]:
+        """Count its outcomes."""
+        return Counter(self.outcomes.values())
+
+
+@dataclass(frozen=True)
+class Run:
+    """An execution of the state machine, with its batches by number.
+
+    Attributes
+    ----------
+    error, cause
+        With which it failed.
+    """
+
+    run_id: str
+    arn: str
+    status: str
+    batches: tuple[Batch, ...]
+    error: str = ""
+    cause: str = ""
+    seconds: float | None = None
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """Give the outcomes of all batches, by primary id."""
+        return {key: outcome for batch in self.batches for key, outcome in batch.outcomes.items()}
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Give what all batches sent."""
+        return tuple(key for batch in self.batches for key in batch.ids)
 
     def counts(self) -> Counter[str]:
         """Count its outcomes."""
@@ -44,66 +77,85 @@ class Execution:
 
 
 def statuses(stack: Stack) -> dict[str, str]:
-    """Give the status of every execution, by ARN."""
+    """Give the status of every run's execution, by ARN."""
     pages = stack.client("stepfunctions").get_paginator("list_executions")
     listed = pages.paginate(stateMachineArn=stack.outputs["state_machine_arn"])
     return {item["executionArn"]: item["status"] for page in listed for item in page["executions"]}
 
 
-def executions(stack: Stack, run_id: str = "") -> list[Execution]:
-    """Give the executions of a run, or all, by batch."""
-    wanted = [arn for arn in statuses(stack) if arn.rpartition(":")[2].startswith(run_id)]
-    return sorted((execution(stack, arn) for arn in wanted), key=lambda one: one.batch)
+def children(stack: Stack, execution_arn: str) -> list[str]:
+    """Give the ARNs of a run's child executions."""
+    client = stack.client("stepfunctions")
+    found = []
+    for map_run in client.list_map_runs(executionArn=execution_arn)["mapRuns"]:
+        pages = client.get_paginator("list_executions").paginate(mapRunArn=map_run["mapRunArn"])
+        found += [item["executionArn"] for page in pages for item in page["executions"]]
+    return found
 
 
-def execution(stack: Stack, arn: str) -> Execution:
-    """Give an execution as it is now."""
-    described = stack.client("stepfunctions").describe_execution(executionArn=arn)
-    given = json.loads(described["input"])
-    has_ended = described["status"] in ENDED
-    collected = _collected(history(stack, arn)) if has_ended else {}
-    return Execution(
-        arn=arn,
+def run(stack: Stack, execution_arn: str) -> Run:
+    """Give a run as it is now."""
+    described = stack.client("stepfunctions").describe_execution(executionArn=execution_arn)
+    batches = sorted((_batch(stack, arn) for arn in children(stack, execution_arn)), key=lambda batch: batch.number)
+    return Run(
+        run_id=described["name"],
+        arn=execution_arn,
         status=described["status"],
-        batch=given["batch"],
-        ids=tuple(item["primaryId"] for item in given["communications"]),
-        seconds=(described["stopDate"] - described["startDate"]).total_seconds() if has_ended else None,
-        outcomes={item["primaryId"]: item["outcome"] for item in collected.get("outcomes", [])},
-        stopped=collected.get("stopped"),
+        batches=tuple(batches),
+        error=described.get("error", ""),
+        cause=described.get("cause", ""),
+        seconds=_seconds(described),
     )
 
 
 def follow(
-    stack: Stack, arns: list[str], waiting: Callable[[int], None] = lambda _running: None, seconds: float = 300.0
-) -> Iterator[Execution]:
-    """Give each execution when it ends; `waiting` gets how many still run.
+    stack: Stack,
+    execution_arn: str,
+    waiting: Callable[[int, int], None] = lambda _ended, _all: None,
+    seconds: float = 300.0,
+) -> Run:
+    """Wait for the end of a run, and give it; `waiting` gets how many of its batches have ended, of how many.
 
     Raises
     ------
     TimeoutError
-        When some still run after `seconds`.
+        When it still runs after `seconds`.
     """
-    give_up = time.monotonic() + seconds
-    running = list(arns)
-    while running:
-        now = statuses(stack)
-        for arn in [arn for arn in running if now.get(arn) in ENDED]:
-            running.remove(arn)
-            yield execution(stack, arn)
-        waiting(len(running))
+    client, give_up = stack.client("stepfunctions"), time.monotonic() + seconds
+    total = len(json.loads(client.describe_execution(executionArn=execution_arn)["input"])["batches"])
+    while client.describe_execution(executionArn=execution_arn)["status"] not in ENDED:
         if time.monotonic() > give_up:
-            raise TimeoutError(f"{len(running)} executions still run after {seconds:.0f} s")
-        time.sleep(0.25 if running else 0)
+            raise TimeoutError(f"{execution_arn} still runs after {seconds:.0f} s")
+        for map_run in client.list_map_runs(executionArn=execution_arn)["mapRuns"]:
+            counts = client.describe_map_run(mapRunArn=map_run["mapRunArn"])["executionCounts"]
+            waiting(counts["succeeded"] + counts["failed"] + counts["aborted"], total)
+        time.sleep(0.1)
+    return run(stack, execution_arn)
 
 
-def _collected(events: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the data with which the execution came to its summary."""
-    for event in events:
-        entered = event.get("stateEnteredEventDetails", {})
-        if entered.get("name") == "Summarise":
-            collected: dict[str, Any] = json.loads(entered["input"])
-            return collected
-    return {}
+def _batch(stack: Stack, arn: str) -> Batch:
+    described = stack.client("stepfunctions").describe_execution(executionArn=arn)
+    states = {
+        event["stateEnteredEventDetails"]["name"]: json.loads(event["stateEnteredEventDetails"]["input"])
+        for event in history(stack, arn)
+        if "stateEnteredEventDetails" in event
+    }
+    opened, closed = states.get("RequeueEach", {}), states.get("CloseBatch", {})
+    return Batch(
+        arn=arn,
+        status=described["status"],
+        number=json.loads(described["input"])["batch"],
+        ids=tuple(item["primaryId"] for item in opened.get("communications", ())),
+        outcomes={item["primaryId"]: item["outcome"] for item in closed.get("outcomes", ())},
+        stopped=closed.get("stopped"),
+        seconds=_seconds(described),
+    )
+
+
+def _seconds(described: dict[str, Any]) -> float | None:
+    if "stopDate" not in described:
+        return None
+    return float((described["stopDate"] - described["startDate"]).total_seconds())
 
 
 def history(stack: Stack, execution_arn: str) -> list[dict[str, Any]]:
@@ -127,17 +179,21 @@ def _line(text: str) -> dict[str, Any]:
     return line if isinstance(line, dict) else {"message": text}
 
 
-def answers(stack: Stack) -> dict[str, dict[str, Any]]:
-    """Give what the lister answered, by run: Lambda drops the answer of an asynchronous call, the log has it."""
-    done = [line for line in log(stack, "list_failed") if line.get("message") == "run done"]
-    names = ["runId", "listed", "eligible", "skipped", "batches", "executions", "truncated", "dryRun"]
-    return {line["runId"]: {name: line[name] for name in names} for line in done}
+def answers(stack: Stack) -> list[dict[str, Any]]:
+    """Give what the lister answered, in order: Lambda drops the answer of an asynchronous call, the log has it."""
+    names = ["runId", "listed", "eligible", "skipped", "batches", "execution", "truncated", "dryRun"]
+    done = [line for line in log(stack, "list_failed") if line.get("message") in ("run started", "run done")]
+    return [{name: line[name] for name in names} for line in done]
 
 
-def wait_for_answer(stack: Stack, run_id: str, seconds: float = 60.0) -> dict[str, Any]:
-    """Wait until the lister has ended a run and give its answer."""
-    wait_until(lambda: run_id in answers(stack), f"the lister's answer for run {run_id}", seconds)
-    return answers(stack)[run_id]
+def wait_for_answer(stack: Stack, run_id: str, seconds: float = 60.0, times: int = 1) -> dict[str, Any]:
+    """Wait until the lister has answered for a run so often, and give its last answer."""
+
+    def given() -> list[dict[str, Any]]:
+        return [answer for answer in answers(stack) if answer["runId"] == run_id]
+
+    wait_until(lambda: len(given()) >= times, f"the lister's answer for run {run_id}", seconds)
+    return given()[-1]
 
 
 def run_id_of(scheduled_time: str) -> str:

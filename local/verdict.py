@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from local import runs
-from local.runs import Execution
+from local.runs import Run
 from local.sinks import Mail
 from local.stack import Stack
-
-FAILURES = ("rejected", "failed")
-MOST_NAMED = 20
-"""Of the communications that failed, a mail names so many."""
 
 
 @dataclass(frozen=True)
@@ -32,43 +28,51 @@ def equal(promise: str, wanted: object, got: object) -> Check:
     return Check(promise, () if wanted == got else (f"expected {wanted}", f"got      {got}"))
 
 
-def judge(stack: Stack, batch_size: int, answer: dict[str, Any], executions: list[Execution]) -> list[Check]:
+def judge(stack: Stack, batch_size: int, answer: dict[str, Any], run: Run | None) -> list[Check]:
     """Check everything that a run over the seeded communications promises."""
-    return [
-        *judge_run(stack, batch_size, answer, executions),
-        *_at_the_application(stack),
-        secrecy(stack, executions),
-    ]
+    return [*judge_run(stack, batch_size, answer, run), *_at_the_application(stack), secrecy(stack, run)]
 
 
-def judge_run(stack: Stack, batch_size: int, answer: dict[str, Any], executions: list[Execution]) -> list[Check]:
-    """Check the run itself: batches, outcomes and mails."""
+def judge_run(stack: Stack, batch_size: int, answer: dict[str, Any], run: Run | None) -> list[Check]:
+    """Check the run itself: its execution, batches, outcomes and digest."""
     expected = stack.expected
     total = len(expected)
-    sizes = [min(batch_size, total - start) for start in range(0, total, batch_size)]
-    batched = Counter(key for execution in executions for key in execution.ids)
-    outcomes = {key: outcome for execution in executions for key, outcome in execution.outcomes.items()}
-    statuses = [execution.status for execution in executions]
-    right = ["FAILED" if failures(one.ids, expected) else "SUCCEEDED" for one in executions]
+    listed = equal(f"{total} failed communications listed", total, answer["listed"])
     mails = stack.mails.notifications()
+    if run is None:
+        return [listed, equal("nothing to send: no execution, no digest", (0, 0), (answer["batches"], len(mails)))]
+    sizes = [min(batch_size, total - start) for start in range(0, total, batch_size)]
+    is_incomplete = any(outcome in NOT_OUT for outcome in expected.values())
+    ending = ("FAILED", "RunIncomplete") if is_incomplete else ("SUCCEEDED", "")
     return [
-        equal(f"{total} failed communications listed", total, answer["listed"]),
-        equal(f"cut into batches: {in_words(sizes)}", sizes, [len(execution.ids) for execution in executions]),
-        equal(f"{len(sizes)} executions started", len(sizes), len(set(answer["executions"]))),
-        equal("each communication in one batch, once", Counter(expected.keys()), batched),
-        Check("each with the outcome it was seeded for", differences(expected, outcomes)),
-        equal("executions red where something failed, green elsewhere", right, statuses),
-        equal(f"{len(sizes)} mails, one for each batch", len(sizes), len(mails)),
-        Check(
-            "each mail says how its batch went and names what failed",
-            tuple(fault for one in executions for fault in _mail_faults(one, expected, mails)),
-        ),
+        listed,
+        equal(f"dealt into batches: {in_words(sizes)}", sizes, [len(batch.ids) for batch in run.batches]),
+        equal(f"one execution with {len(sizes)} children", ["SUCCEEDED"] * len(sizes), [b.status for b in run.batches]),
+        equal("each communication in one batch, once", Counter(expected.keys()), Counter(run.ids)),
+        Check("each with the outcome it was seeded for", differences(expected, run.outcomes)),
+        equal(f"the execution ends {' with '.join(filter(None, ending))}", ending, (run.status, run.error)),
+        equal("one digest for the run", 1, len(mails)),
+        Check("it counts each listed communication once, and names what failed", _digest_faults(expected, mails)),
     ]
 
 
-def failures(ids: tuple[str, ...], expected: dict[str, str]) -> set[str]:
-    """Give those that should fail."""
-    return {key for key in ids if expected.get(key) in FAILURES}
+NOT_OUT = ("failed",)
+"""Outcomes with which a run ends incomplete; what is refused for good is a person's, and said."""
+
+
+def _digest_faults(expected: Mapping[str, str], mails: list[Mail]) -> tuple[str, ...]:
+    if len(mails) != 1:
+        return ("there is no such digest",)
+    body = mails[0].body
+    counted = sum(int(number.replace(",", "")) for number in re.findall(r"^- ([\d,]+) (?!x )[a-z]", body, re.MULTILINE))
+    faults = [] if counted == len(expected) else [f"its counts add up to {counted}, not to {len(expected)}"]
+    named = re.findall(r"^- ([\d,]+) x .*?: ([^:]*)$", body, re.MULTILINE)
+    number = sum(int(count.replace(",", "")) for count, _ in named)
+    failures = {key for key, outcome in expected.items() if outcome in ("refused", "failed")}
+    if number != len(failures):
+        faults.append(f"it names {number} failures, not {len(failures)}")
+    ids = {key for _, text in named for key in re.findall(r"[a-z]{2}-\d+", text)}
+    return (*faults, *(f"it names {key}, which did not fail" for key in sorted(ids - failures)))
 
 
 def differences(expected: dict[str, str], got: dict[str, str]) -> tuple[str, ...]:
@@ -89,20 +93,6 @@ def in_words(sizes: list[int]) -> str:
         kinds = Counter(sizes)
         return " and ".join(f"{number} of {size}" for size, number in kinds.items())
     return " and ".join(filter(None, [", ".join(map(str, sizes[:-1])), str(sizes[-1])]))
-
-
-def _mail_faults(execution: Execution, expected: dict[str, str], mails: list[Mail]) -> list[str]:
-    about = [mail for mail in mails if execution.arn in mail.body]
-    if len(about) != 1:
-        return [f"batch {execution.batch}: {len(about)} mails, expected 1"]
-    mail, failed = about[0], failures(execution.ids, expected)
-    named = set(re.findall(r"^- \S+ (\S+): ", mail.body, re.MULTILINE))
-    total = len(execution.ids)
-    told = f"{len(failed)} of {total}" if failed else f"{total} communication"
-    faults = [] if told in mail.subject else [f"batch {execution.batch}: subject is {mail.subject!r}"]
-    if not named <= failed or len(named) != min(len(failed), MOST_NAMED):
-        faults.append(f"batch {execution.batch}: mail names {sorted(named)}, failed {sorted(failed)}")
-    return faults
 
 
 def _at_the_application(stack: Stack) -> list[Check]:
@@ -135,10 +125,11 @@ def at_the_customers(stack: Stack, wanted: Collection[str], named: str) -> list[
     ]
 
 
-def secrecy(stack: Stack, executions: list[Execution], **more: str) -> Check:
+def secrecy(stack: Stack, run: Run | None, **more: str) -> Check:
     """Look for addresses and texts in everything that AWS and the operators got to see; `more` of it by its name."""
     contents = stack.store.query("SELECT id, recipient, body FROM communication")
-    histories = {f"execution {one.arn}": runs.history(stack, one.arn) for one in executions}
+    arns = [run.arn, *(batch.arn for batch in run.batches)] if run else []
+    histories = {f"execution {arn}": runs.history(stack, arn) for arn in arns}
     logs = {f"log of {name}": runs.log(stack, name) for name in stack.outputs["function_names"]}
     seen = {where: json.dumps(what, default=str) for where, what in (histories | logs).items()} | more
     seen["the mails"] = "\n".join(mail.subject + mail.body for mail in stack.mails.notifications())

@@ -41,7 +41,7 @@ TEXTS = [
 ]
 REFUSALS = ["recipient has opted out", "address no longer exists"]
 REASONS = {"email": "SMTP 451: mailbox busy, given up", "sms": "gateway timeout, given up"}
-OUTCOMES = {"refused": "rejected", "down": "failed"}  # of any other trouble, or none: requeued
+OUTCOMES = {"refused": "refused", "down": "failed"}  # of any other trouble, or none: requeued
 
 
 def fill(store: Store, failed: int) -> None:
@@ -103,4 +103,4 @@ def expected(store: Store) -> dict[str, str]:
 
 def counted(outcomes: dict[str, str]) -> dict[str, int]:
     """Count outcomes, also those that do not occur."""
-    return {outcome: Counter(outcomes.values())[outcome] for outcome in ("requeued", "skipped", "rejected", "failed")}
+    return {outcome: Counter(outcomes.values())[outcome] for outcome in ("requeued", "skipped", "refused", "failed")}

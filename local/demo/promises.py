@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from local.dead_letters import DeadLetter
-from local.runs import Execution
+from local.runs import Run
 from local.stack import MAX_RECEIVES, Stack
 from local.verdict import Check, at_the_customers, equal, judge_run, secrecy
 
 
 def judge_circle(
-    stack: Stack, batch_size: int, answer: dict[str, Any], executions: list[Execution], letters: list[DeadLetter]
+    stack: Stack, batch_size: int, answer: dict[str, Any], run: Run | None, letters: list[DeadLetter]
 ) -> list[Check]:
     """Check everything that the circle promises."""
     failed = sorted(stack.expected)
@@ -40,9 +40,9 @@ def judge_circle(
             )
             + tuple(f"{recipient}: {times}" for recipient, times in met.items() if times > MAX_RECEIVES),
         ),
-        *judge_run(stack, batch_size, answer, executions),
+        *judge_run(stack, batch_size, answer, run),
         Check(f"{len(rows)} composed ones: each delivered once, sent = 1; {len(failed)} requeued, once", wrong),
         *at_the_customers(stack, rows.keys(), "the composed ones"),
         equal(f"{len(failed)} dead letters moved back: sent already, says the application", len(failed), len(repeated)),
-        secrecy(stack, executions, **{"the dead letters": "\n".join(map(repr, letters))}),
+        secrecy(stack, run, **{"the dead letters": "\n".join(map(repr, letters))}),
     ]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from local.demo import steps
 from local.demo.steps import MOST_ROWS
-from local.runs import Execution
+from local.runs import Run
 from local.stack import OPERATORS, Stack, wait_until
 from local.terminal import Steps, pairs, say
 from local.verdict import Check, judge
 
 INTRODUCTION = """
 An application could not send some of its emails and SMS. A schedule fires, a Lambda lists them, a
-state machine sends each one back through the application's API, batch by batch, and SNS mails how
-it went. Terraform, the module, its Lambdas and the application are real; AWS itself is embedded.
+state machine sends each one back through the application's API, and SNS mails how it went. Terraform, the module, its Lambdas and the application are real; AWS itself is embedded.
 """
 
 
@@ -26,22 +25,22 @@ def demonstrate(stack: Stack, batch_size: int) -> list[Check]:
         steps.apply(stack, step, batch_size)
     with numbered.step("The schedule fires") as step:
         answer = steps.fire(stack, step)
-    with numbered.step(f"A state machine execution for each batch of {batch_size}") as step:
-        executions = steps.follow(stack, step, answer["executions"])
+    with numbered.step(f"One execution of the state machine, with a child for each batch of {batch_size}") as step:
+        run = steps.follow(stack, step, answer["execution"])
     with numbered.step("Outcomes"):
-        steps.show_outcomes(stack, executions)
-    with numbered.step(f"Mails to {OPERATORS}"):
-        steps.show_mails(stack, executions)
+        steps.show_outcomes(stack, run)
+    with numbered.step(f"The digest, to {OPERATORS}"):
+        steps.show_digests(stack, wanted=1 if run else 0)
     with numbered.step("The application afterwards"):
         waiting = "SELECT 1 FROM communication WHERE status = 'queued' LIMIT 1"
         wait_until(lambda: not stack.store.query(waiting), "delivery of what is in the application's queue")
         steps.show_counts(stack)
-        _show_still_failed(stack, executions)
-    return judge(stack, batch_size, answer, executions)
+        _show_still_failed(stack, run)
+    return judge(stack, batch_size, answer, run)
 
 
-def _show_still_failed(stack: Stack, executions: list[Execution]) -> None:
-    why = {key: outcome for execution in executions for key, outcome in execution.outcomes.items()}
+def _show_still_failed(stack: Stack, run: Run | None) -> None:
+    why = run.outcomes if run else {}
     rows = stack.store.query("SELECT id, kind, trouble FROM communication WHERE status = 'failed' ORDER BY number")
     if rows:
         say()

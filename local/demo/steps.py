@@ -9,20 +9,18 @@ from typing import Any
 
 from local import runs
 from local.application import seed
-from local.runs import Execution
-from local.sinks import Mail
+from local.runs import Run
 from local.stack import Stack, wait_until
 from local.terminal import Step, letter, paint, pairs, say, table
 from local.verdict import Check
 
-MOST_MAILS = 6
 MOST_ROWS = 12
 STATUSES = ("queued", "sent", "failed")
 MEANINGS = {
     "requeued": "the application took it back into its queue",
     "skipped": "it was queued or sent already",
-    "rejected": "the application refuses it for good: a person must look",
-    "failed": "unavailable after every retry: the next run tries again",
+    "refused": "the application refuses it for good: a person must look",
+    "failed": "unavailable after every retry: a later run tries again",
 }
 
 
@@ -74,77 +72,47 @@ def fire(stack: Stack, step: Step) -> dict[str, Any]:
     answer = runs.wait_for_answer(stack, runs.run_id_of(fired["scheduledTime"]))
     took = time.monotonic() - asked
     step.clear()
-    shown = answer | {"executions": [arn.rpartition(":")[2] for arn in answer["executions"][:3]]}
-    if len(answer["executions"]) > 3:
-        shown["executions"].append(f"and {len(answer['executions']) - 3} more")
+    shown = answer | {"execution": (answer["execution"] or "").rpartition(":")[2] or None}
     pairs([("fired as of", fired["scheduledTime"]), ("it answered", f"after {took:.1f} s: {json.dumps(shown)}")])
     return answer
 
 
-def follow(stack: Stack, step: Step, arns: list[str]) -> list[Execution]:
-    """Wait for the executions, and give them, by batch."""
-    ended: list[Execution] = []
-
-    def waiting(running: int) -> None:
-        step.progress(f"{running} of {len(arns)} executions running")
-
-    for execution in runs.follow(stack, arns, waiting):
-        ended.append(execution)
-        step.clear()
-        if len(ended) <= MOST_ROWS:
-            _show_execution(execution)
-    if rest := Counter(execution.status for execution in ended[MOST_ROWS:]):
-        say(f"and {len(ended) - MOST_ROWS} more: {', '.join(f'{n} {status}' for status, n in rest.items())}")
-    return sorted(ended, key=lambda execution: execution.batch)
-
-
-def _show_execution(execution: Execution) -> None:
-    colour = "green" if execution.status == "SUCCEEDED" else "red"
-    counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(execution.counts().items(), reverse=True))
-    say(
-        f"batch {execution.batch:<4} {len(execution.ids):>4} communications   "
-        f"{paint(f'{execution.status:<10}', colour)} {execution.seconds or 0:5.1f} s   {counts}"
-    )
+def follow(stack: Stack, step: Step, execution: str | None) -> Run | None:
+    """Wait for a run's execution, show its batches, and give it; None where there is nothing to send."""
+    if execution is None:
+        say("none: there was nothing to send")
+        return None
+    run = runs.follow(stack, execution, lambda ended, total: step.progress(f"{ended} of {total} batches"))
+    step.clear()
+    for batch in run.batches[:MOST_ROWS]:
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(batch.counts().items(), reverse=True))
+        say(f"batch {batch.number:<4} {len(batch.ids):>4} communications   {batch.seconds or 0:5.1f} s   {counts}")
+    if len(run.batches) > MOST_ROWS:
+        say(f"and {len(run.batches) - MOST_ROWS} more")
+    ending = paint(run.status, "green" if run.status == "SUCCEEDED" else "red")
+    say(f"{run.arn.rpartition(':')[2]} {ending} in {run.seconds or 0:.1f} s   {run.cause}")
+    return run
 
 
-def show_outcomes(stack: Stack, executions: list[Execution]) -> None:
+def show_outcomes(stack: Stack, run: Run | None) -> None:
     """Show what came of the communications, beside what should have."""
-    expected = seed.counted(stack.expected)
-    got: Counter[str] = sum((execution.counts() for execution in executions), Counter())
+    expected, got = seed.counted(stack.expected), run.counts() if run else Counter[str]()
     table(
         ["", "expected", "got", ""],
         [[outcome, expected.get(outcome, 0), got[outcome], f"   {MEANINGS[outcome]}"] for outcome in MEANINGS],
     )
 
 
-def show_mails(stack: Stack, executions: list[Execution]) -> None:
-    """Wait for the mail of each execution, and show some."""
-    wait_until(
-        lambda: len(stack.mails.notifications()) >= len(executions),
-        f"a mail for each of {len(executions)} executions",
-        seconds=15,
-    )
+def show_digests(stack: Stack, wanted: int) -> None:
+    """Wait for so many digests, see that no more come, and show them."""
+    wait_until(lambda: len(stack.mails.notifications()) >= wanted, f"{wanted} digests", seconds=15)
     time.sleep(0.5)  # one too many would come about now
-    mails = stack.mails.notifications()
-    about = {mail: execution for execution in executions for mail in mails if execution.arn in mail.body}
-    mails.sort(key=lambda mail: about[mail].batch if mail in about else 0)
-    for number, mail in enumerate(_some_of_each(mails, about)):
+    for number, mail in enumerate(stack.mails.notifications()):
         if number:
             say()
         letter([("From", mail.sender), ("To", mail.recipient), ("Subject", mail.subject)], mail.body)
-    if not mails:
-        say("none: there was nothing to tell")
-    if len(mails) > MOST_MAILS:
-        say(f"and {len(mails) - MOST_MAILS} more")
-
-
-def _some_of_each(mails: list[Mail], about: dict[Mail, Execution]) -> list[Mail]:
-    """Choose at most so many mails as a person reads, good news as well as bad."""
-    good = [mail for mail in mails if mail in about and about[mail].status == "SUCCEEDED"]
-    bad = [mail for mail in mails if mail not in good]
-    bad_shown = bad[: max(MOST_MAILS // 2, MOST_MAILS - len(good))]
-    shown = good[: MOST_MAILS - len(bad_shown)] + bad_shown
-    return [mail for mail in mails if mail in shown]
+    if not stack.mails.notifications():
+        say("none: there was nothing to say")
 
 
 def show_verdict(checks: list[Check], seconds: float) -> bool:

@@ -17,7 +17,7 @@ INTRODUCTION = """
 An application composes emails and SMS. The first loop, a queue and a worker, has it send them. Then
 its providers fail: the first loop tries again, gives up, and what it gave up waits as failed. When
 a schedule fires, the second loop begins: a Lambda lists what failed, a state machine sends each one
-back, batch by batch, and SNS mails how it went. The first loop sends them then. Terraform, the
+back, and SNS mails how it went. The first loop sends them then. Terraform, the
 module, its Lambdas and the application are real; AWS itself is embedded.
 """
 MOST_SHOWN = 3  # dead letters
@@ -49,12 +49,12 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
     with numbered.step("The providers recover; the schedule fires") as step:
         stack.let_providers_recover()
         answer = steps.fire(stack, step)
-    with numbered.step(f"A state machine execution for each batch of {batch_size}") as step:
-        executions = steps.follow(stack, step, answer["executions"])
+    with numbered.step(f"One execution of the state machine, with a child for each batch of {batch_size}") as step:
+        run = steps.follow(stack, step, answer["execution"])
         say()
-        steps.show_outcomes(stack, executions)
-    with numbered.step(f"Mails to {OPERATORS}"):
-        steps.show_mails(stack, executions)
+        steps.show_outcomes(stack, run)
+    with numbered.step(f"The digest, to {OPERATORS}"):
+        steps.show_digests(stack, wanted=1 if run else 0)
     with numbered.step("The first loop sends what came back") as step:
         _wait_until_sent(stack, step, len(messages))
         steps.show_counts(stack)
@@ -66,7 +66,7 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
         steps.show_counts(stack)
         say()
         say(f"{already_sent(stack)} of {failed} were sent already, as the application told the worker (HTTP 409)")
-    return judge_circle(stack, batch_size, answer, executions, letters)
+    return judge_circle(stack, batch_size, answer, run, letters)
 
 
 def fail(stack: Stack, messages: list[dict[str, str]]) -> None:
