@@ -11,7 +11,8 @@ from local.verdict import Check, judge
 
 INTRODUCTION = """
 An application could not send some of its emails and SMS. A schedule fires, a Lambda lists them, a
-state machine sends each one back through the application's API, and SNS mails how it went. Terraform, the module, its Lambdas and the application are real; AWS itself is embedded.
+state machine sends each one back through the application's API, and SNS mails how it went.
+Terraform, the module, its Lambdas and the application are real; AWS itself is embedded.
 """
 
 
