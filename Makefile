@@ -9,7 +9,7 @@ RUN    := .venv/bin/python
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [LOOP=second] [KEEP=1]
+demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [LOOP=second|outage] [KEEP=1]
 	@$(SETUP) dev runtime terraform
 	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(FAILED),--failed='$(FAILED)') $(if $(LOOP),--loop='$(LOOP)') $(if $(filter-out 0,$(KEEP)),--keep)
 

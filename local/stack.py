@@ -41,6 +41,7 @@ OPERATORS = "ops@example.com"
 QUEUE = "communications-redrive-local-queue"
 APPLICATION_ROLE = "application"
 MAX_RECEIVES = 3
+OFFSET = "REDRIVE_CLOCK_OFFSET_SECONDS"
 SEND = "/communications/{primaryId}/send"
 FIRST_LOOP = {
     "enabled": True,
@@ -169,6 +170,22 @@ class Stack:
         """Give the group and the name of the deployed schedule."""
         _, group, name = self.outputs["schedule_arn"].split("/")
         return {"GroupName": group, "Name": name}
+
+    def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Invoke a deployed function and wait for its answer: what it gave, or `errorType` and `errorMessage`."""
+        name = self.outputs["function_names"][function]
+        answer = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        given: dict[str, Any] = json.load(answer["Payload"])
+        return given
+
+    def move_clocks(self, seconds: float) -> None:
+        """Move the clock of every function that asks for the time of day, so that a cooldown passes at once."""
+        for name in self.outputs["function_names"].values():
+            client = self.client("lambda")
+            variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            moved = float(variables.get(OFFSET, "0")) + seconds
+            environment = {"Variables": {**variables, OFFSET: str(moved)}}
+            client.update_function_configuration(FunctionName=name, Environment=environment)
 
     def fire(self, scheduled_time: str | None = None) -> dict[str, Any]:
         """Let the deployed schedule fire, as EventBridge Scheduler would at `scheduled_time` (default: now).

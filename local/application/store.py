@@ -106,6 +106,11 @@ class Store:
         total = self.query(f"SELECT count(*) AS n FROM communication WHERE {where}", *values)  # noqa: S608
         return rows, int(total[0]["n"])
 
+    def let_all(self, trouble: str | None) -> None:
+        """Let everything that failed meet the same trouble from now on, or none; see `trouble.py`."""
+        with self.transaction() as database:
+            database.execute("UPDATE communication SET trouble = ? WHERE status = 'failed'", [trouble])
+
     def newest(self, limit: int) -> list[dict[str, Any]]:
         """List at most `limit` communications of either kind, the newest first."""
         return self.query("SELECT * FROM communication ORDER BY number DESC LIMIT ?", limit)
