@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from moto.core.exceptions import AWSError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
@@ -60,6 +61,8 @@ class Front:
             response = self._answer(request)
         except Refusal as refusal:
             response = refused(request, refusal)
+        except AWSError as error:  # moto's own
+            response = refused(request, Refusal(error.code, error.error_type, error.message))
         if response is None:
             passed: Iterable[bytes] = self._moto(environ, start_response)
             return passed
@@ -88,7 +91,11 @@ class Front:
         if action == "AWSStepFunctions.StartExecution":
             return self._start_execution(request)
         if action == "AWSStepFunctions.StopExecution":
-            return self._cloud.executions.stop(body(request), lambda: self._from_moto(request))
+            return answer(self._cloud.executions.stop(body(request)))
+        if action == "AWSStepFunctions.DescribeExecution":
+            return answer(executions.describe(str(body(request).get("executionArn"))))
+        if action == "AWSStepFunctions.ListExecutions" and (run := body(request).get("mapRunArn")):
+            return answer(executions.backend(run).list_children(run, body(request)))
         if action == "AWSEvents.PutEvents":
             return answer(self._cloud.events.put_entries(ACCOUNT, region(request), body(request)["Entries"]))
         if service == "dynamodb":
