@@ -172,24 +172,23 @@ class DistributedMap(distributed_item_processor.DistributedItemProcessor):
             with changed:
                 changed.notify()
 
-        with changed:
-            while True:
-                ended.update(child.status for child in running if child.status != "RUNNING")
-                running = [child for child in running if child.status == "RUNNING"]
-                if not env.is_running():
-                    status = MapRunStatus.ABORTED
-                    break
-                if ended["FAILED"] + ended["TIMED_OUT"] > asked.tolerated_failure_count:
-                    status = MapRunStatus.FAILED
-                    break
-                while len(running) < most and (given := next(inputs, inputs)) is not inputs:
-                    running.append(start(given, wake))
-                if not running:
-                    return MapRunStatus.SUCCEEDED
-                changed.wait(LOOK_SECONDS)
-        for child in running:
-            child.stop(datetime.now(UTC), None, None)
-        return status
+        try:
+            with changed:
+                while True:
+                    ended.update(child.status for child in running if child.status != "RUNNING")
+                    running = [child for child in running if child.status == "RUNNING"]
+                    if not env.is_running():
+                        return MapRunStatus.ABORTED
+                    if ended["FAILED"] + ended["TIMED_OUT"] > asked.tolerated_failure_count:
+                        return MapRunStatus.FAILED
+                    while len(running) < most and (given := next(inputs, inputs)) is not inputs:
+                        running.append(start(given, wake))
+                    if not running:
+                        return MapRunStatus.SUCCEEDED
+                    changed.wait(LOOK_SECONDS)
+        finally:
+            for child in running:
+                child.stop(datetime.now(UTC), None, None)
 
     def _inputs(self, env: Environment, asked: Any) -> Iterator[Any]:
         """Give each child's input; raises where one is too large."""
