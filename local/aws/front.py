@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from moto.core.exceptions import AWSError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from local.aws import executions, logs, moves, permissions, scheduler
+from local.aws import dynamodb, executions, logs, moves, permissions, scheduler
 from local.aws.cloud import Cloud
 from local.aws.errors import Refusal
 from local.aws.faults import Faults
@@ -101,7 +102,8 @@ class Front:
         if service == "dynamodb":
             # moto looks whether a condition holds and then writes: of two requests at once both would pass
             with self._one_at_a_time:
-                return self._from_moto(request)
+                pass_on = partial(self._from_moto, request)
+                return dynamodb.carry_out(action.rpartition(".")[2], region(request), body(request), pass_on)
         if service == "sqs" and action:
             return self._queues(request, action.rpartition(".")[2])
         if service == "sns":
