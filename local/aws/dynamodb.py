@@ -12,11 +12,13 @@ A ConditionCheck counts as a write (AWS does not say), and nothing is told of wh
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from http import HTTPStatus
@@ -64,7 +66,8 @@ def carry_out(operation: str, region: str, body: dict[str, Any], pass_on: Pass) 
     if operation not in OPERATIONS:
         return pass_on(json.dumps(body).encode())
     _check_shape(operation, body)
-    tables = dynamodb_backends[protocol.ACCOUNT][region].tables
+    backend = dynamodb_backends[protocol.ACCOUNT][region]
+    tables = backend.tables
     parts = [(part, tables.get(part["TableName"].rpartition("/")[2])) for part in _parts(operation, body)]
     for part, table in parts:
         _check_expressions(part)
@@ -77,7 +80,8 @@ def carry_out(operation: str, region: str, body: dict[str, Any], pass_on: Pass) 
             f"Value '{wanted}' at 'returnConsumedCapacity' failed to satisfy constraint: [INDEXES, TOTAL, NONE]"
         )
     try:
-        response = pass_on(json.dumps({**body, "ReturnConsumedCapacity": "NONE"}).encode())
+        with _only_what_is_concerned(backend, operation, parts):
+            response = pass_on(json.dumps({**body, "ReturnConsumedCapacity": "NONE"}).encode())
     except Exception as reason:  # moto's readers of expressions raise whatever they run into
         raise invalid(f"Invalid expression: Syntax error; {reason}") from reason
     if response.status_code != HTTPStatus.OK:
@@ -88,7 +92,8 @@ def carry_out(operation: str, region: str, body: dict[str, Any], pass_on: Pass) 
         units: dict[str, float] = defaultdict(float)
         for (part, table), size_before in zip(parts, before, strict=True):
             if operation in {"Query", "Scan"}:
-                largest = sum(map(size, _evaluated(part, pass_on)))
+                with _only_what_is_concerned(backend, operation, parts):
+                    largest = sum(map(size, _evaluated(part, pass_on)))
             else:
                 largest = max(size_before, _stored(part, table))
             units[part["TableName"]] += _units(operation, largest, consistent=part.get("ConsistentRead", False))
@@ -188,15 +193,16 @@ def _check_keys(part: dict[str, Any], table: Table | None) -> None:
 def _check_query(part: dict[str, Any], types: dict[str, str]) -> None:
     """Check a key condition's operands, and that a filter leaves the key alone."""
     names, values = part.get("ExpressionAttributeNames", {}), part.get("ExpressionAttributeValues", {})
-    attribute, start = "", part.get("ExclusiveStartKey")
+    attribute = ""
     for token in TOKEN.findall(part.get("KeyConditionExpression", "")):
         if token.startswith(":") and next(iter(values[token])) != types.get(attribute):
             raise invalid(
                 "One or more parameter values were invalid: Condition parameter type does not match schema type"
             )
-        if start and token.startswith(":") and attribute == next(iter(types)) and start[attribute] != values[token]:
-            raise invalid("The provided starting key is outside query boundaries based on provided conditions")
         attribute = attribute if token.startswith(":") or token.upper() in KEYWORDS else names.get(token, token)
+    hash_key, start = next(iter(types)), part.get("ExclusiveStartKey")
+    if start and start[hash_key] != (_partition(part, hash_key) or start[hash_key]):
+        raise invalid("The provided starting key is outside query boundaries based on provided conditions")
     for token in TOKEN.findall(part.get("FilterExpression", "")):
         if names.get(token, token) in types:
             attribute = f"Primary key attribute: {names.get(token, token)}"
@@ -305,6 +311,52 @@ def _stored(part: dict[str, Any], table: Table | None) -> int:
         return 0
     item = table.get_item(*(DynamoType(value) for value in key.values()))  # type: ignore[arg-type]
     return size({name: value.to_regular_json() for name, value in item.attrs.items()}) if item else 0
+
+
+def _partition(part: dict[str, Any], hash_key: str) -> dict[str, Any] | None:
+    """Give the value of the partition key that a Query is for."""
+    names = [name for name, meant in part.get("ExpressionAttributeNames", {}).items() if meant == hash_key]
+    written = "|".join(map(re.escape, [hash_key, *names]))
+    found = re.search(rf"(?<![\w#])(?:{written})\s*=\s*(:\w+)", part.get("KeyConditionExpression", ""))
+    return part["ExpressionAttributeValues"][found[1]] if found else None
+
+
+@contextmanager
+def _only_what_is_concerned(
+    backend: Any, operation: str, parts: list[tuple[dict[str, Any], Table | None]]
+) -> Iterator[None]:
+    """Let moto see no other items: it copies the table for each action of a transaction, and queries look at all."""
+    tables, narrow, keys = backend.tables, dict[str, Any](), list[tuple[Table, list[DynamoType]]]()
+    for part, table in parts:
+        value = _partition(part, table.hash_key_attr) if table and "IndexName" not in part else None
+        if table is None or not (value if operation == "Query" else operation == "TransactWriteItems"):
+            yield
+            return
+        if table.name not in narrow:
+            narrow[table.name] = copy.copy(table)
+            narrow[table.name].items = defaultdict(dict)
+        if value is None:
+            keys.append((table, [DynamoType(each) for each in _key(part, table).values()]))
+            _bring(keys[-1][1], table, narrow[table.name])
+        elif DynamoType(value) in table.items:
+            narrow[table.name].items[DynamoType(value)] = table.items[DynamoType(value)]
+    backend.tables = narrow
+    try:
+        yield
+    finally:
+        backend.tables = tables
+    for table, key in keys:  # as they were, where the transaction was cancelled
+        _bring(key, narrow[table.name], table)
+
+
+def _bring(key: list[Any], source: Any, target: Any) -> None:
+    """Make an item of one table what it is in the other."""
+    item, (first, *rest) = source.get_item(*key), key
+    where, name = (target.items[first], rest[0]) if rest else (target.items, first)
+    if item is None:
+        where.pop(name, None)
+    else:
+        where[name] = item
 
 
 def _evaluated(part: dict[str, Any], pass_on: Pass) -> list[Item]:

@@ -218,6 +218,20 @@ def test_a_transaction_is_all_or_nothing_and_says_which_condition_failed(client:
     assert "Item" not in client.get_item(TableName="t", Key=key("new"))
 
 
+def test_a_transaction_puts_changes_and_deletes(client: Any) -> None:
+    client.put_item(TableName="t", Item=key("deleted"))
+    checked = {"Key": key("nobody"), "ConditionExpression": "attribute_not_exists(pk)"}
+    changes = [
+        {"Put": {"Item": key("put")}},
+        {"Update": {"Key": key("changed"), **SET}},
+        {"Delete": {"Key": key("deleted")}},
+    ]
+    operation, asked = transact(*changes, {"ConditionCheck": checked})
+    getattr(client, operation)(**asked)
+    found = {name: client.get_item(TableName="t", Key=key(name)).get("Item") for name in ("put", "changed", "deleted")}
+    assert found == {"put": key("put"), "changed": {**key("changed"), "m": s("v")}, "deleted": None}
+
+
 def test_a_hundred_actions_are_one_transaction(client: Any) -> None:
     operation, asked = transact(*({"Put": {"Item": item}} for item in many(100)))
     assert getattr(client, operation)(**asked)["ResponseMetadata"]["HTTPStatusCode"] == 200
