@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from local import runs
 from tests.local.emulated import ACCOUNT, REGION, ROLE, Aws, eventually
 
 RETRIED = """
@@ -115,7 +117,8 @@ def test_a_child_is_an_execution_with_a_name_an_input_a_history_and_an_output(pl
     parent = plain.run({"do": "tell"}, {"do": "tell"}, {"do": "tell"})
     assert parent["status"] == "SUCCEEDED"
     outputs = json.loads(parent["output"])
-    children = [plain.describe(child["executionArn"]) for child in plain.children(parent["executionArn"])]
+    stack: Any = SimpleNamespace(client=lambda _: plain.client)
+    children = runs.children(stack, parent["executionArn"])
     assert [json.loads(child["output"]) for child in children] == outputs
     for child, output in zip(children, outputs, strict=True):
         assert child["executionArn"] == f"arn:aws:states:{REGION}:{ACCOUNT}:execution:plain/Batches:{child['name']}"
@@ -201,13 +204,13 @@ def test_one_child_may_be_stopped_alone(plain: Runs) -> None:
 
 
 def test_an_execution_that_times_out_stops_its_children(aws: Aws) -> None:
-    runs = Runs(aws, "short", distributed(), TimeoutSeconds=1)
-    parent = runs.run({"do": "wait", "seconds": 60})
+    machine = Runs(aws, "short", distributed(), TimeoutSeconds=1)
+    parent = machine.run({"do": "wait", "seconds": 60})
     assert parent["status"] == "TIMED_OUT"
     assert parent["stopDate"] > parent["startDate"]
-    (child,) = runs.children(parent["executionArn"])
-    eventually(lambda: runs.describe(child["executionArn"])["status"] == "ABORTED", 1)
-    eventually(lambda: runs.types(parent["executionArn"])[-1] == "ExecutionTimedOut", 1)
+    (child,) = machine.children(parent["executionArn"])
+    eventually(lambda: machine.describe(child["executionArn"])["status"] == "ABORTED", 1)
+    eventually(lambda: machine.types(parent["executionArn"])[-1] == "ExecutionTimedOut", 1)
 
 
 def test_the_role_must_be_allowed_to_start_executions_of_the_machine(aws: Aws) -> None:
@@ -218,12 +221,12 @@ def test_the_role_must_be_allowed_to_start_executions_of_the_machine(aws: Aws) -
 
 
 def test_thousands_of_children_are_no_trouble(aws: Aws) -> None:
-    runs = Runs(
+    machine = Runs(
         aws, "many", distributed({"End": {"Type": "Pass", "Result": {}, "End": True}}, "End", MaxConcurrency=20)
     )
-    parent = runs.ended(runs.start(*range(5000)), 120)
+    parent = machine.ended(machine.start(*range(5000)), 120)
     assert (parent["status"], len(json.loads(parent["output"]))) == ("SUCCEEDED", 5000)
-    assert len(runs.children(parent["executionArn"])) == 5000
+    assert len(machine.children(parent["executionArn"])) == 5000
 
 
 def test_a_child_runs_an_inline_map_whose_tasks_know_their_retries(aws: Aws) -> None:
@@ -247,9 +250,9 @@ def test_a_child_runs_an_inline_map_whose_tasks_know_their_retries(aws: Aws) -> 
         "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Task", "States": {"Task": task}},
         "End": True,
     }
-    runs = Runs(aws, "nested", distributed({"All": inline}, "All"))
-    parent = runs.ended(runs.start(list(range(100))), 60)
-    (child,) = runs.children(parent["executionArn"])
+    machine = Runs(aws, "nested", distributed({"All": inline}, "All"))
+    parent = machine.ended(machine.start(list(range(100))), 60)
+    (child,) = machine.children(parent["executionArn"])
     told = [{"retries": 2, "item": item, "child": child["name"]} for item in range(100)]
     assert json.loads(parent["output"]) == [told]
 
