@@ -297,12 +297,12 @@ def _reserved() -> set[str]:
 def _key_types(table: Table) -> dict[str, str]:
     """Give the attributes of a table's key and their types."""
     types = {each["AttributeName"]: each["AttributeType"] for each in table.attr}
-    return {name: types[name] for name in table.attribute_keys}
+    return {name: types[name] for name in table.table_key_attrs}
 
 
 def _key(part: dict[str, Any], table: Table) -> dict[str, Any]:
     place = part.get("Key") or part.get("Item") or {}
-    return {name: place[name] for name in table.attribute_keys if name in place}
+    return {name: place[name] for name in table.table_key_attrs if name in place}
 
 
 def _stored(part: dict[str, Any], table: Table | None) -> int:

@@ -38,7 +38,14 @@ def client(aws: Aws) -> Any:
         TableName="t",
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "waits")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "waiting",
+                "KeySchema": [{"AttributeName": "waits", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
     )
     client.put_item(TableName="t", Item={**key(), "attempts": n(1), "said": s("x"), "state": s("manual")})
     return client
@@ -230,6 +237,14 @@ def test_a_transaction_puts_changes_and_deletes(client: Any) -> None:
     getattr(client, operation)(**asked)
     found = {name: client.get_item(TableName="t", Key=key(name)).get("Item") for name in ("put", "changed", "deleted")}
     assert found == {"put": key("put"), "changed": {**key("changed"), "m": s("v")}, "deleted": None}
+
+
+def test_an_index_has_a_key_of_its_own(client: Any) -> None:
+    client.put_item(TableName="t", Item={**key("indexed"), "waits": s("w")})
+    asked: dict[str, Any] = {"TableName": "t", "IndexName": "waiting", "KeyConditionExpression": "waits = :w"}
+    found = client.query(**asked, ExpressionAttributeValues={":w": s("w")}, FilterExpression="pk <> :w")
+    assert [item["pk"] for item in found["Items"]] == [s("indexed")]
+    assert client.query(**asked, ExpressionAttributeValues={":w": s("none")})["Items"] == []
 
 
 def test_a_hundred_actions_are_one_transaction(client: Any) -> None:
