@@ -164,6 +164,18 @@ def history(stack: Stack, execution_arn: str) -> list[dict[str, Any]]:
     return [event for page in pages.paginate(executionArn=execution_arn) for event in page["events"]]
 
 
+def children(stack: Stack, execution_arn: str) -> list[dict[str, Any]]:
+    """Describe the child executions of an execution's Map Runs, in the order in which they were started."""
+    client = stack.client("stepfunctions")
+    runs = client.list_map_runs(executionArn=execution_arn)["mapRuns"]
+    pages = [
+        page for run in runs for page in client.get_paginator("list_executions").paginate(mapRunArn=run["mapRunArn"])
+    ]
+    listed = [child["executionArn"] for page in pages for child in page["executions"]]
+    described = [client.describe_execution(executionArn=arn) for arn in listed]
+    return sorted(described, key=lambda child: child["startDate"])
+
+
 def log(stack: Stack, function: str) -> list[dict[str, Any]]:
     """Give the lines of a function's log; one that is not JSON becomes `{"message": line}`."""
     client, group = stack.client("logs"), f"/aws/lambda/{stack.outputs['function_names'][function]}"

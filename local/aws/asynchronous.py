@@ -6,6 +6,7 @@ Source: Lambda developer guide, "Invoking a Lambda function asynchronously" and 
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 import uuid
@@ -15,7 +16,7 @@ from typing import Any
 
 from moto.awslambda.models import LambdaFunction
 
-from local.aws import logs
+from local.aws import logs, permissions
 from local.aws.errors import Refusal
 from local.aws.events import Events
 from local.aws.functions import Functions
@@ -99,6 +100,10 @@ class Asynchronous:
                 return None
 
     def _report(self, invocation: Invocation, condition: str, destination: str) -> None:
+        role = invocation.function.role
+        if not permissions.may_send(role, destination):
+            print(f"Not delivered to {destination}: the policies of {role} do not allow it", file=sys.stderr)
+            return
         record = _record(invocation, condition)
         if destination.split(":")[2] != "events":
             self._targets.send(destination, json.dumps(record))

@@ -11,9 +11,11 @@ from typing import Any
 
 from moto.events.models import Rule, events_backends
 
+from local.aws import permissions
 from local.aws.transform import Undeliverable, target_input
 
 Send = Callable[[str, str], None]
+PRINCIPAL = "events.amazonaws.com"
 
 
 class Events:
@@ -81,6 +83,10 @@ class Events:
 
     def _to_targets(self, rule: Rule, event: Mapping[str, Any]) -> None:
         for target in list(rule.targets):
+            if ":lambda:" in target["Arn"] and not permissions.invocable(target["Arn"], PRINCIPAL, rule.arn):
+                refused = f"the policy of {target['Arn']} does not let {PRINCIPAL} invoke it for {rule.arn}"
+                print(f"rule {rule.name}, target {target['Id']}: {refused}", file=sys.stderr)
+                continue
             try:
                 text = target_input(target, {"arn": rule.arn, "name": rule.name}, event)
             except Undeliverable as reason:

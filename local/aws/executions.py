@@ -5,26 +5,23 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 import uuid
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
-from moto.core.exceptions import AWSError
-from moto.stepfunctions.parser.api import ExecutionStatus
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.backend.execution import Execution
+from moto.core.base_backend import AccountSpecificBackend
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-from werkzeug.wrappers import Response
 
 from local.aws.errors import Refusal
 from local.aws.events import Events
+from local.aws.language import parse
+from local.aws.machines import Backend, Execution
+from local.aws.protocol import ACCOUNT
 
-POLL_SECONDS = 0.02
 # Step Functions API reference, StartExecution: what a name may not hold.
 INVALID_IN_NAMES = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
 LONGEST_NAME = 80
+MIN_COLONS = 5
 
 
 class Executions:
@@ -32,9 +29,9 @@ class Executions:
 
     def __init__(self, events: Events) -> None:
         self._events = events
+        stepfunctions_parser_backends[ACCOUNT] = AccountSpecificBackend("stepfunctions", ACCOUNT, Backend, True, None)
         self.starting = threading.Lock()  # moto looks for the name and then adds it: two starts at once would both pass
         self._watched: set[str] = set()
-        self._stopped: dict[str, tuple[str | None, str | None]] = {}
 
     def watch(self, execution_arn: str) -> None:
         """Report an execution, now running, and again when it has ended; a second call for it does nothing."""
@@ -44,42 +41,22 @@ class Executions:
             self._watched.add(execution_arn)
         threading.Thread(target=self._report_to_the_end, args=(execution_arn,), daemon=True).start()
 
-    def stop(self, request: dict[str, Any], pass_on: Callable[[], Response]) -> Response:
-        """Let moto stop an execution and see that it ends as ABORTED.
-
-        moto ends one that is stopped inside a Map as FAILED with States.Runtime; Step Functions API reference,
-        StopExecution and DescribeExecution: its status is ABORTED, with the error and cause of the request.
-        """
+    def stop(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer StopExecution."""
         execution_arn = str(request.get("executionArn"))
-        try:
-            execution = _find(execution_arn)
-        except AWSError:
-            return pass_on()
-        while execution.exec_worker is None or execution.exec_worker.env is None:  # moto cannot stop it before
-            time.sleep(POLL_SECONDS)
-        if execution.status == "RUNNING":
-            self._stopped[execution_arn] = (request.get("error"), request.get("cause"))
-        response = pass_on()
-        while execution_arn in self._stopped and execution.status not in {"ABORTED", "SUCCEEDED"}:
-            time.sleep(POLL_SECONDS)
-        return response
+        stopped = backend(execution_arn).stop_execution(execution_arn, request.get("error"), request.get("cause"))
+        return {"stopDate": stopped.stop_date.timestamp()}
 
     def start(self, state_machine_arn: str, text: str) -> None:
         """Start an execution with a name of its own, for a rule or a schedule."""
-        _, _, _, region, account, *_ = state_machine_arn.split(":")
-        backend = stepfunctions_parser_backends[account][region]
         with self.starting:
-            execution = backend.start_execution(state_machine_arn, str(uuid.uuid4()), text)
+            execution = backend(state_machine_arn).start_execution(state_machine_arn, str(uuid.uuid4()), text)
         self.watch(execution.execution_arn)
 
     def _report_to_the_end(self, execution_arn: str) -> None:
-        execution = _find(execution_arn)
+        execution = backend(execution_arn).describe_execution(execution_arn)
         self._report(execution, "RUNNING")
-        while execution.status == "RUNNING":
-            time.sleep(POLL_SECONDS)
-        if execution_arn in self._stopped and execution.status != "SUCCEEDED":
-            execution.error, execution.cause = self._stopped[execution_arn]
-            execution.exec_status = ExecutionStatus.ABORTED
+        execution.ended.wait()
         self._report(execution, execution.status)
 
     def _report(self, execution: Execution, status: str) -> None:
@@ -110,10 +87,24 @@ class Executions:
         )
 
 
-def _find(execution_arn: str) -> Execution:
-    _, _, _, region, account, *_ = execution_arn.split(":")
-    found = stepfunctions_parser_backends[account][region].describe_execution(execution_arn)
-    return cast(Execution, found)  # typed as the one that only pretends
+def describe(execution_arn: str) -> dict[str, Any]:
+    """Answer DescribeExecution."""
+    described: dict[str, Any] = backend(execution_arn).describe_execution(execution_arn).describe()
+    return described
+
+
+def backend(arn: str) -> Backend:
+    """Find the backend of a machine, an execution or a Map Run.
+
+    Raises
+    ------
+    Refusal
+        InvalidArn.
+    """
+    if arn.count(":") < MIN_COLONS:
+        raise Refusal(400, "InvalidArn", f"Invalid Arn: '{arn}'")
+    _, _, _, region, account, *_ = arn.split(":")
+    return cast(Backend, stepfunctions_parser_backends[account][region])
 
 
 def named(request: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +126,7 @@ def named(request: dict[str, Any]) -> dict[str, Any]:
 def validation_of(definition: str) -> dict[str, Any]:
     """Answer ValidateStateMachineDefinition: moto's parser judges, for what it cannot parse cannot run here."""
     try:
-        AmazonStateLanguageParser.parse(definition)
+        parse(definition)
     except Exception as reason:  # noqa: BLE001 - the parser raises whatever its grammar runs into
         diagnostic = {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": str(reason), "location": "/"}
         return {"result": "FAIL", "diagnostics": [diagnostic], "truncated": False}

@@ -8,13 +8,15 @@ import json
 import re
 import threading
 from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from moto.core.exceptions import AWSError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from local.aws import executions, logs, moves, permissions, scheduler
+from local.aws import dynamodb, executions, logs, moves, permissions, scheduler
 from local.aws.cloud import Cloud
 from local.aws.errors import Refusal
 from local.aws.faults import Faults
@@ -60,6 +62,8 @@ class Front:
             response = self._answer(request)
         except Refusal as refusal:
             response = refused(request, refusal)
+        except AWSError as error:  # moto's own
+            response = refused(request, Refusal(error.code, error.error_type, error.message))
         if response is None:
             passed: Iterable[bytes] = self._moto(environ, start_response)
             return passed
@@ -88,13 +92,18 @@ class Front:
         if action == "AWSStepFunctions.StartExecution":
             return self._start_execution(request)
         if action == "AWSStepFunctions.StopExecution":
-            return self._cloud.executions.stop(body(request), lambda: self._from_moto(request))
+            return answer(self._cloud.executions.stop(body(request)))
+        if action == "AWSStepFunctions.DescribeExecution":
+            return answer(executions.describe(str(body(request).get("executionArn"))))
+        if action == "AWSStepFunctions.ListExecutions" and (run := body(request).get("mapRunArn")):
+            return answer(executions.backend(run).list_children(run, body(request)))
         if action == "AWSEvents.PutEvents":
             return answer(self._cloud.events.put_entries(ACCOUNT, region(request), body(request)["Entries"]))
         if service == "dynamodb":
             # moto looks whether a condition holds and then writes: of two requests at once both would pass
             with self._one_at_a_time:
-                return self._from_moto(request)
+                pass_on = partial(self._from_moto, request)
+                return dynamodb.carry_out(action.rpartition(".")[2], region(request), body(request), pass_on)
         if service == "sqs" and action:
             return self._queues(request, action.rpartition(".")[2])
         if service == "sns":

@@ -2,13 +2,19 @@
 
 moto evaluates the policies. Not looked at are permissions boundaries, session policies, the policies of resources, the
 signature and the credentials' age. Whoever signs with another key may do everything.
+
+What this AWS does itself is checked where it acts for a role or a rule: a function's role must allow what is sent to a
+destination, a state machine's role the children of a Map Run, a function's resource policy its invocation by a rule.
 """
 
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
+from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.models import lambda_backends
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
@@ -34,7 +40,23 @@ OF_MOVES = {
     "CancelMessageMoveTask": ("CancelMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
     "ListMessageMoveTasks": ("ListMessageMoveTasks", "GetQueueAttributes"),
 }
-ARN_PARAMETERS = ("TopicArn", "TargetArn", "stateMachineArn", "executionArn", "RoleArn", "SecretId", "KeyId")
+# Lambda developer guide, "Capturing records of Lambda asynchronous invocations": what a function's role must allow
+TO_DESTINATIONS = {
+    "lambda": "lambda:InvokeFunction",
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+    "events": "events:PutEvents",
+}
+ARN_PARAMETERS = (
+    "TopicArn",
+    "TargetArn",
+    "stateMachineArn",
+    "executionArn",
+    "mapRunArn",
+    "RoleArn",
+    "SecretId",
+    "KeyId",
+)
 FUNCTION = re.compile(r"/20\d\d-\d\d-\d\d/functions/(?:arn:[^/]*:function:)?(?P<name>[^/:]+)")
 
 
@@ -65,6 +87,33 @@ def allowed(role_arn: str, action: str, resource: str) -> bool:
     policies: list[Any] = [*role.policies.values(), *role.managed_policies.values()]
     results = {IAMPolicy(policy).is_action_permitted(action, resource) for policy in policies}
     return PermissionResult.PERMITTED in results and PermissionResult.DENIED not in results
+
+
+def may_send(role_arn: str, destination: str) -> bool:
+    """Tell whether a function's role allows what Lambda does to hand a record to a destination."""
+    action = TO_DESTINATIONS.get(destination.split(":")[2])
+    return action is not None and allowed(role_arn, action, destination)
+
+
+def invocable(function_arn: str, principal: str, source_arn: str) -> bool:
+    """Tell whether a function's resource policy lets a service invoke it for a resource of this account."""
+    region, name = function_arn.split(":")[3], function_arn.split(":")[6]
+    try:
+        function = lambda_backends[protocol.ACCOUNT][region].get_function(name)
+    except LambdaClientError:
+        return False
+    return any(
+        statement["Effect"] == "Allow"
+        and statement["Action"] in {"lambda:InvokeFunction", "lambda:*"}
+        and statement["Principal"] == {"Service": principal}
+        and fnmatchcase(source_arn, _condition(statement, "ArnLike", "AWS:SourceArn"))
+        and fnmatchcase(protocol.ACCOUNT, _condition(statement, "StringEquals", "AWS:SourceAccount"))
+        for statement in function.policy.statements
+    )
+
+
+def _condition(statement: dict[str, Any], operator: str, key: str) -> str:
+    return str(statement.get("Condition", {}).get(operator, {}).get(key, "*"))
 
 
 def _needed(request: Request, service: str, operation: str) -> list[tuple[str, str]]:

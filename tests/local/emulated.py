@@ -132,8 +132,11 @@ class Aws:
         self.events.put_targets(Rule=name, Targets=[{"Id": "mail", "Arn": topic, "InputTransformer": transformer}])
 
     def logs_of(self, name: str) -> str:
-        """Give everything in a function's log group."""
-        events = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        """Give everything in a function's log group; nothing before its first invocation."""
+        try:
+            events = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        except self.logs.exceptions.ResourceNotFoundException:
+            return ""
         return "\n".join(event["message"] for event in events)
 
 

@@ -21,6 +21,7 @@ DESTINATIONS = {"OnFailure": {"Destination": BUS}, "OnSuccess": {"Destination": 
 @pytest.fixture(autouse=True)
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asynchronous, "RETRY_AFTER_SECONDS", (0, 0))
+    monkeypatch.setattr(asynchronous.permissions, "may_send", lambda _role, _destination: True)
 
 
 def record_of(outcomes: list[Any], **config: Any) -> tuple[str, dict[str, Any]]:
@@ -37,7 +38,9 @@ def record_of(outcomes: list[Any], **config: Any) -> tuple[str, dict[str, Any]]:
         events.put((detail_type, detail))
 
     settings = SimpleNamespace(config={"DestinationConfig": DESTINATIONS, **config})
-    function: Any = SimpleNamespace(event_invoke_config=[settings], function_arn="arn:f", version="$LATEST")
+    function: Any = SimpleNamespace(
+        event_invoke_config=[settings], function_arn="arn:f", version="$LATEST", role="arn:r"
+    )
     functions: Any = SimpleNamespace(invoke=invoke)
     bus: Any = SimpleNamespace(put=put)
     asynchronous.Asynchronous(functions, bus, targets=SimpleNamespace()).submit(function, b"{}")  # type: ignore[arg-type]

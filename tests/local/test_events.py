@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 import requests
 
-from tests.local.emulated import ACCOUNT, REGION, Aws, eventually
+from tests.local.emulated import ACCOUNT, REGION, Aws, allow, eventually
 
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
 FAILING = """
@@ -118,7 +119,9 @@ def test_a_schedule_that_is_not_deployed_is_not_found(aws: Aws) -> None:
 
 
 def test_an_event_put_by_an_application_reaches_a_function(aws: Aws, lister: str) -> None:
-    aws.events.put_rule(Name="orders", EventPattern=json.dumps({"source": ["shop"], "detail": {"paid": [True]}}))
+    pattern = {"source": ["shop"], "detail": {"paid": [True]}}
+    rule = aws.events.put_rule(Name="orders", EventPattern=json.dumps(pattern))["RuleArn"]
+    let(aws, lister, rule)
     aws.events.put_targets(Rule="orders", Targets=[{"Id": "f", "Arn": lister, "InputPath": "$.detail"}])
     order = {"Source": "shop", "DetailType": "order"}
     details = ['{"paid": false}', '{"paid": true}', "not JSON"]
@@ -126,6 +129,47 @@ def test_an_event_put_by_an_application_reaches_a_function(aws: Aws, lister: str
     assert answer["FailedEntryCount"] == 1
     eventually(lambda: "fired with {'paid': True}" in aws.logs_of("lister"))
     assert "fired with {'paid': False}" not in aws.logs_of("lister")
+
+
+def let(aws: Aws, function: str, rule: str) -> None:
+    """Let a rule invoke a function."""
+    permission = {"Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com", "SourceArn": rule}
+    aws.lambda_.add_permission(FunctionName=function, StatementId=rule.rpartition("/")[2], **permission)
+
+
+def test_a_rule_invokes_only_a_function_whose_policy_names_it(aws: Aws) -> None:
+    function = aws.deploy("guarded", FAILING)
+    entry = {"Source": "guard", "DetailType": "d"}
+    for name in ("other", "named"):
+        rule = aws.events.put_rule(Name=name, EventPattern=json.dumps({"source": ["guard"]}))["RuleArn"]
+        target = {"Id": "f", "Arn": function, "Input": json.dumps({"rule": name})}
+        aws.events.put_targets(Rule=name, Targets=[target])
+    let(aws, function, rule)
+    aws.events.put_events(Entries=[{**entry, "Detail": "{}"}])
+    eventually(lambda: "fired with {'rule': 'named'}" in aws.logs_of("guarded"))
+    assert "other" not in aws.logs_of("guarded")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_record_of_a_failure_reaches_a_function_only_if_the_role_may_invoke_it(aws: Aws, allowed: bool) -> None:
+    name = f"concludes-{allowed}".lower()
+    destination = aws.deploy(name, "def handler(event, context):\n    print(event['requestContext']['condition'])")
+    role = aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    may = json.dumps(allow("lambda:InvokeFunction", destination if allowed else f"{destination}-other"))
+    aws.iam.put_role_policy(RoleName=name, PolicyName="destination", PolicyDocument=may)
+    aws.deploy(f"fails-{name}", FAILING, Role=role)
+    aws.lambda_.put_function_event_invoke_config(
+        FunctionName=f"fails-{name}",
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": destination}},
+    )
+    aws.lambda_.invoke(FunctionName=f"fails-{name}", InvocationType="Event", Payload=b'{"fail": true}')
+    eventually(lambda: "RunIncomplete" in aws.logs_of(f"fails-{name}"))
+    if allowed:
+        eventually(lambda: "RetriesExhausted" in aws.logs_of(name))
+    else:
+        time.sleep(0.5)
+        assert aws.logs_of(name) == ""
 
 
 def test_a_topic_mails_its_subscribers_and_respects_their_filters(aws: Aws) -> None:

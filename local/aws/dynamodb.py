@@ -1,0 +1,393 @@
+"""DynamoDB: what AWS refuses and moto takes, and the capacity that a request consumes.
+
+Requests are checked as a client with parameter validation would, and then by the rules of the API reference and of the
+developer guide ("Constraints in Amazon DynamoDB", "Using expressions", "DynamoDB item sizes and formats", "DynamoDB
+read and write operations"). moto judges the rest; what it breaks over is told as a ValidationException.
+
+Other than on AWS: an update's item may have 405,000 bytes and not 409,600; a batch or a transaction any size; a
+transaction that is sent again with its ClientRequestToken is carried out again. A secondary index consumes nothing.
+A ConditionCheck counts as a write (AWS does not say), and nothing is told of what a refused condition consumed.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import botocore.session
+from botocore.validate import ParamValidator
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
+from werkzeug.wrappers import Response
+
+from local.aws import protocol
+from local.aws.errors import Refusal
+
+Pass = Callable[[bytes], Response]
+Item = Mapping[str, Mapping[str, Any]]
+
+READS = {"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"}
+BATCHES = {"BatchGetItem": 100, "BatchWriteItem": 25, "TransactWriteItems": 100, "TransactGetItems": 100}
+OPERATIONS = READS | BATCHES.keys() | {"PutItem", "UpdateItem", "DeleteItem"}
+READ_UNIT_BYTES, WRITE_UNIT_BYTES, LARGEST_ITEM_BYTES = 4096, 1024, 409_600
+MOST_DIGITS = 38
+
+EXPRESSIONS = [f"{kind}Expression" for kind in ("Update", "Condition", "Filter", "KeyCondition", "Projection")]
+TOKEN = re.compile(r"[#:]?\w+\b(?!\s*\()")  # all names but those of functions
+KEYWORDS = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"}
+OPERANDS = {
+    "<, >": (re.compile(r"(?<!<)[<>](?!>)=?\s*(:\w+)"), "SNB"),
+    "begins_with": (re.compile(r"begins_with\s*\([^,]+,\s*(:\w+)"), "SB"),
+    "list_append": (re.compile(r"list_append\s*\([^,]+,\s*(:\w+)"), "L"),
+}
+BOUNDS = re.compile(r"BETWEEN\s+(:\w+)\s+AND\s+(:\w+)", re.IGNORECASE)
+
+
+def carry_out(operation: str, region: str, body: dict[str, Any], pass_on: Pass) -> Response:
+    """Answer a request; ``pass_on`` has moto answer it with a body. One at a time: moto does not lock its tables.
+
+    Raises
+    ------
+    Refusal
+        ValidationException or SerializationException.
+    """
+    if operation not in OPERATIONS:
+        return pass_on(json.dumps(body).encode())
+    _check_shape(operation, body)
+    backend = dynamodb_backends[protocol.ACCOUNT][region]
+    tables = backend.tables
+    parts = [(part, tables.get(part["TableName"].rpartition("/")[2])) for part in _parts(operation, body)]
+    for part, table in parts:
+        _check_expressions(part)
+        _check_keys(part, table)
+    _check_number(operation, parts)
+    before = [_stored(part, table) for part, table in parts]
+    wanted = body.get("ReturnConsumedCapacity", "NONE")
+    if wanted not in {"INDEXES", "TOTAL", "NONE"}:
+        raise invalid(
+            f"Value '{wanted}' at 'returnConsumedCapacity' failed to satisfy constraint: [INDEXES, TOTAL, NONE]"
+        )
+    try:
+        with _only_what_is_concerned(backend, operation, parts):
+            response = pass_on(json.dumps({**body, "ReturnConsumedCapacity": "NONE"}).encode())
+    except Exception as reason:  # moto's readers of expressions raise whatever they run into
+        raise invalid(f"Invalid expression: Syntax error; {reason}") from reason
+    if response.status_code != HTTPStatus.OK:
+        return response
+    answered = json.loads(response.get_data())
+    answered.pop("ConsumedCapacity", None)
+    if wanted != "NONE":
+        units: dict[str, float] = defaultdict(float)
+        for (part, table), size_before in zip(parts, before, strict=True):
+            if operation in {"Query", "Scan"}:
+                with _only_what_is_concerned(backend, operation, parts):
+                    largest = sum(map(size, _evaluated(part, pass_on)))
+            else:
+                largest = max(size_before, _stored(part, table))
+            units[part["TableName"]] += _units(operation, largest, consistent=part.get("ConsistentRead", False))
+        told = [_consumed(operation, table, count, wanted) for table, count in units.items()]
+        answered["ConsumedCapacity"] = told if operation in BATCHES else told[0]
+    return protocol.answer(answered)
+
+
+def size(item: Item) -> int:
+    """Give an item's size in bytes ("DynamoDB item sizes and formats"); a number's is approximate there too."""
+    return sum(len(name.encode()) + _size_of(value) for name, value in item.items())
+
+
+def _size_of(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return math.ceil(_digits(Decimal(content)) / 2) + 1
+        case "B":
+            return len(base64.b64decode(content))
+        case "SS" | "NS" | "BS":
+            return sum(_size_of({kind[0]: each}) for each in content)
+        case "L":
+            return 3 + sum(1 + _size_of(each) for each in content)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _size_of(each) for name, each in content.items())
+    return 1  # BOOL, NULL
+
+
+def _digits(number: Decimal) -> int:
+    """Count significant digits: zeros on both sides are none."""
+    return len("".join(map(str, number.as_tuple().digits)).strip("0"))
+
+
+def _parts(operation: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give what a request asks for each item, each with its TableName."""
+    if operation == "BatchGetItem":
+        for table, asked in body["RequestItems"].items():
+            yield from ({**asked, "TableName": table, "Key": key} for key in asked["Keys"])
+    elif operation == "BatchWriteItem":
+        for table, requests in body["RequestItems"].items():
+            yield from ({**inner, "TableName": table} for request in requests for inner in request.values())
+    elif operation in BATCHES:
+        for action in body["TransactItems"]:
+            yield from action.values()
+    else:
+        yield body
+
+
+def _check_shape(operation: str, body: dict[str, Any]) -> None:
+    """Check what a client checks that has not switched off to do so."""
+    report = ParamValidator().validate(body, _model().operation_model(operation).input_shape)
+    if report.has_errors():
+        wrong_type = report.generate_report().startswith("Invalid type")
+        raise Refusal(400, "SerializationException" if wrong_type else "ValidationException", report.generate_report())
+
+
+@cache
+def _model() -> Any:
+    return botocore.session.get_session().get_service_model("dynamodb")
+
+
+def _check_number(operation: str, parts: list[tuple[dict[str, Any], Table | None]]) -> None:
+    if not 1 <= len(parts) <= BATCHES.get(operation, 1):
+        raise invalid(f"Too {'many' if parts else 'few'} items requested for the {operation} call")
+    keys = [json.dumps([part["TableName"], _key(part, table)], sort_keys=True) for part, table in parts if table]
+    if operation.startswith("Batch") and len(set(keys)) < len(keys):
+        raise invalid("Provided list of item keys contains duplicates")
+
+
+def _check_keys(part: dict[str, Any], table: Table | None) -> None:
+    """Check keys against the table's schema, and every value."""
+    for place in ("Item", "Key", "ExclusiveStartKey", "ExpressionAttributeValues"):
+        for value in part.get(place, {}).values():
+            _check_value(value)
+    if table is None:
+        return
+    types = _key_types(table)
+    for place in ("Key", *([] if "IndexName" in part else ["ExclusiveStartKey"])):
+        if place in part and {name: next(iter(value)) for name, value in part[place].items()} != types:
+            raise invalid("The provided key element does not match the schema")
+    if "Item" in part:
+        for name, kind in types.items():
+            if name not in part["Item"]:
+                raise invalid(f"One or more parameter values were invalid: Missing the key {name} in the item")
+            if (actual := next(iter(part["Item"][name]))) != kind:
+                mismatch = f"Type mismatch for key {name} expected: {kind} actual: {actual}"
+                raise invalid(f"One or more parameter values were invalid: {mismatch}")
+        if size(part["Item"]) > LARGEST_ITEM_BYTES:
+            raise invalid("Item size has exceeded the maximum allowed size")
+    if "IndexName" not in part:
+        _check_query(part, types)
+
+
+def _check_query(part: dict[str, Any], types: dict[str, str]) -> None:
+    """Check a key condition's operands, and that a filter leaves the key alone."""
+    names, values = part.get("ExpressionAttributeNames", {}), part.get("ExpressionAttributeValues", {})
+    attribute = ""
+    for token in TOKEN.findall(part.get("KeyConditionExpression", "")):
+        if token.startswith(":") and next(iter(values[token])) != types.get(attribute):
+            raise invalid(
+                "One or more parameter values were invalid: Condition parameter type does not match schema type"
+            )
+        attribute = attribute if token.startswith(":") or token.upper() in KEYWORDS else names.get(token, token)
+    hash_key, start = next(iter(types)), part.get("ExclusiveStartKey")
+    if start and start[hash_key] != (_partition(part, hash_key) or start[hash_key]):
+        raise invalid("The provided starting key is outside query boundaries based on provided conditions")
+    for token in TOKEN.findall(part.get("FilterExpression", "")):
+        if names.get(token, token) in types:
+            attribute = f"Primary key attribute: {names.get(token, token)}"
+            raise invalid(f"Filter Expression can only contain non-primary key attributes: {attribute}")
+
+
+def _check_value(value: Mapping[str, Any]) -> None:
+    if len(value) != 1:
+        what = "has more than one datatypes set" if value else "is empty"
+        raise invalid(f"Supplied AttributeValue {what}, must contain exactly one of the supported datatypes")
+    ((kind, content),) = value.items()
+    if kind in {"SS", "NS", "BS"}:
+        if not content:
+            raise invalid("One or more parameter values were invalid: A set may not be empty")
+        if len(set(content)) < len(content):
+            listed = ", ".join(content)
+            raise invalid(
+                f"One or more parameter values were invalid: Input collection [{listed}] contains duplicates."
+            )
+    for number in {"N": [content], "NS": content}.get(kind, []):
+        _check_number_value(number)
+    if kind == "NULL" and content is not True:
+        raise invalid(
+            "One or more parameter values were invalid: Null attribute value types must have the value of true"
+        )
+    for inner in {"L": content, "M": content.values() if kind == "M" else ()}.get(kind, ()):
+        _check_value(inner)
+
+
+def _check_number_value(text: str) -> None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise invalid(f"The parameter cannot be converted to a numeric value: {text}")
+    if _digits(number) > MOST_DIGITS:
+        raise invalid("Attempting to store more than 38 significant digits in a Number")
+
+
+def _check_expressions(part: dict[str, Any]) -> None:
+    """Check names, placeholders and the kinds of operands; moto checks the grammar."""
+    expressions = {name: part[name] for name in EXPRESSIONS if name in part}
+    given = {kind: part.get(f"ExpressionAttribute{kind}") for kind in ("Names", "Values")}
+    for kind, placeholders in given.items():
+        if placeholders is not None and not expressions:
+            raise invalid(f"ExpressionAttribute{kind} can only be specified when using expressions")
+        if placeholders == {}:
+            raise invalid(f"ExpressionAttribute{kind} must not be empty")
+    names, values, used = given["Names"] or {}, given["Values"] or {}, set[str]()
+    for field, text in expressions.items():
+        if not text.strip():
+            raise invalid(f"Invalid {field}: The expression can not be empty;")
+        for token in TOKEN.findall(text):
+            used.add(token)
+            if token[0] == "#" and token not in names:
+                undefined = (
+                    f"An expression attribute name used in the document path is not defined; attribute name: {token}"
+                )
+                raise invalid(f"Invalid {field}: {undefined}")
+            if token[0] == ":" and token not in values:
+                undefined = f"An expression attribute value used in expression is not defined; attribute value: {token}"
+                raise invalid(f"Invalid {field}: {undefined}")
+            if token.upper() in _reserved() - KEYWORDS:
+                raise invalid(f"Invalid {field}: Attribute name is a reserved keyword; reserved keyword: {token}")
+        _check_operands(field, text, values)
+    for kind, placeholders in (("Names", names), ("Values", values)):
+        if unused := ", ".join(placeholders.keys() - used):
+            raise invalid(f"Value provided in ExpressionAttribute{kind} unused in expressions: keys: {{{unused}}}")
+
+
+def _check_operands(field: str, text: str, values: Item) -> None:
+    for operator, (pattern, kinds) in OPERANDS.items():
+        for placeholder in pattern.findall(text):
+            if (kind := next(iter(values[placeholder]), "")) not in kinds:
+                wrong = f"operator or function: {operator}, operand type: {kind}"
+                raise invalid(f"Invalid {field}: Incorrect operand type for operator or function; {wrong}")
+    for low, high in BOUNDS.findall(text):
+        ((kind, least),), ((_, most),) = values[low].items(), values[high].items()
+        if values[low].keys() != values[high].keys() or (
+            Decimal(least) > Decimal(most) if kind == "N" else least.encode() > most.encode()
+        ):
+            rule = "The BETWEEN operator requires upper bound to be greater than or equal to lower bound"
+            raise invalid(f"Invalid {field}: {rule}; lower bound operand: {least}, upper bound operand: {most}")
+
+
+@cache
+def _reserved() -> set[str]:
+    return set(ReservedKeywords.get_reserved_keywords())
+
+
+def _key_types(table: Table) -> dict[str, str]:
+    """Give the attributes of a table's key and their types."""
+    types = {each["AttributeName"]: each["AttributeType"] for each in table.attr}
+    return {name: types[name] for name in table.table_key_attrs}
+
+
+def _key(part: dict[str, Any], table: Table) -> dict[str, Any]:
+    place = part.get("Key") or part.get("Item") or {}
+    return {name: place[name] for name in table.table_key_attrs if name in place}
+
+
+def _stored(part: dict[str, Any], table: Table | None) -> int:
+    """Give the size of the item that a part of a request is for; 0 where there is none."""
+    if table is None or not (key := _key(part, table)):
+        return 0
+    item = table.get_item(*(DynamoType(value) for value in key.values()))  # type: ignore[arg-type]
+    return size({name: value.to_regular_json() for name, value in item.attrs.items()}) if item else 0
+
+
+def _partition(part: dict[str, Any], hash_key: str) -> dict[str, Any] | None:
+    """Give the value of the partition key that a Query is for."""
+    names = [name for name, meant in part.get("ExpressionAttributeNames", {}).items() if meant == hash_key]
+    written = "|".join(map(re.escape, [hash_key, *names]))
+    found = re.search(rf"(?<![\w#])(?:{written})\s*=\s*(:\w+)", part.get("KeyConditionExpression", ""))
+    return part["ExpressionAttributeValues"][found[1]] if found else None
+
+
+@contextmanager
+def _only_what_is_concerned(
+    backend: Any, operation: str, parts: list[tuple[dict[str, Any], Table | None]]
+) -> Iterator[None]:
+    """Let moto see no other items: it copies the table for each action of a transaction, and queries look at all."""
+    tables, narrow, keys = backend.tables, dict[str, Any](), list[tuple[Table, list[DynamoType]]]()
+    for part, table in parts:
+        value = _partition(part, table.hash_key_attr) if table and "IndexName" not in part else None
+        if table is None or not (value if operation == "Query" else operation == "TransactWriteItems"):
+            yield
+            return
+        if table.name not in narrow:
+            narrow[table.name] = copy.copy(table)
+            narrow[table.name].items = defaultdict(dict)
+        if value is None:
+            keys.append((table, [DynamoType(each) for each in _key(part, table).values()]))
+            _bring(keys[-1][1], table, narrow[table.name])
+        elif DynamoType(value) in table.items:
+            narrow[table.name].items[DynamoType(value)] = table.items[DynamoType(value)]
+    backend.tables = narrow
+    try:
+        yield
+    finally:
+        backend.tables = tables
+    for table, key in keys:  # as they were, where the transaction was cancelled
+        _bring(key, narrow[table.name], table)
+
+
+def _bring(key: list[Any], source: Any, target: Any) -> None:
+    """Make an item of one table what it is in the other."""
+    item, (first, *rest) = source.get_item(*key), key
+    where, name = (target.items[first], rest[0]) if rest else (target.items, first)
+    if item is None:
+        where.pop(name, None)
+    else:
+        where[name] = item
+
+
+def _evaluated(part: dict[str, Any], pass_on: Pass) -> list[Item]:
+    """Give the whole items that a Query or Scan evaluates: filters and projections save no capacity."""
+    asked = {
+        key: value for key, value in part.items() if key not in {"FilterExpression", "ProjectionExpression", "Select"}
+    }
+    used = TOKEN.findall(asked.get("KeyConditionExpression", ""))
+    for kind in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+        kept = {name: value for name, value in asked.pop(kind, {}).items() if name in used}
+        asked |= {kind: kept} if kept else {}
+    found: list[Item] = json.loads(pass_on(json.dumps(asked).encode()).get_data())["Items"]
+    return found
+
+
+def _units(operation: str, largest: int, *, consistent: bool) -> float:
+    """Count what an item consumes: at least one unit, twice as many in a transaction, half for an eventual read."""
+    unit = READ_UNIT_BYTES if operation in READS else WRITE_UNIT_BYTES
+    units = float(max(1, math.ceil(largest / unit)))
+    if operation.startswith("Transact"):
+        return 2 * units
+    return units if consistent or operation not in READS else units / 2
+
+
+def _consumed(operation: str, table: str, units: float, wanted: str) -> dict[str, Any]:
+    consumed: dict[str, Any] = {"TableName": table, "CapacityUnits": units}
+    if operation.startswith("Transact"):
+        consumed["ReadCapacityUnits" if operation in READS else "WriteCapacityUnits"] = units
+    return consumed | ({"Table": {"CapacityUnits": units}} if wanted == "INDEXES" else {})
+
+
+def invalid(message: str) -> Refusal:
+    """Refuse a request that breaks a rule of DynamoDB."""
+    return Refusal(400, "ValidationException", message)
