@@ -40,15 +40,28 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Communication:
-    """One email, SMS, … that the application failed to send; known by its ids only, never by its content."""
+    """One email, SMS, … that the application failed to send; known by its ids only, never by its content.
+
+    Attributes
+    ----------
+    id_space
+        Which ids it shares: those of the same space; empty where that is the operation.
+    """
 
     primary_id: str
     operation: str
     source: str
+    id_space: str = ""
+
+    @property
+    def space(self) -> str:
+        """The id space: within it a primary id is one communication."""
+        return self.id_space or self.operation
 
     def to_json(self) -> dict[str, str]:
-        """Give the form it has in a state machine's input."""
-        return {"primaryId": self.primary_id, "operation": self.operation, "source": self.source}
+        """Give the form it has in a state machine's input; ``idSpace`` only where it is not the operation."""
+        found = {"primaryId": self.primary_id, "operation": self.operation, "source": self.source}
+        return found | {"idSpace": self.id_space} if self.id_space else found
 
 
 @dataclass(frozen=True, slots=True)

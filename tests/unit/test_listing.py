@@ -12,7 +12,8 @@ from redrive import clock
 from redrive.api import Api
 from redrive.listing import Listing
 from redrive.models import Communication
-from redrive.pagination import Page, read_pages
+from redrive.page import Page
+from redrive.pagination import Reader
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
 from redrive.transport import listing_retry

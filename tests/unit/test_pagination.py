@@ -18,7 +18,8 @@ from redrive import clock
 from redrive.api import Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.models import primary_id
-from redrive.pagination import Page, read_pages
+from redrive.page import Page
+from redrive.pagination import Reader, read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
 from redrive.transport import Deadline, PatientRetry, listing_retry
