@@ -45,36 +45,28 @@ def after_empty_page(progress: Progress, size: int) -> str:
     return EMPTY_PAGE if progress.empty >= enough else ""
 
 
-def without_next(name: str, source: Source, progress: Progress, content: Content, *, is_explicit: bool) -> str:
-    """Give the evidence where an answer names no next page.
+def tells_nothing(source: Source, progress: Progress, *, is_explicit: bool) -> bool:
+    """Tell whether that an answer names no next page says nothing: none was ever named, and the first page is full.
 
     Parameters
     ----------
     is_explicit
         Whether the answer says that there is none, rather than saying nothing.
-
-    Raises
-    ------
-    ListingError
-        It says elsewhere that there is one, or nothing tells.
     """
-    style = source.pagination.style
-    must_lead_nowhere(name, source, content)
-    if style is PaginationStyle.NONE:
-        return ONE_ANSWER
-    full = [length for length in progress.lengths if length >= source.pagination.size]
-    if len(progress.lengths) == 1 and full and not is_explicit and progress.total is None:
-        where = f"sources.{name}.pagination"
-        place = (
-            "there is no header Link"
-            if style is PaginationStyle.LINK_HEADER
-            else f"{where}.next {source.pagination.next!r} is not in the answer"
-        )
-        raise ListingError(
-            f"sources.{name}: the first page is full ({full[0]} items) and {place}, so nothing tells whether more "
-            f"follow; {where}.total would"
-        )
-    return NO_NEXT_PAGE
+    is_full = len(progress.lengths) == 1 and progress.lengths[0] >= source.pagination.size
+    return is_full and not is_explicit and progress.total is None
+
+
+def never_a_next(name: str, source: Source, progress: Progress) -> ListingError:
+    """Give the error for an API that is not seen to name a next page where there must be one."""
+    where = f"sources.{name}.pagination"
+    place = f"{where}.next {source.pagination.next!r} is not in the answer"
+    if source.pagination.style is PaginationStyle.LINK_HEADER:
+        place = f"{where}.style is link_header, yet there is no header Link"
+    return ListingError(
+        f"sources.{name}: the first page is full ({progress.lengths[0]} items) and {place}, so nothing tells whether "
+        f"more follow; {where}.total would"
+    )
 
 
 def must_lead_nowhere(name: str, source: Source, content: Content) -> None:

@@ -15,13 +15,16 @@ from redrive.endings import (
     EMPTY_PAGE,
     LEAST_DEFAULT,
     LEAST_DEPTH,
+    NO_NEXT_PAGE,
+    ONE_ANSWER,
     PAGE_AGAIN,
     after_empty_page,
     believed,
     beyond_depth,
     must_lead_nowhere,
+    never_a_next,
     same_pages,
-    without_next,
+    tells_nothing,
 )
 from redrive.errors import ListingError, RedriveError
 from redrive.expressions import search
@@ -36,7 +39,7 @@ from redrive.page_requests import (
     is_counted,
     number_param,
 )
-from redrive.progress import Progress
+from redrive.progress import Progress, same_request
 from redrive.settings import PaginationStyle, Source
 
 MAX_PASSES = 4
@@ -131,33 +134,30 @@ class Reader:
             progress.first = progress.first or content
             if content.is_empty:
                 progress.has_empty_page()
-                yield None
+                yield None if self._style in NUMBERED else page_of(self._name, self._source, content)
                 if self._style in NUMBERED:
                     progress.evidence = after_empty_page(progress, self._size)
                     if progress.evidence:
                         return
             elif content.key in progress.keys:
                 yield None
-                yield from self._read_again(content, progress)
+                yield from self._read_again(request, content, progress)
                 return
             else:
                 progress.has_page(request, content)
                 yield page_of(self._name, self._source, content)
-            request = self._next(request, content, progress)
+            next_ = following(self._name, self._source, self._api, request, content)
+            if next_.request is None:
+                yield from self._read_last(content, progress, is_explicit=next_.is_explicit)
+            elif progress.is_counted and self._style not in NUMBERED:
+                pages, items = len(progress.asked), sum(progress.lengths)
+                progress.is_counted = is_counted(self._source, next_.token, pages, items)
+            request = next_.request
 
     def _get(self, request: PageRequest, *, is_first: bool = False) -> Content | Unlisted:
         answer = self._api.get(request.url, request.params)
         found = read_page(self._name, self._source, answer)
         return empty_content(answer) if is_first and isinstance(found, Unlisted) and is_null_alone(found) else found
-
-    def _next(self, request: PageRequest, content: Content, progress: Progress) -> PageRequest | None:
-        next_ = following(self._name, self._source, self._api, request, content)
-        if next_.request is None:
-            progress.evidence = without_next(self._name, self._source, progress, content, is_explicit=next_.is_explicit)
-        elif progress.is_counted and self._style not in NUMBERED:
-            pages = len(progress.asked)
-            progress.is_counted = is_counted(self._source, next_.token, pages, sum(progress.lengths))
-        return next_.request
 
     def _count_total(self, content: Content, progress: Progress) -> None:
         expression = self._source.pagination.total
@@ -173,6 +173,29 @@ class Reader:
             found = int(value), where
         if found and (progress.total is None or found[0] < progress.total[0]):
             progress.total = found
+
+    def _read_last(self, content: Content, progress: Progress, *, is_explicit: bool) -> Generator[None, None, None]:
+        """Judge that an answer names no next page.
+
+        Raises
+        ------
+        ListingError
+            It says elsewhere that there is one; or nothing tells, for the API is not seen to name one at all.
+        """
+        must_lead_nowhere(self._name, self._source, content)
+        if self._style is PaginationStyle.NONE:
+            progress.evidence = ONE_ANSWER
+            return
+        progress.evidence = NO_NEXT_PAGE
+        if tells_nothing(self._source, progress, is_explicit=is_explicit):
+            # Of as many items as a page holds, asked for one by one, the first cannot be the last.
+            smallest = first_request(self._source, self._api, size=1)
+            yield None
+            found = self._get(smallest) if self._source.pagination.size_param else content
+            if isinstance(found, Unlisted) or (
+                following(self._name, self._source, self._api, smallest, found).request is None
+            ):
+                raise never_a_next(self._name, self._source, progress)
 
     def _read_unlisted(
         self, request: PageRequest, unlisted: Unlisted, progress: Progress
@@ -237,7 +260,7 @@ class Reader:
         if isinstance(earlier, Unlisted) or earlier.is_empty or isinstance(later, Content):
             raise ListingError(f"{unlisted.words}; and the list goes on behind, or was away for a moment")
 
-    def _read_again(self, content: Content, progress: Progress) -> Generator[None, None, None]:
+    def _read_again(self, request: PageRequest, content: Content, progress: Progress) -> Generator[None, None, None]:
         """Judge a page that came before: some APIs give the last page again beyond the end.
 
         Raises
@@ -246,6 +269,8 @@ class Reader:
             It is not that, as far as can be told.
         """
         if self._style not in NUMBERED:
+            if following(self._name, self._source, self._api, request, content).request == request:
+                raise same_request(self._name)
             raise same_pages(self._name, self._source)
         progress.evidence = PAGE_AGAIN
         if progress.is_reached:

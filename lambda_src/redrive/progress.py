@@ -88,7 +88,7 @@ class Progress:
     def asks(self, request: PageRequest) -> None:
         """Count a request; raises ``ListingError`` for one that was made before, or one too many."""
         if request in self.asked:
-            raise ListingError(f"sources.{self.name}: the API gave the same next page again; it would never end")
+            raise same_request(self.name)
         if len(self.asked) == MAX_PAGES:
             raise ListingError(f"sources.{self.name}: read {MAX_PAGES} pages without coming to the end")
         self.asked.add(request)
@@ -120,3 +120,8 @@ class Progress:
             )
         if self.without_news > MAX_WITHOUT_NEWS:
             raise ListingError(f"sources.{self.name}: {self.without_news} pages in a row brought nothing new")
+
+
+def same_request(name: str) -> ListingError:
+    """Give the error for a next page that was asked for before."""
+    return ListingError(f"sources.{name}: the API gave the same next page again; it would never end")
