@@ -74,16 +74,35 @@ locals {
     POWERTOOLS_LOG_LEVEL         = var.lambda.log_level
   }
 
+  # Rarely used settings are left out where they have the default that lambda_src/redrive/settings.py has too: Lambda
+  # gives a function's settings 4 KB. So is a null, except size_param's, which says that none is sent.
   sources_json = jsonencode({ for name, source in var.sources : name => { for key, value in {
-    path            = source.path
-    operation       = source.operation
-    filters         = source.filters
-    pagination      = { for key, value in source.pagination : key => value if value != null }
+    path      = source.path
+    operation = source.operation
+    filters   = merge(source.filters, source.filter_lists)
+    pagination = merge(
+      { for key, value in source.pagination : key => value if value != null && key != "first_offset" && key != "size_param" },
+      source.pagination.first_offset == 0 ? {} : { first_offset = source.pagination.first_offset },
+      { size_param = source.pagination.size_param == "" ? null : source.pagination.size_param },
+    )
     items           = source.items
     id              = source.id
     failed_at       = source.failed_at
     min_age_seconds = source.failed_at == null ? null : source.min_age_seconds
+    max_age_seconds = source.max_age_seconds
+    empty_statuses  = jsonencode(source.empty_statuses) == "[204]" ? null : source.empty_statuses
+    id_space        = local.id_spaces[name] == source.operation ? null : local.id_spaces[name]
   } : key => value if value != null } })
+
+  # An id belongs to what it is requeued with: at an endpoint of its own it is another communication than at requeue.path.
+  # A space is called after the first source, by name, that requeues there.
+  requeue_endpoints = { for name, source in var.sources : name => "${source.operation} ${coalesce(source.requeue_path, var.requeue.path)}" }
+  sources_there     = { for name, endpoint in local.requeue_endpoints : endpoint => name... }
+  id_spaces = { for name, source in var.sources : name => (
+    source.id_space != null ? source.id_space
+    : coalesce(source.requeue_path, var.requeue.path) == var.requeue.path ? source.operation
+    : "${source.operation}@${local.sources_there[local.requeue_endpoints[name]][0]}"
+  ) }
 
   # A lease lasts from one try to the next, which renews it: the function at its slowest, then the longest wait.
   ledger_json = jsonencode(merge(var.redrive_limit, {

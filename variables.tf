@@ -136,38 +136,50 @@ variable "sources" {
     The endpoints that list failed communications, each under a name of your choice that stands in logs and metrics.
     - path: below api.base_url.
     - operation: what the worker must do with what is listed here, such as send.email, send.sms or send.communications.
-    - filters: query parameters that narrow the list to what failed; {} where the endpoint lists nothing else.
+    - filters: query parameters that narrow the list to what failed; {} where the endpoint lists nothing else. They go along with every page, also where the API names the next page's URL.
+    - filter_lists: query parameters with several values, each sent as often as it has values, such as { status = ["failed", "bounced"] } for status=failed&status=bounced.
     - pagination.style: none, page, offset, cursor (a token in the body), next_url (a whole URL in the body) or link_header (RFC 8288).
     - pagination.page_param, pagination.first_page: of style page: the parameter with the page's number, and the first number.
-    - pagination.offset_param: of style offset: the parameter with the number of items to skip.
+    - pagination.offset_param, pagination.first_offset: of style offset: the parameter with the number of items to skip, and the first number (1 for SCIM's startIndex).
     - pagination.cursor_param: of style cursor: the parameter with the token.
-    - pagination.size_param, pagination.size: the parameter with the number of items on a page, and that number.
+    - pagination.size_param, pagination.size: the parameter with the number of items on a page, and that number; size_param = "" sends none, and size is what the API gives of itself.
     - pagination.next: of styles cursor and next_url: where in the body the token or URL is, in JMESPath.
-    - items: where in the body the list is, in JMESPath (what is no JMESPath shows at the first run only); @ is the body itself.
+    - pagination.total: where in the body the number of items of the whole list is, in JMESPath; with it a list that broke off is told from one that ended.
+    - items: where in the body the list is, in JMESPath (invalid expressions surface only at run time); @ is the body itself.
     - id: where in an item its primary key is, in JMESPath.
-    - failed_at, min_age_seconds: where in an item the time of its failure is, in JMESPath, and how old that must be: the younger ones are left to the application's own retries.
+    - failed_at: where in an item the time of its failure is, in JMESPath; min_age_seconds and max_age_seconds need it.
+    - min_age_seconds: how old a failure must be: the younger ones are left to the application's own retries.
+    - max_age_seconds: how old a failure may be: the older ones are left alone; null for any age.
+    - empty_statuses: HTTP statuses by which the API says that the list is empty, such as [204, 404].
     - requeue_path: a path of its own for what is listed here, before requeue.path.
+    - id_space: which sources share ids. Sources of one operation do where they requeue at the same endpoint: one id is one communication, sent once. At another endpoint it is another communication. Set the same name, or different ones, where that is not so.
   EOT
 
   type = map(object({
-    path      = string
-    operation = string
-    filters   = map(string)
+    path         = string
+    operation    = string
+    filters      = map(string)
+    filter_lists = optional(map(list(string)), {})
     pagination = optional(object({
       style        = optional(string, "none")
       page_param   = optional(string, "page")
       first_page   = optional(number, 1)
       offset_param = optional(string, "offset")
+      first_offset = optional(number, 0)
       size_param   = optional(string, "limit")
       size         = optional(number, 100)
       cursor_param = optional(string, "cursor")
       next         = optional(string)
+      total        = optional(string)
     }), {})
     items           = optional(string, "@")
     id              = optional(string, "id")
     failed_at       = optional(string)
     min_age_seconds = optional(number, 0)
+    max_age_seconds = optional(number)
+    empty_statuses  = optional(list(number), [204])
     requeue_path    = optional(string)
+    id_space        = optional(string)
   }))
   nullable = false
 
@@ -193,7 +205,12 @@ variable "sources" {
 
   validation {
     condition     = alltrue([for source in values(var.sources) : alltrue([for value in values(source.filters) : value != null])])
-    error_message = "sources[*].filters must have a value for each parameter, and leave out what is not to be sent; null in: ${join(", ", [for name, source in var.sources : name if !alltrue([for value in values(source.filters) : value != null])])}."
+    error_message = "sources[*].filters must have a value for each parameter, and leave out what is not to be sent; null in: ${join(", ", [for name, source in var.sources : name if !(alltrue([for value in values(source.filters) : value != null]))])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : alltrue([for name, values in source.filter_lists : try(length(values), 0) > 0 && try(alltrue([for value in values : value != null]), false) && !contains(keys(source.filters), name)])])
+    error_message = "sources[*].filter_lists must have one or more values for each parameter, such as { status = [\"failed\", \"bounced\"] }, and no parameter that is in filters too; not so in: ${join(", ", [for name, source in var.sources : name if !(alltrue([for name, values in source.filter_lists : try(length(values), 0) > 0 && try(alltrue([for value in values : value != null]), false) && !contains(keys(source.filters), name)]))])}."
   }
 
   validation {
@@ -212,23 +229,38 @@ variable "sources" {
   }
 
   validation {
-    condition     = alltrue([for source in values(var.sources) : contains([0, 1], source.pagination.first_page)])
-    error_message = "sources[*].pagination.first_page must be 0 or 1; not so in: ${join(", ", [for name, source in var.sources : name if !contains([0, 1], source.pagination.first_page)])}."
+    condition     = alltrue([for source in values(var.sources) : alltrue([for number in [source.pagination.first_page, source.pagination.first_offset] : number >= 0 && floor(number) == number])])
+    error_message = "sources[*].pagination.first_page and first_offset must be whole numbers from 0; not so in: ${join(", ", [for name, source in var.sources : name if !(alltrue([for number in [source.pagination.first_page, source.pagination.first_offset] : number >= 0 && floor(number) == number]))])}."
   }
 
   validation {
-    condition     = alltrue([for source in values(var.sources) : source.items != "" && source.id != "" && source.pagination.next != ""])
-    error_message = "sources[*].items, id and pagination.next must not be empty: they are JMESPath, such as @, id and meta.next; empty in: ${join(", ", [for name, source in var.sources : name if source.items == "" || source.id == "" || source.pagination.next == ""])}."
+    condition     = alltrue([for source in values(var.sources) : alltrue([for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path != ""])])
+    error_message = "sources[*].items, id, pagination.next and pagination.total must not be empty: they are JMESPath, such as @, id, meta.next and meta.total; empty in: ${join(", ", [for name, source in var.sources : name if !(alltrue([for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path != ""]))])}."
   }
 
   validation {
-    condition     = alltrue([for source in values(var.sources) : (source.min_age_seconds == 0 && source.failed_at == null) || (source.min_age_seconds > 0 && try(length(source.failed_at) > 0, false))])
-    error_message = "sources[*].min_age_seconds and failed_at go together: a number above 0, and in JMESPath where an item says when it failed, such as 900 and \"failedAt\"; not so in: ${join(", ", [for name, source in var.sources : name if !((source.min_age_seconds == 0 && source.failed_at == null) || (source.min_age_seconds > 0 && try(length(source.failed_at) > 0, false)))])}."
+    condition     = alltrue([for source in values(var.sources) : source.min_age_seconds >= 0 && (source.min_age_seconds > 0 || source.max_age_seconds != null ? try(length(source.failed_at) > 0, false) : source.failed_at == null)])
+    error_message = "sources[*].failed_at goes together with min_age_seconds (a number above 0) or max_age_seconds: in JMESPath where an item says when it failed, such as \"failedAt\" and 900; not so in: ${join(", ", [for name, source in var.sources : name if !(source.min_age_seconds >= 0 && (source.min_age_seconds > 0 || source.max_age_seconds != null ? try(length(source.failed_at) > 0, false) : source.failed_at == null))])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.max_age_seconds == null ? true : source.max_age_seconds > source.min_age_seconds])
+    error_message = "sources[*].max_age_seconds must be a number of seconds above min_age_seconds, or null for any age; not so in: ${join(", ", [for name, source in var.sources : name if !(source.max_age_seconds == null ? true : source.max_age_seconds > source.min_age_seconds)])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : alltrue([for status in source.empty_statuses : status >= 204 && status < 500 && floor(status) == status && (status < 300 || status >= 400) && !contains([401, 403, 408, 425, 429], status)])])
+    error_message = "sources[*].empty_statuses must be HTTP statuses by which an API can say that nothing failed: 2xx from 204, or 4xx other than 401, 403, 408, 425 and 429, such as [204, 404]; not so in: ${join(", ", [for name, source in var.sources : name if !(alltrue([for status in source.empty_statuses : status >= 204 && status < 500 && floor(status) == status && (status < 300 || status >= 400) && !contains([401, 403, 408, 425, 429], status)]))])}."
   }
 
   validation {
     condition     = alltrue([for source in values(var.sources) : source.requeue_path == null ? true : can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path))])
     error_message = "sources[*].requeue_path must begin with / and may hold {primaryId} and {operation}, such as /emails/{primaryId}/requeue; not so in: ${join(", ", [for name, source in var.sources : name if source.requeue_path == null ? false : !can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path))])}."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.id_space == null ? true : can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", source.id_space))])
+    error_message = "sources[*].id_space must be 1 to 64 letters, digits, dots, hyphens, underscores and @, beginning with a letter or digit, such as letters; not so in: ${join(", ", [for name, source in var.sources : name if !(source.id_space == null ? true : can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", source.id_space)))])}."
   }
 }
 

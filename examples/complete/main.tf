@@ -32,16 +32,19 @@ module "communications_redrive" {
         size_param   = "limit"
         size         = 200
         next         = "paging.next"
+        total        = "paging.total"
       }
       items           = "data"
       id              = "emailId"
       failed_at       = "failure.at"
-      min_age_seconds = 3600 # the application's own retries end within the hour
+      min_age_seconds = 3600    # the application's own retries end within the hour
+      max_age_seconds = 2592000 # after a month nobody waits for it any more
     }
     sms = {
-      path      = "/sms"
-      operation = "send.sms"
-      filters   = { state = "FAILED" }
+      path         = "/sms"
+      operation    = "send.sms"
+      filters      = { direction = "out" }
+      filter_lists = { state = ["FAILED", "EXPIRED"] }
       pagination = {
         style      = "page"
         page_param = "page"
@@ -49,9 +52,10 @@ module "communications_redrive" {
         size_param = "per_page"
         size       = 50
       }
-      items        = "messages"
-      id           = "id"
-      requeue_path = "/sms/{primaryId}/requeue"
+      items          = "messages"
+      id             = "id"
+      empty_statuses = [204, 404]
+      requeue_path   = "/sms/{primaryId}/requeue"
     }
   }
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ssl
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import requests
 
@@ -40,6 +41,17 @@ MAX_ANSWER_BYTES = 65536
 
 IDLE_SECONDS = 30.0
 """Connections unused for longer are opened anew: the other end may have closed them while the sandbox was frozen."""
+
+
+@dataclass(frozen=True)
+class ListAnswer:
+    """One answer to a request for a list: status, URL asked for, headers, body, and how long it took."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    milliseconds: float
 
 
 class Api:
@@ -82,31 +94,35 @@ class Api:
         """Give the URL of a path of the API; a path's own query is kept."""
         return self._settings.base_url.rstrip("/") + path
 
-    def is_same_origin(self, url: str) -> bool:
-        """Tell whether a URL is on the API's own scheme, host and port: only there may the credentials go."""
-        return _origin(url) == _origin(self._settings.base_url)
+    def same_origin_url(self, url: str, base: str) -> str:
+        """Resolve the URL of a next page; raises ``ListingError`` where it leads to another origin than the API's."""
+        try:
+            url = urljoin(base, url)
+            theirs, own = _origin(url), _origin(self._settings.base_url)
+        except ValueError:
+            raise ListingError("the next page's URL is not a URL") from None
+        if theirs != own:
+            raise ListingError(f"the next page is on another origin than api.base_url; not followed: {theirs}, {own}")
+        return url
 
-    def get(self, url: str, params: Mapping[str, str]) -> requests.Response:
-        """Read one page of a list.
+    def get(self, url: str, params: Sequence[tuple[str, str]]) -> ListAnswer:
+        """Read one page of a list; a parameter may come more than once.
 
         Returns
         -------
-        requests.Response
-            A 2xx answer, or a 404: some APIs say so that there are no more pages.
+        ListAnswer
+            2xx, or a 4xx that no later try would change.
 
         Raises
         ------
         ApiUnavailable, CredentialsRefused
             See :meth:`_send`.
-        ListingError
-            For any other answer.
         """
         what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
         # Spaces as %20, not as +: a signature (SigV4) is over that form.
-        answer, _ = self._send(what, "GET", url, params=urlencode(params, quote_via=quote))
-        if not answer.ok and answer.status_code != HTTPStatus.NOT_FOUND:
-            raise ListingError(f"{what}: {in_full(answer.status_code)}")
-        return answer
+        answer, body = self._send(what, "GET", url, params=urlencode(params, quote_via=quote))
+        milliseconds = answer.elapsed.total_seconds() * 1000
+        return ListAnswer(answer.status_code, answer.url, answer.headers, body, milliseconds)
 
     def requeue(self, claim: Claim, settings: RequeueSettings) -> Outcome:
         """Send one communication back: one request with its queue entry, under the key of the claim's attempt.

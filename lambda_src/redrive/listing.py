@@ -2,53 +2,74 @@
 
 from __future__ import annotations
 
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
 
 from redrive.api import Api
 from redrive.errors import RedriveError
-from redrive.models import Communication
-from redrive.pagination import read_pages
+from redrive.models import MAX_ID_BYTES, Communication
+from redrive.page import Page
+from redrive.pagination import Reader
 from redrive.settings import Source
+
+SECONDS_AHEAD = 5.0
+"""By how much more time one source may have had than another that still has pages."""
+
+_UNUSABLE = {
+    "without_id": ("without a usable id", "id"),
+    "too_long": (f"with an id of more than {MAX_ID_BYTES} bytes", "id"),
+    "without_time": ("without a usable failed_at", "failed_at"),
+    "in_future": ("that failed in the future", "failed_at"),
+}
 
 
 class Listing:
     """The failed communications of several sources; iterate over it once, then ask how it went.
 
-    The sources are read in turn, a page each, so that a long one does not starve the others. One that fails ends there,
-    with a problem; what it gave before and the other sources count.
+    The sources are read in turn, a page each, so that a long one does not starve the others; one that is slow waits
+    until the others have had as much time. One that fails ends there, with a problem; what it gave before and the other
+    sources count.
 
     Parameters
     ----------
     has_time
         Tells whether there is time to read another page.
+    is_check
+        Make requests that only find mistakes in the settings, too.
 
     Attributes
     ----------
     seen
-        Primary ids of everything listed, by operation; also of what is too young to be sent.
+        Primary ids of everything listed, by id space; also of what is too young or too old to be sent.
     listed
         How many communications, by source.
-    too_young
-        What failed too recently to be sent.
+    too_young, too_old
+        What failed too recently, or too long ago, to be sent.
     latencies
         Milliseconds that each page took, by source.
     complete
-        The sources that were read to their end.
+        The sources that were read to their end, as far as that can be known: what they do not list is not failed.
+    evidence
+        By source in ``complete``, why its end is believed to be one: "empty page", "no next page", "total reached" …
     """
 
-    def __init__(self, sources: Mapping[str, Source], api: Api, has_time: Callable[[], bool]) -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], api: Api, has_time: Callable[[], bool], *, is_check: bool = False
+    ) -> None:
         self._sources = sources
-        self._api = api
         self._has_time = has_time
-        self.seen: dict[str, set[str]] = {source.operation: set() for source in sources.values()}
+        self._readers = {name: Reader(name, source, api, is_check=is_check) for name, source in sources.items()}
+        self.seen: dict[str, set[str]] = {source.space: set() for source in sources.values()}
         self.listed = dict.fromkeys(sources, 0)
         self.too_young: list[Communication] = []
+        self.too_old: list[Communication] = []
         self.latencies: dict[str, list[float]] = {name: [] for name in sources}
         self.complete: set[str] = set()
+        self.evidence: dict[str, str] = {}
         self._errors: dict[str, str] = {}
-        self._without = {name: {"id": 0, "failed_at": 0} for name in sources}
+        self._unusable: dict[str, Counter[str]] = {name: Counter() for name in sources}
 
     @property
     def problems(self) -> list[str]:
@@ -56,13 +77,14 @@ class Listing:
         found = [f"source {name}: {error}" for name, error in self._errors.items()]
         if self.truncated and not any(self.latencies.values()):
             found.append("no time to read a single page; lambda.timeout_seconds.list_failed is too short")
-        return found + [
-            f"source {name}: {count} items without a usable {field}; "
-            f"sources.{name}.{field} is {getattr(self._sources[name], field)!r}"
-            for name, counts in self._without.items()
-            for field, count in counts.items()
-            if count
-        ]
+        for name, counts in self._unusable.items():
+            source = self._sources[name]
+            found += [
+                f"source {name}: {counts[what]} items {words}; sources.{name}.{field} is {getattr(source, field)!r}"
+                for what, (words, field) in _UNUSABLE.items()
+                if counts[what]
+            ]
+        return found + [f"source {name}: {note}" for name, reader in self._readers.items() for note in reader.notes]
 
     @property
     def truncated(self) -> bool:
@@ -71,11 +93,18 @@ class Listing:
 
     def __iter__(self) -> Iterator[Communication]:
         """Give each communication once, in the order found."""
-        readers = deque((name, read_pages(name, source, self._api)) for name, source in self._sources.items())
-        while readers and self._has_time():
-            name, pages = readers.popleft()
+        pages = {name: reader.pages() for name, reader in self._readers.items()}
+        turns, spent = deque(pages), dict.fromkeys(pages, 0.0)
+        while turns and self._has_time():
+            name = _next_turn(turns, spent)
+            started = time.perf_counter()
             try:
-                page = next(pages, None)
+                page = next(pages[name])
+            except StopIteration:
+                if evidence := self._readers[name].evidence:
+                    self.complete.add(name)
+                    self.evidence[name] = evidence
+                continue
             except RedriveError as error:
                 self._errors[name] = str(error)
                 continue
@@ -83,20 +112,32 @@ class Listing:
                 # Its name alone: its message may quote the answer, which belongs in no log.
                 self._errors[name] = f"unforeseen {type(error).__name__}"
                 continue
-            if page is None:
-                self.complete.add(name)
-                continue
-            readers.append((name, pages))
-            self.latencies[name].append(page.milliseconds)
-            self._without[name]["id"] += page.without_id
-            self._without[name]["failed_at"] += page.without_time
-            self.too_young.extend(self._new(name, page.young))
-            yield from self._new(name, page.ids)
+            finally:
+                spent[name] += time.perf_counter() - started
+            turns.append(name)
+            if page is not None:
+                yield from self._given(name, page)
+
+    def _given(self, name: str, page: Page) -> Iterator[Communication]:
+        self.latencies[name].append(page.milliseconds)
+        if page.without_id or page.too_long or page.without_time or page.in_future:
+            self._unusable[name].update({what: getattr(page, what) for what in _UNUSABLE})
+        self.too_young.extend(self._new(name, page.young))
+        self.too_old.extend(self._new(name, page.old))
+        return self._new(name, page.ids)
 
     def _new(self, name: str, ids: tuple[str, ...]) -> Iterator[Communication]:
-        operation = self._sources[name].operation
-        seen = self.seen[operation]
+        source = self._sources[name]
+        seen = self.seen[source.space]
         fresh = [id_ for id_ in dict.fromkeys(ids) if id_ not in seen]
         seen.update(fresh)
         self.listed[name] += len(fresh)
-        return map(Communication, fresh, repeat(operation), repeat(name))
+        return map(Communication, fresh, repeat(source.operation), repeat(name), repeat(source.id_space))
+
+
+def _next_turn(turns: deque[str], spent: Mapping[str, float]) -> str:
+    """Take whose turn it is, passing over who has had much more time than another."""
+    most = min(spent[name] for name in turns) + SECONDS_AHEAD
+    name = next(name for name in turns if spent[name] <= most)
+    turns.remove(name)
+    return name

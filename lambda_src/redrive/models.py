@@ -39,7 +39,13 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Communication:
-    """One email, SMS, … that the application failed to send; known by its ids only, never by its content."""
+    """One email, SMS, … that the application failed to send; known by its ids only, never by its content.
+
+    Attributes
+    ----------
+    id_space
+        Which ids it shares: those of the same space; empty where that is the operation.
+    """
 
     primary_id: str
     operation: str

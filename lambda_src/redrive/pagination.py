@@ -1,296 +1,341 @@
-"""The six ways in which an API hands out a long list, each a rule for the request that follows an answer."""
+"""A source's list, read to its end by requests in a row.
+
+Nothing is believed of an answer alone. A page counts as the API gave it, before ``items`` leaves out anything. A list
+has ended where a page is empty, where nothing comes next, or where as many came as the list has; one that ends in any
+other way is an error, for what is not listed counts as delivered.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Generator, Iterator
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import urljoin
 
-import jmespath
-import requests
-from aws_lambda_powertools.exceptions import InvalidEnvelopeExpressionError
-from aws_lambda_powertools.utilities.jmespath_utils import query
-from jmespath.exceptions import JMESPathError
-
-from redrive import clock
 from redrive.api import Api
-from redrive.errors import ConfigurationError, ListingError
-from redrive.models import MAX_ID_BYTES, moment, primary_id
+from redrive.endings import (
+    EMPTY_PAGE,
+    LEAST_DEFAULT,
+    LEAST_DEPTH,
+    NO_NEXT_PAGE,
+    ONE_ANSWER,
+    PAGE_AGAIN,
+    after_empty_page,
+    believed,
+    beyond_depth,
+    must_lead_nowhere,
+    never_a_next,
+    same_pages,
+    tells_nothing,
+)
+from redrive.errors import ListingError, RedriveError
+from redrive.expressions import search
+from redrive.hints import total_hint
+from redrive.page import Content, Page, Unlisted, empty_content, is_null_alone, page_of, read_page
+from redrive.page_requests import (
+    NUMBERED,
+    PageRequest,
+    first_number,
+    first_request,
+    following,
+    is_counted,
+    number_param,
+)
+from redrive.progress import Progress, same_request
 from redrive.settings import PaginationStyle, Source
 
-MAX_PASSES = 3
+MAX_PASSES = 4
 """How often a list that is paged by number is read at most; what still shifts then is the next run's."""
 
+REFUSED_DEPTH = frozenset({400, 416, 422})
+"""Statuses with which an API refuses what lies too deep in a list, and others what lies beyond its end."""
 
-@dataclass(frozen=True)
-class Page:
-    """One answer.
-
-    Attributes
-    ----------
-    ids
-        In order, without those of items that failed too recently.
-    young
-        Those: younger than ``min_age_seconds``.
-    without_id, without_time
-        How many items have no usable id or, where one is asked for, no usable ``failed_at``; these count as old.
-    milliseconds
-        How long the answer took.
-    """
-
-    ids: tuple[str, ...]
-    young: tuple[str, ...]
-    without_id: int
-    without_time: int
-    milliseconds: float
+Steps = Iterator[Page | None]
+"""A page for each request, or None where it brought none that is given on."""
 
 
-@dataclass(frozen=True)
-class PageRequest:
-    """What to ask for: a URL and its query parameters."""
-
-    url: str
-    params: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One page as it came, with all that a style needs to say what to ask for next."""
-
-    name: str
-    source: Source
-    api: Api
-    request: PageRequest
-    response: requests.Response
-    body: Any
-    items: list[Any]
-    ids: tuple[str | None, ...]
-
-
-def read_pages(name: str, source: Source, api: Api) -> Iterator[Page]:
-    """Read a source page by page, to its end.
-
-    A list that is paged by number shifts when something leaves it meanwhile, and what slides onto a page already
-    read would be skipped. Such a list is read again until a pass brings nothing new; one that fits on a page is not.
+class Reader:
+    """Reads one source.
 
     Parameters
     ----------
     name
         The source's key in ``sources``, for errors.
+    is_check
+        Ask, too, whether anything lies before what is configured as the beginning.
 
-    Yields
-    ------
-    Page
-        Ids; the same one may come more than once.
-
-    Raises
-    ------
-    ListingError
-        An answer that is not a list, a page that repeats, or a next page on another origin.
-    ConfigurationError
-        A JMESPath expression that is none.
-    ApiUnavailable, CredentialsRefused
-        See :meth:`redrive.api.Api.get`.
+    Attributes
+    ----------
+    evidence
+        Once the pages are read: why this is the end, "empty page", "no next page", "total reached" …; empty where the
+        list kept changing, so that no end can be believed.
+    notes
+        What is wrong with the settings though nothing was lost by it, one text each.
     """
-    if source.pagination.style not in _NUMBERED:
-        yield from _read_once(name, source, api)
-        return
-    known: set[str] = set()
-    for number in range(MAX_PASSES):
-        pages, is_new = 0, False
-        for page in _read_once(name, source, api):
-            fresh, young = (tuple(id_ for id_ in ids if id_ not in known) for ids in (page.ids, page.young))
-            known.update(fresh, young)
-            pages, is_new = pages + 1, is_new or bool(fresh or young)
-            unusable = {} if number == 0 else {"without_id": 0, "without_time": 0}  # counted once
-            yield replace(page, ids=fresh, young=young, **unusable)
-        if pages < 2 or not is_new:
-            return
 
+    def __init__(self, name: str, source: Source, api: Api, *, is_check: bool = False) -> None:
+        self._name = name
+        self._source = source
+        self._api = api
+        self._is_check = is_check
+        self._style = source.pagination.style
+        self._size = source.pagination.size
+        self.evidence = ""
+        self.notes: list[str] = []
 
-def _read_once(name: str, source: Source, api: Api) -> Iterator[Page]:
-    style = source.pagination.style
-    request: PageRequest | None = _first_request(source, api)
-    asked: set[tuple[str, ...]] = set()
-    before: Answer | None = None
-    while request:
-        key = (request.url, *request.params.values())
-        if key in asked:
-            raise ListingError(f"sources.{name}: the API gave the same next page again; it would never end")
-        asked.add(key)
-        response = api.get(request.url, request.params)
-        if response.status_code == HTTPStatus.NOT_FOUND:
-            if before and style in _NUMBERED:
-                return  # so some APIs say that there are no more pages
-            raise ListingError(f"sources.{name}.path: HTTP 404; there is no such endpoint")
-        body = _json(response, f"sources.{name}")
-        items = _items(body, source, f"sources.{name}")
-        answer = Answer(name, source, api, request, response, body, items, _ids(items, source, f"sources.{name}"))
-        if style in _NUMBERED:
-            if not answer.ids:
+    def pages(self) -> Steps:
+        """Read the source page by page, to its end; each step makes one request.
+
+        A list that is paged by number shifts when something leaves it meanwhile, and what slides onto a page already
+        read would be skipped. Such a list is read again until a pass brings nothing new; what fits on a page is not.
+
+        Yields
+        ------
+        Page | None
+            Ids; the same one may come more than once within a pass. None for a request that brought nothing.
+
+        Raises
+        ------
+        ListingError
+            The list did not end in a way that can be believed; what was given counts.
+        ConfigurationError
+            An expression is not JMESPath.
+        ApiUnavailable, CredentialsRefused
+            See :meth:`redrive.api.Api.get`.
+        """
+        known: set[str] = set()
+        for number in range(MAX_PASSES):
+            progress, is_new = Progress(self._name, self._source), False
+            for page in self._read_once(progress):
+                given = _fresh(page, known) if page and number else page
+                if given:
+                    all_ids = (*given.ids, *given.young, *given.old)
+                    is_new = is_new or bool(all_ids)
+                    known.update(all_ids)
+                yield given
+            if self._is_check and number == 0:
+                yield from self._check_beginning(progress)
+            self._note_cap(progress)
+            shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
+            if len(progress.lengths) < 2 or not shifts or not is_new:
+                self.evidence = believed(self._name, self._source, progress, len(known))
                 return
-            if before and any(answer.ids) and before.ids == answer.ids:
-                if len(asked) == 2 and len(answer.ids) >= source.pagination.size:
-                    raise ListingError(
-                        f"sources.{name}: two pages are the same; does the API know {_number_param(source)!r}?"
-                    )
-                return  # beyond the end some APIs give the last page again
-        yield _page(answer)
-        request, before = _FOLLOWING[style](answer), answer
+            self._adapt_size(progress)
 
+    def _read_once(self, progress: Progress) -> Steps:
+        request: PageRequest | None = first_request(self._source, self._api, size=self._size)
+        while request:
+            progress.asks(request)
+            found = self._get(request, is_first=len(progress.asked) == 1)
+            content = (
+                found if isinstance(found, Content) else (yield from self._read_unlisted(request, found, progress))
+            )
+            if content is None:
+                return
+            self._count_total(content, progress)
+            progress.first = progress.first or content
+            if content.is_empty:
+                progress.has_empty_page()
+                yield None if self._style in NUMBERED else page_of(self._name, self._source, content)
+                if self._style in NUMBERED:
+                    progress.evidence = after_empty_page(progress, self._size)
+                    if progress.evidence:
+                        return
+            elif content.key in progress.keys:
+                yield None
+                yield from self._read_again(request, content, progress)
+                return
+            else:
+                progress.has_page(request, content)
+                yield page_of(self._name, self._source, content)
+            next_ = following(self._name, self._source, self._api, request, content)
+            if next_.request is None:
+                yield from self._read_last(content, progress, is_explicit=next_.is_explicit)
+            elif progress.is_counted and self._style not in NUMBERED:
+                pages, items = len(progress.asked), sum(progress.lengths)
+                progress.is_counted = is_counted(self._source, next_.token, pages, items)
+            request = next_.request
 
-def _page(answer: Answer) -> Page:
-    ids = tuple(filter(None, answer.ids))
-    failed_at = _failed_at(answer)
-    ripe = clock.now() - answer.source.min_age_seconds
-    young = {id_ for id_, at in zip(answer.ids, failed_at, strict=False) if id_ and at is not None and at > ripe}
-    return Page(
-        ids=tuple(id_ for id_ in ids if id_ not in young) if young else ids,
-        young=tuple(id_ for id_ in ids if id_ in young) if young else (),
-        without_id=len(answer.ids) - len(ids),
-        without_time=failed_at.count(None),
-        milliseconds=answer.response.elapsed.total_seconds() * 1000,
-    )
+    def _get(self, request: PageRequest, *, is_first: bool = False) -> Content | Unlisted:
+        answer = self._api.get(request.url, request.params)
+        found = read_page(self._name, self._source, answer)
+        return empty_content(answer) if is_first and isinstance(found, Unlisted) and is_null_alone(found) else found
 
+    def _count_total(self, content: Content, progress: Progress) -> None:
+        expression = self._source.pagination.total
+        where = f"sources.{self._name}.pagination.total"
+        if expression is None:
+            found = total_hint(content.body, content.answer.headers)
+        else:
+            value = search(expression, content.body, where)
+            value = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 16 else value
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
+                self._note(f"{where}: {expression!r} gives no number")
+                return
+            found = int(value), where
+        if found and (progress.total is None or found[0] < progress.total[0]):
+            progress.total = found
 
-def _failed_at(answer: Answer) -> list[float | None]:
-    expression = answer.source.failed_at
-    if not (expression and answer.source.min_age_seconds):
-        return []
-    found = _search(f"map(&({expression}), @)", answer.items, f"sources.{answer.name}.failed_at")
-    return [moment(value) for value in found]
+    def _read_last(self, content: Content, progress: Progress, *, is_explicit: bool) -> Generator[None, None, None]:
+        """Judge that an answer names no next page.
 
+        Raises
+        ------
+        ListingError
+            It says elsewhere that there is one; or nothing tells, for the API is not seen to name one at all.
+        """
+        must_lead_nowhere(self._name, self._source, content)
+        if self._style is PaginationStyle.NONE:
+            progress.evidence = ONE_ANSWER
+            return
+        progress.evidence = NO_NEXT_PAGE
+        if tells_nothing(self._source, progress, is_explicit=is_explicit):
+            # Of as many items as a page holds, asked for one by one, the first cannot be the last.
+            smallest = first_request(self._source, self._api, size=1)
+            yield None
+            found = self._get(smallest) if self._source.pagination.size_param else content
+            if isinstance(found, Unlisted) or (
+                following(self._name, self._source, self._api, smallest, found).request is None
+            ):
+                raise never_a_next(self._name, self._source, progress)
 
-def _first_request(source: Source, api: Api) -> PageRequest:
-    pagination = source.pagination
-    params = dict(source.filters)
-    if pagination.style is not PaginationStyle.NONE:
-        params[pagination.size_param] = str(pagination.size)
-    if pagination.style in _NUMBERED:
-        first = pagination.first_page if pagination.style is PaginationStyle.PAGE else 0
-        params[_number_param(source)] = str(first)
-    return PageRequest(api.url(source.path), params)
+    def _read_unlisted(
+        self, request: PageRequest, unlisted: Unlisted, progress: Progress
+    ) -> Generator[None, None, Content | None]:
+        """Judge an answer that is no list: give the list where one comes after all, None where it is the end.
 
-
-def _number_param(source: Source) -> str:
-    pagination = source.pagination
-    return pagination.page_param if pagination.style is PaginationStyle.PAGE else pagination.offset_param
-
-
-def _next_number(answer: Answer) -> PageRequest:
-    # An offset grows by what came, not by what was asked for: many APIs cap the size of a page.
-    step = 1 if answer.source.pagination.style is PaginationStyle.PAGE else len(answer.ids)
-    param = _number_param(answer.source)
-    number = int(answer.request.params[param]) + step
-    return replace(answer.request, params=answer.request.params | {param: str(number)})
-
-
-def _next_cursor(answer: Answer) -> PageRequest | None:
-    token = _next_token(answer)
-    if token is None:
+        Raises
+        ------
+        ListingError
+            It is neither.
+        """
+        status = unlisted.answer.status
+        is_first = len(progress.asked) == 1
+        if is_first and status not in self._source.empty_statuses:
+            raise ListingError(unlisted.words)
+        if progress.empty and self._style in NUMBERED:
+            progress.evidence = EMPTY_PAGE  # this was only asked for to be sure
+            return None
+        is_end = self._is_end(unlisted, progress)
+        if status == HTTPStatus.NO_CONTENT and (is_first or self._style not in NUMBERED):
+            is_end = True
+        if not is_end:  # it may pass
+            yield None
+            again = self._get(request)
+            if isinstance(again, Content):
+                return again
+            if not (is_first and again.answer.status == status):
+                if is_first or self._style not in NUMBERED or not again.is_definite:
+                    raise ListingError(again.words)
+                yield from self._look_around(request, again, progress)
+        if progress.last:
+            must_lead_nowhere(self._name, self._source, progress.last[1])
+        progress.evidence = f"HTTP {status}"
         return None
-    return replace(answer.request, params=answer.request.params | {answer.source.pagination.cursor_param: token})
+
+    def _is_end(self, unlisted: Unlisted, progress: Progress) -> bool:
+        """Tell whether an answer that is no list ends a numbered one, for no full page could follow."""
+        if not (progress.lengths and unlisted.is_definite and self._style in NUMBERED):
+            return False
+        full = min(self._size, max(progress.lengths))
+        return progress.lengths[-1] < full or progress.is_reached
+
+    def _look_around(self, request: PageRequest, unlisted: Unlisted, progress: Progress) -> Generator[None, None, None]:
+        """Make sure that a page is not there because the list has ended: the one before is, the one after is not.
+
+        Raises
+        ------
+        ListingError
+            It is not so, or the API may have refused to go deeper into the list.
+        """
+        if not progress.last:
+            raise ListingError(unlisted.words)
+        before, content = progress.last
+        if content.extent < min(self._size, LEAST_DEFAULT):
+            return
+        if unlisted.answer.status in REFUSED_DEPTH and progress.came >= LEAST_DEPTH:
+            raise beyond_depth(self._name, progress, f"HTTP {unlisted.answer.status} came")
+        yield None
+        earlier = self._get(before)
+        yield None
+        later = self._get(following(self._name, self._source, self._api, request, content).request or request)
+        if isinstance(earlier, Unlisted) or earlier.is_empty or isinstance(later, Content):
+            raise ListingError(f"{unlisted.words}; and the list goes on behind, or was away for a moment")
+
+    def _read_again(self, request: PageRequest, content: Content, progress: Progress) -> Generator[None, None, None]:
+        """Judge a page that came before: some APIs give the last page again beyond the end.
+
+        Raises
+        ------
+        ListingError
+            It is not that, as far as can be told.
+        """
+        if self._style not in NUMBERED:
+            if following(self._name, self._source, self._api, request, content).request == request:
+                raise same_request(self._name)
+            raise same_pages(self._name, self._source)
+        progress.evidence = PAGE_AGAIN
+        if progress.is_reached:
+            return
+        must_lead_nowhere(self._name, self._source, content)
+        if len(progress.lengths) == 1:
+            if content.extent >= self._size:
+                raise same_pages(self._name, self._source)
+            if content.extent >= LEAST_DEFAULT:  # it may be what the API gives to whoever asks for nothing it knows
+                smallest = first_request(self._source, self._api, size=1)
+                yield None
+                found = self._get(smallest) if self._source.pagination.size_param else content
+                if not isinstance(found, Content) or found.extent != 1:
+                    raise same_pages(self._name, self._source)
+        elif content.extent >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
+            raise beyond_depth(self._name, progress, "a full page came again")
+
+    def _adapt_size(self, progress: Progress) -> None:
+        """Ask for as many on a page as come, where they are fewer than asked for.
+
+        Where an API caps the size of a page, yet counts the pages by the size asked for, it skips items.
+        """
+        first = progress.lengths[0]
+        is_cap = self._style is PaginationStyle.PAGE and first < self._size and progress.is_steady
+        if is_cap and self._source.pagination.size_param and not progress.is_reached:
+            self._size = first
+
+    def _note_cap(self, progress: Progress) -> None:
+        size = self._source.pagination.size
+        if self._size < size and progress.lengths[:1] == [self._size] and len(progress.lengths) > 1:
+            where = f"sources.{self._name}.pagination.size"
+            self._note(
+                f"{where}: pages come shorter than asked for, {self._size} items instead of {size}, and further ones "
+                f"exist; they were read again by {self._size}; set {where} = {self._size}"
+            )
+
+    def _check_beginning(self, progress: Progress) -> Steps:
+        """Note where a page lies before the first."""
+        number = first_number(self._source.pagination) - 1 if self._style in NUMBERED else -1
+        if number < 0:
+            return
+        try:
+            found = self._get(first_request(self._source, self._api, number))
+        except RedriveError:
+            return  # so there is none
+        yield None
+        first = progress.first.ids if progress.first else ()
+        if isinstance(found, Content) and set(filter(None, found.ids)).difference(first):
+            setting = "first_page" if self._style is PaginationStyle.PAGE else "first_offset"
+            self._note(
+                f"sources.{self._name}.pagination.{setting}: there are items at "
+                f"{number_param(self._source.pagination)} = {number} too; is it {number}?"
+            )
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
 
-def _next_in_body(answer: Answer) -> PageRequest | None:
-    return _follow(answer, _next_token(answer))
+def read_pages(name: str, source: Source, api: Api) -> Iterator[Page]:
+    """Give the pages of a source that list something; see :meth:`Reader.pages`."""
+    return filter(None, Reader(name, source, api).pages())
 
 
-def _next_in_link_header(answer: Answer) -> PageRequest | None:
-    return _follow(answer, answer.response.links.get("next", {}).get("url"))
-
-
-_NUMBERED = frozenset({PaginationStyle.PAGE, PaginationStyle.OFFSET})
-
-_FOLLOWING: dict[PaginationStyle, Callable[[Answer], PageRequest | None]] = {
-    PaginationStyle.NONE: lambda _: None,
-    PaginationStyle.PAGE: _next_number,
-    PaginationStyle.OFFSET: _next_number,
-    PaginationStyle.CURSOR: _next_cursor,
-    PaginationStyle.NEXT_URL: _next_in_body,
-    PaginationStyle.LINK_HEADER: _next_in_link_header,
-}
-
-
-def _follow(answer: Answer, url: str | None) -> PageRequest | None:
-    """Follow a URL that the API gave, as it is: it holds filters and size already."""
-    if not url:
-        return None
-    try:
-        url = urljoin(answer.response.url, url)
-        is_same_origin = answer.api.is_same_origin(url)
-    except ValueError:
-        raise ListingError(f"sources.{answer.name}: the next page's URL is none") from None
-    if not is_same_origin:
-        raise ListingError(f"sources.{answer.name}: the next page is on another origin than api.base_url; not followed")
-    return PageRequest(url, {})
-
-
-def _next_token(answer: Answer) -> str | None:
-    where = f"sources.{answer.name}.pagination.next"
-    expression = answer.source.pagination.next
-    if not expression:
-        raise ConfigurationError(f"{where}: missing; pagination.style {answer.source.pagination.style} needs it")
-    token = _search(expression, answer.body, where)
-    if token is None or token is False or token == "":
-        return None
-    if token is True or not isinstance(token, str | int):
-        raise ListingError(f"{where}: {expression!r} gives neither a text nor a number")
-    return str(token)
-
-
-def _items(body: Any, source: Source, where: str) -> list[Any]:
-    items = _search(source.items, body, f"{where}.items")
-    if not isinstance(items, list):
-        found = "null" if items is None else type(items).__name__
-        raise ListingError(f"{where}.items: {source.items!r} must give a list, and gives {found}")
-    return items
-
-
-def _ids(items: list[Any], source: Source, where: str) -> tuple[str | None, ...]:
-    # One search a page, and not a projection: that would drop the items without an id. None where it is a plain field.
-    if _is_field(source.id):
-        found = [item.get(source.id) if isinstance(item, dict) else None for item in items]
-    else:
-        found = _search(f"map(&({source.id}), @)", items, f"{where}.id")
-    return tuple(found if _are_plain(found) else map(primary_id, found))
-
-
-def _are_plain(values: list[Any]) -> bool:
-    """Tell of a whole page at once whether all are ids as nearly all ids are: ASCII letters, digits and hyphens."""
-    if set(map(type, values)) != {str} or not all(values) or max(map(len, values)) > MAX_ID_BYTES:
-        return False
-    text = "".join(values).replace("-", "")
-    return text.isascii() and text.isalnum()
-
-
-@cache
-def _is_field(expression: str) -> bool:
-    """Tell whether a JMESPath expression is nothing but a field's name (grammar: unquoted-string)."""
-    return re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", expression) is not None
-
-
-def _search(expression: str, data: Any, where: str) -> Any:
-    if _is_field(expression):
-        return data.get(expression) if isinstance(data, dict) else None
-    try:
-        jmespath.compile(expression)
-    except JMESPathError:
-        raise ConfigurationError(f"{where}: {expression!r} is not a JMESPath expression") from None
-    try:
-        return query(data, expression)
-    except (JMESPathError, InvalidEnvelopeExpressionError, ValueError, RecursionError):
-        # The error quotes the answer, which belongs in no log.
-        raise ListingError(f"{where}: {expression!r} does not fit the answer") from None
-
-
-def _json(response: requests.Response, where: str) -> Any:
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        kind = response.headers.get("Content-Type", "no Content-Type")
-        raise ListingError(f"{where}: HTTP {response.status_code}, but the body is not JSON ({kind})") from None
+def _fresh(page: Page, known: set[str]) -> Page:
+    """Leave out what an earlier pass gave, and what it counted."""
+    ids, young, old = (tuple(id_ for id_ in ids if id_ not in known) for ids in (page.ids, page.young, page.old))
+    return Page(ids, young, old, milliseconds=page.milliseconds)

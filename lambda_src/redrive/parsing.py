@@ -22,8 +22,8 @@ def parse(kind: type[T], value: object, where: str, *, only_known: bool = False)
     ----------
     kind
         A dataclass, ``StrEnum``, ``str``, ``int``, ``float``, ``bool``, ``dict[str, …]``, ``tuple[…, ...]``, or a
-        union of such a type with ``None``. A dataclass field ``primary_id`` is read from the key ``primary_id``,
-        ``primaryId`` or, as Step Functions writes errors, ``PrimaryId``.
+        union of such a type with ``None`` or with a tuple. A dataclass field ``primary_id`` is read from the key
+        ``primary_id``, ``primaryId`` or, as Step Functions writes errors, ``PrimaryId``.
     value
         What ``json.loads`` gave.
     where
@@ -55,9 +55,11 @@ def parse_json(kind: type[T], text: str, where: str) -> T:
 def _parse(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        if value is None:
+        if value is None and types.NoneType in arguments:
             return None
-        return _parse(next(kind for kind in arguments if kind is not types.NoneType), value, where)
+        kinds = [kind for kind in arguments if kind is not types.NoneType]
+        fitting = [kind for kind in kinds if (get_origin(kind) is tuple) == isinstance(value, list)]
+        return _parse((fitting or kinds)[0], value, where)
     if origin is dict:
         return {key: _parse(arguments[1], item, f"{where}.{key}") for key, item in _mapping(value, where).items()}
     if origin is tuple:

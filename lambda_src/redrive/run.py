@@ -61,7 +61,7 @@ class Request:
     trigger: Trigger = Trigger.OPERATOR
     scheduled_time: str | None = None
     sources: tuple[str, ...] = ()
-    filters: dict[str, dict[str, str]] = field(default_factory=dict)
+    filters: dict[str, dict[str, str | tuple[str, ...]]] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
     limit: int | None = None
     dry_run: bool = False

@@ -67,30 +67,65 @@ class ApiSettings:
 
 @dataclass(frozen=True)
 class Pagination:
-    """``sources.*.pagination``: the style, the names of its query parameters, and the JMESPath of the next token."""
+    """``sources.*.pagination``: the style, the names of its query parameters, and the JMESPath of what an answer says.
+
+    Attributes
+    ----------
+    first_page, first_offset
+        The number of the first page, and of the first item.
+    size_param, size
+        The parameter that asks for ``size`` items on a page. Where it is None, nothing is asked for, and ``size`` is
+        what the API gives of itself.
+    next
+        Where an answer holds the next page's token or URL.
+    total
+        Where an answer says how many items the whole list has.
+    """
 
     style: PaginationStyle = PaginationStyle.NONE
     page_param: str = "page"
     first_page: int = 1
     offset_param: str = "offset"
-    size_param: str = "limit"
+    first_offset: int = 0
+    size_param: str | None = "limit"
     size: int = 100
     cursor_param: str = "cursor"
     next: str | None = None
+    total: str | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """``sources.*``: one endpoint that lists failed communications; items, id and failed_at are JMESPath."""
+    """``sources.*``: one endpoint that lists failed communications; items, id and failed_at are JMESPath.
+
+    Attributes
+    ----------
+    filters
+        Query parameters; one with several values is sent as often.
+    min_age_seconds, max_age_seconds
+        What failed less, or longer, than so long ago is left alone; None for no limit.
+    empty_statuses
+        HTTP statuses by which the API says that the list is empty.
+    id_space
+        Which sources share ids: those of the same space; the operation where there is none.
+    """
 
     path: str
     operation: str
-    filters: dict[str, str] = field(default_factory=dict)
+    filters: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     pagination: Pagination = field(default_factory=Pagination)
     items: str = "@"
     id: str = "id"
     failed_at: str | None = None
     min_age_seconds: float = 0.0
+    max_age_seconds: float | None = None
+    empty_statuses: tuple[int, ...] = (204,)
+    id_space: str = ""
+
+    @property
+    def space(self) -> str:
+        """The id space of what is listed here."""
+        return self.id_space or self.operation
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,23 @@ RIGHT = configuration(
             notifications={"on": []},
             ledger={"deletion_protection": False},
         ),
+        # every way in which a source may differ from the simplest
+        "sources": call(
+            "sources",
+            sources={
+                name: {"path": f"/{name}", "operation": "send.letter", "filters": {}, **fields}
+                for name, fields in {
+                    "a": {"requeue_path": "/a/{primaryId}"},
+                    "b": {"requeue_path": "/requeue"},
+                    "c": {"requeue_path": "/b/{primaryId}", "operation": "send.fax"},
+                    "d": {"requeue_path": "/b/{primaryId}"},
+                    "e": {"requeue_path": "/b/{primaryId}", "pagination": {"style": "offset", "first_offset": 1}},
+                    "f": {"requeue_path": "/b/{primaryId}", "id_space": "faxes"},
+                    "g": {"id_space": "send.letter", "requeue_path": "/g"},
+                    "h": {"pagination": {"style": "page", "first_page": 2, "size_param": ""}},
+                }.items()
+            },
+        ),
         "daily": call("daily", schedule={"expression": "cron(30 6 * * ? *)", "flexible_window_minutes": 10}),
         # everything the module is given is made in the same apply, so that the plan knows no ARN of it; and the key and
         # the boundary name what the module makes, which must not wait for them

@@ -13,6 +13,7 @@ from redrive.settings import (
     NotifyOn,
     PaginationStyle,
     RequeueCommunicationSettings,
+    Source,
     SummariseSettings,
     ledger_settings,
 )
@@ -37,8 +38,39 @@ def test_the_lister_is_told_how_to_list_and_what_to_start(plan: Plan):
     assert (email.path, email.operation, email.items, email.id) == ("/emails", "send.email", "data", "emailId")
     assert (email.pagination.style, email.pagination.next) == (PaginationStyle.CURSOR, "paging.next")
     assert (sms.pagination.style, sms.pagination.first_page) == (PaginationStyle.PAGE, 0)
-    assert sms.filters == {"state": "FAILED"}
+    assert email.pagination.total == "paging.total"
+    assert (email.min_age_seconds, email.max_age_seconds, email.empty_statuses) == (3600, 2592000, (204,))
+    assert sms.filters == {"direction": "out", "state": ("FAILED", "EXPIRED")}
+    assert sms.empty_statuses == (204, 404)
     assert settings.state_machine_arn.endswith(":stateMachine:letters-redrive-production-batch")
+
+
+def test_what_the_simplest_source_leaves_out_has_the_same_default_in_both_languages(plan: Plan):
+    source = ListSettings.from_environment(plan.environment("minimal", "list_failed")).sources["email"]
+    assert source == Source(path=source.path, operation=source.operation, filters=source.filters)
+
+
+def test_a_source_may_begin_elsewhere_and_ask_for_no_size(plan: Plan):
+    sources = ListSettings.from_environment(plan.environment("sources", "list_failed")).sources
+    assert sources["e"].pagination.first_offset == 1
+    assert sources["h"].pagination.first_page == 2
+    assert (sources["h"].pagination.size_param, sources["g"].pagination.size_param) == (None, "limit")
+
+
+def test_sources_share_ids_where_they_requeue_at_the_same_endpoint(plan: Plan):
+    sources = ListSettings.from_environment(plan.environment("sources", "list_failed")).sources
+    assert {name: source.space for name, source in sources.items()} == {
+        "a": "send.letter@a",
+        "b": "send.letter",  # at requeue.path, by another name
+        "c": "send.fax@c",
+        "d": "send.letter@d",
+        "e": "send.letter@d",
+        "f": "faxes",
+        "g": "send.letter",
+        "h": "send.letter",
+    }
+    written = json.loads(plan.environment("sources", "list_failed")["REDRIVE_SOURCES"])
+    assert [name for name, source in written.items() if "id_space" in source] == ["a", "c", "d", "e", "f"]
 
 
 def test_both_callers_of_the_api_log_in_the_same_way(plan: Plan):

@@ -73,17 +73,52 @@ WRONG = [
     _source(("pagination.next must say in JMESPath", "missing in: email"), pagination={"style": "cursor"}),
     _source(("filters must have a value for each parameter", "null in: email"), filters={"status": None}),
     _source(("pagination.size must be a whole number from 1 to 10000", "not so in: email"), pagination={"size": 0}),
-    _source(("pagination.first_page must be 0 or 1", "not so in: email"), pagination={"first_page": 2}),
-    _source(("must not be empty: they are JMESPath", "empty in: email"), id=""),
-    _source(("min_age_seconds and failed_at go together", "not so in: no_path"), name="no_path", min_age_seconds=900),
-    _source(("min_age_seconds and failed_at go together", "not so in: no_age"), name="no_age", failed_at="failedAt"),
+    _source(("filter_lists must have one or more values", "not so in: email"), filter_lists={"status": []}),
     _source(
-        ("min_age_seconds and failed_at go together", "not so in: empty_path"),
+        ("filter_lists must have one or more values", "not so in: in_both"),
+        name="in_both",
+        filters={"status": "failed"},
+        filter_lists={"status": ["failed", "bounced"]},
+    ),
+    _source(
+        ("filter_lists must have one or more values", "not so in: null_value"),
+        name="null_value",
+        filter_lists={"status": [None]},
+    ),
+    _source(
+        ("first_page and first_offset must be whole numbers from 0", "not so in: email"), pagination={"first_page": -1}
+    ),
+    _source(
+        ("first_page and first_offset must be whole", "not so in: half"), name="half", pagination={"first_offset": 0.5}
+    ),
+    _source(("must not be empty: they are JMESPath", "empty in: email"), id=""),
+    _source(("must not be empty: they are JMESPath", "empty in: total"), name="total", pagination={"total": ""}),
+    _source(
+        ("failed_at goes together with min_age_seconds", "not so in: no_path"), name="no_path", min_age_seconds=900
+    ),
+    _source(("failed_at goes together with", "not so in: no_path_max"), name="no_path_max", max_age_seconds=900),
+    _source(("failed_at goes together with", "not so in: no_age"), name="no_age", failed_at="failedAt"),
+    _source(
+        ("failed_at goes together with", "not so in: empty_path"),
         name="empty_path",
         failed_at="",
         min_age_seconds=900,
     ),
-    _source(("min_age_seconds and failed_at go together", "not so in: past"), name="past", min_age_seconds=-1),
+    _source(("failed_at goes together with", "not so in: past"), name="past", min_age_seconds=-1),
+    _source(
+        ("max_age_seconds must be a number of seconds above min_age_seconds", "not so in: email"),
+        failed_at="failedAt",
+        min_age_seconds=900,
+        max_age_seconds=900,
+    ),
+    *(
+        _source(("empty_statuses must be HTTP statuses", f"not so in: {name}"), name=name, empty_statuses=[status])
+        for name, status in (("ok", 200), ("moved", 301), ("forbidden", 403), ("throttled", 429), ("down", 503))
+    ),
+    *(
+        _source(("id_space must be 1 to 64 letters", f"not so in: {name}"), name=name, id_space=space)
+        for name, space in (("no_space", ""), ("beginning", "@letters"), ("long", "x" * 65), ("blank", "a b"))
+    ),
     _source(("requeue_path must begin with / and may hold", "not so in: email"), requeue_path="/{id}"),
     Wrong("requeue", {"path": "/requeue/{id}"}, ("requeue.path must begin with / and may hold", "/requeue/{id}")),
     Wrong("requeue", {"path": "/r", "method": "GET"}, ("requeue.method must be POST, PUT or PATCH", '"GET"')),

@@ -13,7 +13,7 @@ import urllib3
 from werkzeug.wrappers import Request, Response
 
 from redrive.api import Api
-from redrive.errors import ApiTrouble, ApiUnavailable, CredentialsRefused
+from redrive.errors import ApiTrouble, ApiUnavailable, CredentialsRefused, ListingError
 from redrive.models import Communication, OutcomeKind
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
@@ -312,6 +312,7 @@ def test_the_worker_tries_once_more_where_there_was_no_connection(
 
 def test_an_origin_is_scheme_host_and_port() -> None:
     caller = client(ApiSettings(base_url="https://api.example.com/v1"))
-    assert caller.is_same_origin("https://API.example.com:443/other")
-    for url in ("http://api.example.com/", "https://api.example.com:8443/", "https://api.example.com.evil.example/"):
-        assert not caller.is_same_origin(url)
+    assert caller.same_origin_url("/other", "https://API.example.com:443/v1") == "https://API.example.com:443/other"
+    for url in ("https://api.example.com:8443/", "https://api.example.com.evil.example/"):
+        with pytest.raises(ListingError, match="another origin"):
+            caller.same_origin_url(url, "https://api.example.com/v1")

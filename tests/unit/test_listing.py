@@ -12,7 +12,8 @@ from redrive import clock
 from redrive.api import Api
 from redrive.listing import Listing
 from redrive.models import Communication
-from redrive.pagination import Page, read_pages
+from redrive.page import Page
+from redrive.pagination import Reader
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
 from redrive.transport import listing_retry
@@ -180,12 +181,13 @@ def test_whatever_an_answer_brings_up_stops_its_own_source_only(
 ) -> None:
     lists |= {"/emails": [1], "/sms": [7]}
 
-    def reading(name: str, source: Source, api: Api) -> Iterator[Page]:
-        if name == "email":
+    def reading(self: Reader) -> Iterator[Page | None]:
+        if self._source is EMAIL:
             raise ZeroDivisionError("ann@example.com")
-        yield from read_pages(name, source, api)
+        yield from pages(self)
 
-    monkeypatch.setattr("redrive.listing.read_pages", reading)
+    pages = Reader.pages
+    monkeypatch.setattr(Reader, "pages", reading)
     found, listing = read(settings, email=EMAIL, sms=SMS)
     assert [c.primary_id for c in found] == ["7"]
     assert listing.problems == ["source email: unforeseen ZeroDivisionError"]

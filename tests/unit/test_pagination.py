@@ -18,7 +18,8 @@ from redrive import clock
 from redrive.api import Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.models import primary_id
-from redrive.pagination import Page, read_pages
+from redrive.page import Page
+from redrive.pagination import read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
 from redrive.transport import Deadline, PatientRetry, listing_retry
@@ -77,7 +78,8 @@ def read(source: Source, settings: ApiSettings) -> list[str]:
 def test_every_style_reads_every_id_in_order(
     api: ScriptedApi, settings: ApiSettings, style: PaginationStyle, ids: list[int], data: st.DataObject
 ) -> None:
-    size = data.draw(st.integers(1, 8), label="size asked for")
+    # On pages of one item, saying nothing at the end of a list is the same as never saying anything.
+    size = data.draw(st.integers(2 if style is PaginationStyle.LINK_HEADER else 1, 8), label="size asked for")
     largest_page = 1000 if style is PaginationStyle.NONE else data.draw(st.integers(1, 8), label="largest page")
     api.answer = paged(ids, style, largest_page)
     assert read(source(style, size), settings) == [str(id_) for id_ in ids]
@@ -137,7 +139,7 @@ def test_a_list_of_bare_ids_will_do(api: ScriptedApi, settings: ApiSettings) -> 
 def test_items_without_an_id_are_counted_and_the_others_read(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(as_json({"emails": [{"id": 1}, {"no": 2}, {"id": None}, {"id": 4}, None]}))
     (page,) = read_pages("email", source(PaginationStyle.NONE), reader(settings))
-    assert page == Page(("1", "4"), (), without_id=3, without_time=0, milliseconds=page.milliseconds)
+    assert page == Page(("1", "4"), without_id=3, milliseconds=page.milliseconds)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,8 @@ def test_an_odd_id_among_plain_ones_is_judged_as_by_itself(
     api.answers(as_json({"emails": [{"id": "6f1c-42"}, {"id": odd}, {"id": "7"}]}))
     (page,) = read_pages("email", source(PaginationStyle.NONE), reader(settings))
     assert page.ids == tuple(filter(None, ["6f1c-42", primary_id(odd), "7"]))
-    assert page.without_id == 3 - len(page.ids)
+    assert page.without_id + page.too_long == 3 - len(page.ids)
+    assert page.too_long == (odd == "x" * 129)
 
 
 def test_items_without_an_id_are_counted_once_though_a_list_is_read_twice(
@@ -356,7 +359,7 @@ def test_a_next_page_on_another_origin_is_refused(
 @pytest.mark.parametrize("url", ["http://h:notaport/x", "http://[bad/x"])
 def test_a_next_page_that_is_no_url_is_told(api: ScriptedApi, settings: ApiSettings, url: str) -> None:
     api.answers(as_json({"emails": [{"id": 1}], "next": url}))
-    with pytest.raises(ListingError, match="URL is none"):
+    with pytest.raises(ListingError, match="URL"):
         read(source(PaginationStyle.NEXT_URL), settings)
 
 

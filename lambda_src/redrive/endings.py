@@ -1,0 +1,128 @@
+"""Whether a list has ended: the evidence for it, or an error in words that name the setting to change."""
+
+from __future__ import annotations
+
+from redrive.errors import ListingError
+from redrive.hints import read_hints
+from redrive.page import Content
+from redrive.page_requests import NUMBERED, first_number, number_param
+from redrive.progress import MAX_EMPTY, Progress
+from redrive.settings import PaginationStyle, Source
+
+LEAST_DEFAULT = 10
+"""No API gives fewer items than this on a page of its own accord: so short a page is a list's last."""
+
+LEAST_DEPTH = 1000
+"""Some APIs refuse what lies deeper in a list, or give the last page again; none does so before this many items."""
+
+EMPTY_PAGE = "empty page"
+NO_NEXT_PAGE = "no next page"
+TOTAL_REACHED = "total reached"
+PAGE_AGAIN = "the last page came again"
+ONE_ANSWER = "one answer"
+
+
+def after_empty_page(progress: Progress, size: int) -> str:
+    """Give the evidence where an empty page ends a numbered list; nothing where the page after it is to be asked for.
+
+    Parameters
+    ----------
+    progress
+        Counts this page already.
+    size
+        How many items were asked for on a page.
+    """
+    if progress.total is not None:
+        enough = 1 if progress.came >= progress.total[0] else MAX_EMPTY
+    elif progress.has_gap:
+        enough = MAX_EMPTY
+    elif not progress.is_steady:
+        enough = 3
+    elif not progress.lengths or progress.lengths[-1] >= size:
+        enough = 2  # a list whose length is a multiple of the size ends so; so does one with a gap begin
+    else:
+        enough = 1
+    return EMPTY_PAGE if progress.empty >= enough else ""
+
+
+def tells_nothing(source: Source, progress: Progress, *, is_explicit: bool) -> bool:
+    """Tell whether that an answer names no next page says nothing: none was ever named, and the first page is full.
+
+    Parameters
+    ----------
+    is_explicit
+        Whether the answer says that there is none, rather than saying nothing.
+    """
+    is_full = len(progress.lengths) == 1 and progress.lengths[0] >= source.pagination.size
+    return is_full and not is_explicit and progress.total is None
+
+
+def never_a_next(name: str, source: Source, progress: Progress) -> ListingError:
+    """Give the error for an API that is not seen to name a next page where there must be one."""
+    where = f"sources.{name}.pagination"
+    place = f"{where}.next {source.pagination.next!r} is not in the answer"
+    if source.pagination.style is PaginationStyle.LINK_HEADER:
+        place = f"{where}.style is link_header, yet there is no header Link"
+    return ListingError(
+        f"sources.{name}: the first page is full ({progress.lengths[0]} items) and {place}, so nothing tells whether "
+        f"more follow; {where}.total would"
+    )
+
+
+def must_lead_nowhere(name: str, source: Source, content: Content) -> None:
+    """Raise ``ListingError`` where an answer that should be the last says that more follow."""
+    pagination = source.pagination
+    hints = read_hints(content.body, content.answer.headers)
+    where = f"sources.{name}.pagination"
+    if pagination.style is PaginationStyle.NONE:
+        if place := hints.next_at or hints.pages_at:
+            raise ListingError(f"{where}.style: none, yet the API pages its list: there is {place} in the answer")
+    elif hints.next_at:
+        setting = f"{where}.style" if pagination.style in NUMBERED else f"{where}.next"
+        setting = f"{where}.style" if pagination.style is PaginationStyle.LINK_HEADER else setting
+        raise ListingError(f"{setting}: the last answer says in {hints.next_at} that more follow")
+
+
+def believed(name: str, source: Source, progress: Progress, came: int) -> str:
+    """Give the evidence for the end, where neither the total nor the first page speaks against it.
+
+    Parameters
+    ----------
+    came
+        How many items came in all passes.
+    """
+    pagination = source.pagination
+    where = f"sources.{name}.pagination"
+    if progress.first and pagination.style in NUMBERED:
+        hints = read_hints(progress.first.body, progress.first.answer.headers)
+        if hints.previous_at:
+            first = "first_page" if pagination.style is PaginationStyle.PAGE else "first_offset"
+            raise ListingError(
+                f"{where}.{first}: {first_number(pagination)} is not the beginning: the answer says in "
+                f"{hints.previous_at} that a page comes before it"
+            )
+    if progress.total is None:
+        return progress.evidence
+    total, place = progress.total
+    came = max(progress.came, came)
+    if came >= total:
+        return TOTAL_REACHED if progress.is_reached else progress.evidence
+    if pagination.style is PaginationStyle.NONE:
+        raise ListingError(f"{where}.style: none, yet the API pages its list: {came} of {total} came ({place})")
+    advice = "" if pagination.total else f'; if that counts something else, set {where}.total, or to "`0`" for nothing'
+    raise ListingError(f"sources.{name}: {came} of {total} items came, as {place} says{advice}")
+
+
+def beyond_depth(name: str, progress: Progress, words: str) -> ListingError:
+    """Give the error for a list that may go on deeper than the API lets anybody read."""
+    return ListingError(
+        f"sources.{name}: after {progress.came} items {words}; nothing tells whether the list ends there or only what "
+        f"the API gives of it; sources.{name}.pagination.total would"
+    )
+
+
+def same_pages(name: str, source: Source) -> ListingError:
+    """Give the error for an API that answers a second request as the first."""
+    pagination = source.pagination
+    param = number_param(pagination) if pagination.style in NUMBERED else pagination.cursor_param
+    return ListingError(f"sources.{name}: two pages are the same; does the API know {param!r}?")

@@ -1,0 +1,242 @@
+"""One page of a source's list: what an answer holds, read by the source's expressions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from redrive import clock
+from redrive.api import ListAnswer, in_full
+from redrive.errors import ListingError
+from redrive.expressions import is_field, is_null, leaves_out, raw_list, search
+from redrive.models import MAX_ID_BYTES, moment, primary_id
+from redrive.settings import Source
+
+FUTURE_SECONDS = 300.0
+"""A failure further ahead of this clock is none: two machines' clocks do not differ by more."""
+
+BEYOND = frozenset(map(HTTPStatus, (400, 404, 410, 416, 422)))
+"""Statuses by which APIs say that a page lies beyond the end of a list."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What of an answer is given on.
+
+    Attributes
+    ----------
+    ids
+        In order, without those of items that failed too recently or too long ago.
+    young, old
+        Those: younger than ``min_age_seconds``, older than ``max_age_seconds``.
+    without_id, too_long
+        How many items have no usable id, and how many one that is longer than 128 bytes.
+    without_time, in_future
+        Where an age matters: how many items have no usable ``failed_at``, or one in the future; these count as old
+        enough, and as not too old.
+    milliseconds
+        How long the answer took.
+    """
+
+    ids: tuple[str, ...]
+    young: tuple[str, ...] = ()
+    old: tuple[str, ...] = ()
+    without_id: int = 0
+    too_long: int = 0
+    without_time: int = 0
+    in_future: int = 0
+    milliseconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Content:
+    """An answer that holds a list.
+
+    Attributes
+    ----------
+    items
+        What ``items`` gives.
+    length
+        How long the list is that these are taken from; None where that cannot be told.
+    ids
+        One for each item; None where there is no usable one.
+    key
+        The same for two answers that hold the same list.
+    """
+
+    answer: ListAnswer
+    body: Any
+    items: list[Any]
+    length: int | None
+    ids: tuple[str | None, ...]
+    key: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the API lists nothing here; what ``items`` leaves out is listed."""
+        return not (self.items if self.length is None else self.length)
+
+    @property
+    def extent(self) -> int:
+        """How many items the API gave, as far as that can be told."""
+        return max(self.length or 0, len(self.items))
+
+
+@dataclass(frozen=True)
+class Unlisted:
+    """An answer that holds no list; ``words`` say why not, ``is_definite`` that it is the application's own."""
+
+    answer: ListAnswer
+    words: str
+    is_definite: bool
+
+
+def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlisted:
+    """Read an answer.
+
+    Raises
+    ------
+    ConfigurationError
+        An expression is not JMESPath.
+    """
+    where = f"sources.{name}"
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        return Unlisted(answer, _refusal(where, source, answer), is_definite=answer.status in BEYOND)
+    if answer.status == HTTPStatus.NO_CONTENT:
+        return Unlisted(answer, f"{where}: {in_full(answer.status)}", is_definite=True)
+    try:
+        body = _json(answer)
+    except (ValueError, RecursionError):
+        kind = answer.headers.get("Content-Type", "no Content-Type")
+        return Unlisted(answer, f"{where}: HTTP {answer.status}, but the body is not JSON ({kind})", is_definite=False)
+    try:
+        items = search(source.items, body, f"{where}.items")
+        if items is None and body is not None and is_null(source.items, body, f"{where}.items") and not _errors(body):
+            items = []  # so some languages write an empty list
+        if isinstance(items, list):
+            return _content(name, source, answer, body, items)
+    except ListingError as error:
+        return Unlisted(answer, str(error), is_definite=True)
+    found = "null" if items is None else type(items).__name__
+    return Unlisted(answer, f"{where}.items: {source.items!r} must give a list, and gives {found}", is_definite=True)
+
+
+def is_null_alone(unlisted: Unlisted) -> bool:
+    """Tell whether an answer is ``null`` and nothing else."""
+    return unlisted.answer.status == HTTPStatus.OK and unlisted.answer.body.strip() == b"null"
+
+
+def empty_content(answer: ListAnswer) -> Content:
+    """Give what an answer holds that says that the list is empty."""
+    return Content(answer, None, [], 0, (), 0)
+
+
+def page_of(name: str, source: Source, content: Content) -> Page:
+    """Give what of an answer is given on."""
+    ids = tuple(filter(None, content.ids))
+    without_id = len(content.ids) - len(ids)
+    too_long = _too_long(name, source, content.items) if without_id else 0
+    milliseconds = content.answer.milliseconds
+    if not source.failed_at or not (source.min_age_seconds or source.max_age_seconds):
+        return Page(ids, (), (), without_id - too_long, too_long, 0, 0, milliseconds)
+    found = search(f"map(&({source.failed_at}), @)", content.items, f"sources.{name}.failed_at")
+    times, now = [moment(value) for value in found], clock.now()
+    young, old, in_future = set[str](), set[str](), 0
+    for id_, at in zip(content.ids, times, strict=True):
+        if at is None:
+            continue
+        if at > now + FUTURE_SECONDS:
+            in_future += 1
+        elif id_ and source.min_age_seconds and at > now - source.min_age_seconds:
+            young.add(id_)
+        elif id_ and source.max_age_seconds and at < now - source.max_age_seconds:
+            old.add(id_)
+    old -= young
+    return Page(
+        ids=tuple(id_ for id_ in ids if id_ not in young and id_ not in old),
+        young=tuple(id_ for id_ in ids if id_ in young),
+        old=tuple(id_ for id_ in ids if id_ in old),
+        without_id=without_id - too_long,
+        too_long=too_long,
+        without_time=times.count(None),
+        in_future=in_future,
+        milliseconds=milliseconds,
+    )
+
+
+def _content(name: str, source: Source, answer: ListAnswer, body: Any, items: list[Any]) -> Content:
+    where = f"sources.{name}"
+    ids = _ids(items, source, f"{where}.id")
+    if not leaves_out(source.items, f"{where}.items"):
+        key = hash(ids) if any(ids) else _hash(items)
+        return Content(answer, body, items, len(items), ids, key)
+    raw = raw_list(source.items, body, f"{where}.items")
+    return Content(answer, body, items, None if raw is None else len(raw), ids, _hash(body if raw is None else raw))
+
+
+def _hash(value: Any) -> int:
+    return hash(json.dumps(value, sort_keys=True))
+
+
+def _refusal(where: str, source: Source, answer: ListAnswer) -> str:
+    what = f"GET {urlsplit(answer.url).path}: {in_full(answer.status)}"
+    if answer.status == HTTPStatus.NOT_FOUND:
+        empty = f"{where}.empty_statuses = [404]"
+        return f"{where}.path: HTTP 404; there is no such endpoint (if it means that nothing failed, set {empty})"
+    if answer.status == HTTPStatus.NOT_ACCEPTABLE:
+        return f"{what}; if the API wants another Accept than application/json, set api.headers"
+    size = source.pagination.size_param
+    if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY) and size and _names(answer.url, size):
+        return f"{what}; if the API does not take {size!r}, set {where}.pagination.size_param, or null for none"
+    return what
+
+
+def _names(url: str, parameter: str) -> bool:
+    return any(part.split("=", 1)[0] == parameter for part in urlsplit(url).query.split("&"))
+
+
+def _errors(body: Any) -> bool:
+    return isinstance(body, dict) and bool(body.get("errors") or body.get("error"))
+
+
+def _json(answer: ListAnswer) -> Any:
+    """Read a body; with a byte order mark, in UTF-16 or in what its Content-Type names if need be."""
+    try:
+        return json.loads(answer.body)
+    except UnicodeDecodeError:
+        header = Message()
+        header["Content-Type"] = answer.headers.get("Content-Type", "")
+        try:
+            return json.loads(answer.body.decode(header.get_content_charset() or "utf-8"))
+        except LookupError:
+            raise ValueError("unknown charset") from None
+
+
+def _ids(items: list[Any], source: Source, where: str) -> tuple[str | None, ...]:
+    found = _found_ids(items, source, where)
+    return tuple(found if _are_plain(found) else map(primary_id, found))
+
+
+def _found_ids(items: list[Any], source: Source, where: str) -> list[Any]:
+    # One search a page, and not a projection: that would drop the items without an id. None where it is a plain field.
+    if is_field(source.id):
+        return [item.get(source.id) if isinstance(item, dict) else None for item in items]
+    found: list[Any] = search(f"map(&({source.id}), @)", items, where)
+    return found
+
+
+def _too_long(name: str, source: Source, items: list[Any]) -> int:
+    found = _found_ids(items, source, f"sources.{name}.id")
+    return sum(isinstance(id_, str) and len(id_.encode(errors="replace")) > MAX_ID_BYTES for id_ in found)
+
+
+def _are_plain(values: list[Any]) -> bool:
+    """Tell of a whole page at once whether all are ids as nearly all ids are: ASCII letters, digits and hyphens."""
+    if set(map(type, values)) != {str} or not all(values) or max(map(len, values)) > MAX_ID_BYTES:
+        return False
+    text = "".join(values).replace("-", "")
+    return text.isascii() and text.isalnum()

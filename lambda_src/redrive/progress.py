@@ -1,0 +1,127 @@
+"""How far one pass over a source's list has come, and the bounds within which it must come to an end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from redrive.errors import ListingError
+from redrive.page import Content
+from redrive.page_requests import PageRequest
+from redrive.settings import Source
+
+MAX_PAGES = 20_000
+"""Requests of one pass."""
+
+MAX_WITHOUT_MATCH = 100
+"""Pages in a row of which ``items`` leaves out everything, or which are empty though a next one is named."""
+
+MAX_WITHOUT_NEWS = 10
+"""Pages in a row that list only what came before, or nothing that has an id."""
+
+MAX_EMPTY = 5
+"""Empty pages in a row that end a numbered list in which an empty page was passed, or whose total was not reached."""
+
+
+@dataclass
+class Progress:
+    """One pass over the list of a source.
+
+    Attributes
+    ----------
+    asked
+        The requests made.
+    lengths
+        How long each page was that was not empty.
+    first, last
+        The first answer, and the last page that was not empty with its request.
+    ids
+        All that came in this pass.
+    repeated
+        How many items came again.
+    keys
+        Of the pages, to know one that comes again.
+    total
+        The least total that an answer gave, and where it stands: what joins a list while it is read may not come in
+        this pass. None where no answer gave one.
+    empty, without_match, without_news
+        How many pages in a row, up to the last one, were empty, matched nothing, or brought nothing new.
+    has_gap
+        Whether something came after an empty page.
+    is_counted
+        Whether every next page was named by a number of pages or items, so that the list shifts like a numbered one.
+    evidence
+        Why the end is believed to be one; empty while it is not reached.
+    """
+
+    name: str
+    source: Source
+    asked: set[PageRequest] = field(default_factory=set)
+    lengths: list[int] = field(default_factory=list)
+    first: Content | None = None
+    last: tuple[PageRequest, Content] | None = None
+    ids: set[str] = field(default_factory=set)
+    repeated: int = 0
+    keys: set[int] = field(default_factory=set)
+    total: tuple[int, str] | None = None
+    empty: int = 0
+    without_match: int = 0
+    without_news: int = 0
+    has_gap: bool = False
+    is_counted: bool = True
+    evidence: str = ""
+
+    @property
+    def came(self) -> int:
+        """How many items came, each counted once."""
+        return sum(self.lengths) - self.repeated
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether as many came as the list has."""
+        return self.total is not None and 0 < self.total[0] <= self.came
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether all pages but the last are of one length; else the API leaves items out of pages already cut."""
+        return len(set(self.lengths[:-1])) <= 1 and self.lengths[-1:] <= self.lengths[:1]
+
+    def asks(self, request: PageRequest) -> None:
+        """Count a request; raises ``ListingError`` for one that was made before, or one too many."""
+        if request in self.asked:
+            raise same_request(self.name)
+        if len(self.asked) == MAX_PAGES:
+            raise ListingError(f"sources.{self.name}: read {MAX_PAGES} pages without coming to the end")
+        self.asked.add(request)
+
+    def has_empty_page(self) -> None:
+        """Count a page on which the API lists nothing; raises ``ListingError`` for one too many in a row."""
+        self.empty += 1
+        if self.empty > MAX_WITHOUT_MATCH:
+            raise ListingError(f"sources.{self.name}: {self.empty} empty pages in a row, and yet a next one")
+
+    def has_page(self, request: PageRequest, content: Content) -> None:
+        """Count a page on which the API lists something; raises ``ListingError`` where such pages lead nowhere."""
+        ids = [id_ for id_ in content.ids if id_]
+        before = len(self.ids)
+        self.ids.update(ids)
+        fresh = len(self.ids) - before
+        self.repeated += len(ids) - fresh
+        self.keys.add(content.key)
+        self.lengths.append(content.extent)
+        self.last = request, content
+        self.has_gap = self.has_gap or self.empty > 0
+        self.empty = 0
+        self.without_match = 0 if content.items else self.without_match + 1
+        self.without_news = 0 if fresh or not content.items else self.without_news + 1
+        if self.without_match > MAX_WITHOUT_MATCH:
+            raise ListingError(
+                f"sources.{self.name}.items: {self.source.items!r} leaves out all of {self.without_match} pages in a "
+                f"row; let sources.{self.name}.filters narrow the list"
+            )
+        if self.without_news > MAX_WITHOUT_NEWS:
+            raise ListingError(f"sources.{self.name}: {self.without_news} pages in a row brought nothing new")
+
+
+def same_request(name: str) -> ListingError:
+    """Give the error for a next page that was asked for before."""
+    return ListingError(f"sources.{name}: the API gave the same next page again; it would never end")

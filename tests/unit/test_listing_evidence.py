@@ -1,0 +1,744 @@
+"""A list counts as read to its end on evidence only; whatever else happens is said, and names what to change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+from redrive import clock
+from redrive.api import Api
+from redrive.listing import Listing
+from redrive.models import Communication
+from redrive.secrets import Secrets
+from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
+from redrive.transport import Deadline, PatientRetry, listing_retry
+from tests.unit.support import ScriptedApi, as_json
+
+Answer = Callable[[Request], Response]
+
+NUMBERED = [PaginationStyle.PAGE, PaginationStyle.OFFSET]
+TOKENS = [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER]
+
+
+def source(style: PaginationStyle = PaginationStyle.PAGE, size: int = 10, **changes: Any) -> Source:
+    pagination = {"style": style, "size": size, "next": "next"} | changes.pop("pagination", {})
+    fields = {"path": "/emails", "operation": "send.email", "filters": {"status": "failed"}, "items": "emails"}
+    return Source(**(fields | {"pagination": Pagination(**pagination)} | changes))
+
+
+@pytest.fixture
+def read(settings: ApiSettings) -> Callable[..., tuple[list[str], Listing]]:
+    """Read one source to its end; give the ids and the listing."""
+
+    def without_waiting(deadline: Deadline, try_seconds: float) -> PatientRetry:
+        retry = listing_retry(deadline, try_seconds)
+        retry.backoff_factor = retry.backoff_jitter = 0
+        return retry
+
+    def reading(email: Source, **more: Any) -> tuple[list[str], Listing]:
+        listing = Listing({"email": email}, Api(settings, without_waiting, Secrets()), lambda: True, **more)
+        return [communication.primary_id for communication in listing], listing
+
+    return reading
+
+
+Read = Callable[..., tuple[list[str], Listing]]
+
+
+def ids(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+def items(found: Sequence[Any]) -> list[Any]:
+    return [item if isinstance(item, dict) else {"id": item} for item in found]
+
+
+def page_number(request: Request, first: int = 1) -> int:
+    return int(request.args["page"]) - first
+
+
+def numbered(
+    listed: Callable[[], Sequence[Any]] | Sequence[Any],
+    beyond: Callable[[], Response] | None = None,
+    cap: int = 10_000,
+    **more: Any,
+) -> Answer:
+    """Serve a list by page number or by offset, with an answer of its own beyond the end."""
+
+    def answer(request: Request) -> Response:
+        all_of_it = items(listed() if callable(listed) else listed)
+        size = min(int(request.args.get("limit", 10)), cap)
+        start = page_number(request) * size if "page" in request.args else int(request.args["offset"])
+        shown = all_of_it[start : start + size]
+        if beyond and start and not shown:
+            return beyond()
+        return as_json({"emails": shown, **more})
+
+    return answer
+
+
+def complete(listing: Listing) -> bool:
+    """Whether the source counts as read to its end; if so the listing says why, if not, it says what is wrong."""
+    assert bool(listing.evidence) == ("email" in listing.complete)
+    assert listing.complete or listing.problems or listing.truncated
+    return "email" in listing.complete
+
+
+# Filters and size travel.
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER])
+@pytest.mark.parametrize(
+    "link",
+    ["/emails?page={}", "?page={}", "http://{{host}}/emails?page={}#top", "/emails?status=&page={}&limit="],
+)
+def test_filters_and_size_that_a_next_link_lacks_are_put_back(
+    api: ScriptedApi, read: Read, style: PaginationStyle, link: str
+) -> None:
+    def answer(request: Request) -> Response:
+        failed = request.args.get("status") == "failed" and request.args.get("kind") == "a b"
+        listed = items(ids(25) if failed else range(100, 200))
+        number, size = int(request.args.get("page", 1)), int(request.args.get("limit") or 2)
+        url = link.format(number + 1).replace("{host}", request.host) if number * size < len(listed) else None
+        headers = {"Link": f"<{url}>; rel=next"} if url and style is PaginationStyle.LINK_HEADER else {}
+        return as_json({"emails": listed[(number - 1) * size : number * size], "next": url}, **headers)
+
+    api.answer = answer
+    found, listing = read(source(style, filters={"status": "failed", "kind": "a b"}))
+    assert found == ids(25)
+    assert complete(listing)
+    assert {request.args["limit"] for request in api.requests} == {"10"}
+
+
+@pytest.mark.parametrize(
+    ("link", "query"),
+    [
+        ("/emails?status=FAILED&limit=7&page=2", "status=FAILED&limit=7&page=2"),
+        ("/emails?page=2&cursor=a%2Bb/c==&x", "page=2&cursor=a%2Bb/c==&x&status=failed&limit=10"),
+        ("/emails?page=2&%73tatus=f", "page=2&status=f&limit=10"),
+    ],
+)
+def test_what_a_next_link_has_stays_as_it_is(api: ScriptedApi, read: Read, link: str, query: str) -> None:
+    api.answers(as_json({"emails": items(ids(10)), "next": link}), as_json({"emails": [], "next": None}))
+    read(source(PaginationStyle.NEXT_URL))
+    assert api.requests[1].query_string.decode() == query
+
+
+def test_a_filter_with_several_values_is_sent_as_often_on_every_page(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        assert request.args.getlist("status[]") == ["failed", "bounced"]
+        return numbered(ids(25))(request)
+
+    api.answer = answer
+    filters = {"status[]": ("failed", "bounced")}
+    for style in NUMBERED:
+        assert read(source(style, filters=filters))[0] == ids(25)
+
+
+@pytest.mark.parametrize(
+    ("name", "link", "query"),
+    [
+        ("status", "/emails?status=bounced&page=2", "page=2&status=failed&status=bounced&limit=10"),
+        ("status", "/emails?status=failed&page=2&status=bounced", "status=failed&page=2&status=bounced&limit=10"),
+        (
+            "status[]",
+            "/emails?status%5B0%5D=failed&status%5B1%5D=bounced&limit=10&page=2",
+            "status%5B0%5D=failed&status%5B1%5D=bounced&limit=10&page=2",
+        ),
+    ],
+)
+def test_a_filter_with_several_values_travels_along_next_links(
+    api: ScriptedApi, read: Read, name: str, link: str, query: str
+) -> None:
+    api.answers(as_json({"emails": items(ids(10)), "next": link}), as_json({"emails": [], "next": None}))
+    read(source(PaginationStyle.NEXT_URL, filters={name: ("failed", "bounced")}))
+    assert api.requests[1].query_string.decode() == query
+
+
+# Bounds.
+
+
+def test_an_api_that_ignores_the_page_is_asked_a_few_times_only(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(5))}))
+    assert read(source(id="uuid"))[0] == []
+    assert len(api.requests) < 8
+
+
+@pytest.mark.parametrize("style", [*NUMBERED, PaginationStyle.CURSOR])
+@pytest.mark.parametrize("spoilt", ["one id", "no id", "nothing", "leaves out"])
+def test_a_list_that_never_ends_is_left(api: ScriptedApi, read: Read, style: PaginationStyle, spoilt: str) -> None:
+    def answer(request: Request) -> Response:
+        number = len(api.requests)
+        shown = {
+            "one id": [{"id": 1, "at": number}],
+            "no id": [{"at": number}],
+            "nothing": [],
+            "leaves out": [{"id": number, "status": "sent"}],
+        }
+        return as_json({"emails": shown[spoilt], "next": f"token {number}"})
+
+    api.answer = answer
+    expression = "emails[?status=='failed']" if spoilt == "leaves out" else "emails"
+    _, listing = read(source(style, items=expression))
+    assert len(api.requests) < 150
+    assert complete(listing) == (spoilt == "nothing" and style in NUMBERED)
+
+
+def test_a_page_that_comes_again_under_new_tokens_ends_the_list(api: ScriptedApi, read: Read) -> None:
+    api.answer = lambda request: as_json({"emails": items(ids(10)), "next": f"token {len(api.requests)}"})
+    found, listing = read(source(PaginationStyle.CURSOR))
+    assert found == ids(10)
+    assert not complete(listing)
+    assert "does the API know 'cursor'" in listing.problems[0]
+    assert len(api.requests) < 4
+
+
+# The end, judged by the page as the API gave it.
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("matching", [range(10, 40), [*range(10), *range(20, 25)], [36], []])
+def test_a_page_without_a_match_is_not_the_end(
+    api: ScriptedApi, read: Read, style: PaginationStyle, matching: Sequence[int]
+) -> None:
+    listed = [{"id": str(number), "status": "failed" if number in matching else "sent"} for number in range(37)]
+    api.answer = numbered(listed)
+    found, listing = read(source(style, items="emails[?status=='failed']"))
+    assert found == [str(number) for number in range(37) if number in matching]
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("present", [[0, 2, 3], [1, 2], [0, 1, 3], [0, 2, 4]])
+def test_an_empty_page_in_the_middle_is_passed(
+    api: ScriptedApi, read: Read, style: PaginationStyle, present: list[int]
+) -> None:
+    """An API that leaves items out after it has cut the pages gives empty ones in the middle."""
+    listed = [{"id": str(number), "shown": number // 10 in present} for number in range(10 * max(present) + 7)]
+
+    def answer(request: Request) -> Response:
+        start = page_number(request) * 10 if "page" in request.args else int(request.args["offset"])
+        return as_json({"emails": [item for item in listed[start : start + 10] if item["shown"]]})
+
+    api.answer = answer
+    found, listing = read(source(style))
+    assert found == [item["id"] for item in listed if item["shown"]]
+    assert complete(listing)
+
+
+def test_empty_pages_with_a_next_token_are_passed(api: ScriptedApi, read: Read) -> None:
+    pages = [ids(0)] * 30 + [["a"]] + [ids(0)] * 3
+
+    def answer(request: Request) -> Response:
+        number = int(request.args.get("cursor", 0))
+        return as_json({"emails": items(pages[number]), "next": number + 1 if number + 1 < len(pages) else None})
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.CURSOR))
+    assert found == ["a"]
+    assert complete(listing)
+
+
+# A next token where it is not looked for.
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"meta": {"next": "b"}},
+        {"links": {"next": {"href": "/emails?c=b"}}},
+        {"has_more": True},
+        {"nextPageToken": "b"},
+        {},
+    ],
+)
+def test_a_full_first_page_without_a_next_token_is_not_the_end(
+    api: ScriptedApi, read: Read, more: dict[str, Any]
+) -> None:
+    api.answer = lambda request: as_json({"emails": items(ids(25)[: int(request.args["limit"])]), **more})
+    found, listing = read(source(PaginationStyle.CURSOR))
+    assert found == ids(10)
+    assert not complete(listing)
+    assert "sources.email.pagination.next" in listing.problems[0]
+
+
+@pytest.mark.parametrize("style", TOKENS)
+def test_a_list_that_is_one_full_page_ends_there(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
+    """The API says nothing at its end; that it speaks where there is more shows when fewer are asked for."""
+
+    def answer(request: Request) -> Response:
+        size = int(request.args["limit"])
+        if size >= 10:
+            return as_json({"emails": items(ids(10))})
+        headers = {"Link": "</emails?c=b>; rel=next"} if style is PaginationStyle.LINK_HEADER else {}
+        return as_json({"emails": items(ids(size)), "next": "b"}, **headers)
+
+    api.answer = answer
+    found, listing = read(source(style))
+    assert found == ids(10)
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("end", [{"next": None}, {"next": ""}, {"next": False}, {"next": 0}, {"total": 10}])
+def test_an_answer_that_says_that_nothing_follows_is_the_end(api: ScriptedApi, read: Read, end: dict[str, Any]) -> None:
+    api.answers(as_json({"emails": items(ids(10)), **end}))
+    found, listing = read(source(PaginationStyle.CURSOR))
+    assert found == ids(10)
+    assert complete(listing)
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("header", ["/emails?c=2>; rel=next", ""])
+def test_a_link_header_with_other_links_says_that_nothing_follows(api: ScriptedApi, read: Read, header: str) -> None:
+    links = '</emails>; rel="first prev"' + (f", <{header}; anchor=/sms" if header else "")
+    api.answers(as_json({"emails": items(ids(10))}, Link=links))
+    assert complete(read(source(PaginationStyle.LINK_HEADER))[1])
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '</emails?cursor=2>; rel="next last"',
+        "</emails?cursor=2>; REL=NEXT",
+        "<?cursor=2>; title=\"a, b; <c>; rel=prev\"; rel='x'; rel=prev, <emails?cursor=2>; rel=next",
+        '</sms>; rel=next; anchor="/sms", </emails?cursor=2>; rel=next; anchor=""',
+    ],
+)
+def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read, link: str) -> None:
+    def answer(request: Request) -> Response:
+        if request.args.get("cursor"):
+            return as_json({"emails": items(["last"])})
+        return as_json({"emails": items(ids(10))}, Link=link)
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.LINK_HEADER))
+    assert found == [*ids(10), "last"]
+    assert complete(listing)
+
+
+# A list that the source takes for one answer.
+
+
+@pytest.mark.parametrize(
+    ("more", "link"),
+    [
+        ({"total": 500}, None),
+        ({"meta": {"totalCount": 500}}, None),
+        ({"page": {"totalPages": 25}}, None),
+        ({"links": {"next": "/emails?page=2"}}, None),
+        ({"@odata.nextLink": "/emails?page=2"}, None),
+        ({"count": 500, "next": None}, None),
+        ({"hits": {"total": {"value": 500}}}, None),
+        ({}, '</emails?page=2>; rel="last next"'),
+    ],
+)
+def test_an_api_that_pages_is_noticed_by_a_source_that_does_not(
+    api: ScriptedApi, read: Read, more: dict[str, Any], link: str | None
+) -> None:
+    api.answers(as_json({"emails": items(ids(20)), **more}, **({"Link": link} if link else {})))
+    found, listing = read(source(PaginationStyle.NONE))
+    assert found == ids(20)
+    assert not complete(listing)
+    assert "sources.email.pagination.style: none, yet the API pages" in listing.problems[0]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"total": 20}, {"next": None, "has_more": False, "totalPages": 1}, {"items": [{"total": 99, "next": "x"}]}],
+)
+def test_one_answer_is_the_whole_list_where_nothing_speaks_against_it(
+    api: ScriptedApi, read: Read, more: dict[str, Any]
+) -> None:
+    api.answers(as_json({"emails": items(ids(20)), **more}))
+    _, listing = read(source(PaginationStyle.NONE))
+    assert complete(listing)
+    assert not listing.problems
+
+
+# The total.
+
+
+@pytest.mark.parametrize("style", list(PaginationStyle))
+def test_fewer_than_the_total_is_not_the_end(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
+    api.answer = lambda request: as_json(
+        {
+            "emails": items(
+                ids(7) if request.args.get("page", "1") == "1" and request.args.get("offset", "0") == "0" else []
+            )
+        }
+        | {"next": None, "found": 12}
+    )
+    found, listing = read(source(style, pagination={"total": "found"}))
+    assert found == ids(7)
+    assert not complete(listing)
+    assert "7 of 12" in listing.problems[0]
+    assert complete(read(source(style))[1])
+
+
+def test_a_total_that_is_reached_is_evidence(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(10)), "found": "10"}))
+    _, listing = read(source(PaginationStyle.CURSOR, pagination={"total": "found"}))
+    assert listing.evidence == {"email": "total reached"}
+
+
+def test_a_total_that_is_no_number_is_said(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(3)), "next": None}))
+    _, listing = read(source(PaginationStyle.CURSOR, pagination={"total": "meta.total"}))
+    assert "sources.email.pagination.total: 'meta.total' gives no number" in listing.problems[0]
+
+
+def test_what_leaves_the_list_meanwhile_is_not_missed_in_the_total(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        left = ids(60)[5:] if len(api.requests) > 1 else ids(60)
+        return numbered(left, total=len(left))(request)
+
+    api.answer = answer
+    found, listing = read(source())
+    assert set(found) == set(ids(60))
+    assert complete(listing)
+
+
+# Answers beyond the end.
+
+BEYOND: list[Callable[[], Response]] = [
+    lambda: as_json({"error": "no such page"}, 404),
+    lambda: as_json({"error": "bad page"}, 400),
+    lambda: Response(status=416),
+    lambda: as_json({}, 422),
+    lambda: Response(status=204),
+    lambda: as_json(None),
+    lambda: as_json({"message": "no more"}),
+    lambda: as_json({"emails": None}),
+]
+
+
+@pytest.mark.parametrize("beyond", BEYOND)
+@pytest.mark.parametrize("count", [1, 7, 10, 20, 23])
+@pytest.mark.parametrize("style", NUMBERED)
+def test_what_comes_beyond_the_end_ends_a_numbered_list(
+    api: ScriptedApi, read: Read, style: PaginationStyle, count: int, beyond: Callable[[], Response]
+) -> None:
+    api.answer = numbered(ids(count), beyond)
+    found, listing = read(source(style))
+    assert found == ids(count)
+    assert complete(listing)
+    assert not listing.problems
+
+
+@pytest.mark.parametrize("beyond", BEYOND[:6])
+@pytest.mark.parametrize("style", [*NUMBERED, PaginationStyle.CURSOR])
+@pytest.mark.parametrize("times", [1, 2, 3, 1000])
+def test_an_answer_that_passes_is_not_the_end(
+    api: ScriptedApi, read: Read, style: PaginationStyle, times: int, beyond: Callable[[], Response]
+) -> None:
+    left = iter(range(times))
+
+    def answer(request: Request) -> Response:
+        is_second = request.args.get("page") == "2" or "10" in (request.args.get("offset"), request.args.get("cursor"))
+        if is_second and next(left, None) is not None:
+            return beyond()
+        if style is PaginationStyle.CURSOR:
+            start = int(request.args.get("cursor", 0))
+            return as_json({"emails": items(ids(47)[start : start + 10]), "next": start + 10 if start < 40 else None})
+        return numbered(ids(47))(request)
+
+    api.answer = answer
+    found, listing = read(source(style))
+    is_end = style is PaginationStyle.CURSOR and beyond().status_code == 204  # it followed the API's own token
+    assert found == ids(47) or not complete(listing) or is_end
+    if times == 1 and not is_end:
+        assert found == ids(47)
+        assert complete(listing)
+
+
+def test_an_api_that_goes_away_after_the_first_page_has_not_ended_its_list(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(10))}), Response(status=404))
+    found, listing = read(source())
+    assert found == ids(10)
+    assert not complete(listing)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_api_that_refuses_to_go_deeper_has_not_ended_its_list(api: ScriptedApi, read: Read, status: int) -> None:
+    serve = numbered(ids(2000))
+    api.answer = lambda request: serve(request) if page_number(request) < 5 else as_json({}, status)
+    found, listing = read(source(size=200))
+    assert found == ids(1000)
+    assert not complete(listing)
+    assert "pagination.total" in listing.problems[0]
+
+
+def test_a_page_of_html_is_not_the_end(api: ScriptedApi, read: Read) -> None:
+    api.answer = numbered(ids(20), lambda: Response("<h1>Oops</h1>", content_type="text/html"))
+    assert not complete(read(source())[1])
+
+
+# An empty list.
+
+
+@pytest.mark.parametrize("style", list(PaginationStyle))
+@pytest.mark.parametrize(
+    ("answer", "statuses"),
+    [
+        (Response(status=204), (204,)),
+        (as_json({}, 404), (204, 404)),
+        (as_json(None), (204,)),
+        (as_json({"emails": None, "next": None}), (204,)),
+        (as_json({"emails": []}), ()),
+    ],
+)
+def test_an_empty_list_is_no_problem(
+    api: ScriptedApi, read: Read, style: PaginationStyle, answer: Response, statuses: tuple[int, ...]
+) -> None:
+    api.answers(answer)
+    found, listing = read(source(style, empty_statuses=statuses))
+    assert found == []
+    assert complete(listing)
+    assert not listing.problems
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Response(status=404), "sources.email.empty_statuses = [404]"),
+        (as_json({"data": []}), "sources.email.items: 'emails' must give a list"),
+        (as_json({"emails": None, "errors": [{"message": "down"}]}), "must give a list, and gives null"),
+        (as_json({}, 406), "api.headers"),
+        (as_json({}, 400), "sources.email.pagination.size_param"),
+    ],
+)
+def test_an_answer_that_is_no_list_names_what_to_change(
+    api: ScriptedApi, read: Read, answer: Response, words: str
+) -> None:
+    api.answers(answer)
+    _, listing = read(source())
+    assert not complete(listing)
+    assert words in listing.problems[0]
+
+
+def test_a_status_that_means_empty_is_asked_for_twice(api: ScriptedApi, read: Read) -> None:
+    api.answers(Response(status=404), as_json({"emails": items(ids(3))}), as_json({"emails": []}))
+    found, listing = read(source(empty_statuses=(404,)))
+    assert found == ids(3)
+    assert complete(listing)
+
+
+# Lists that shift.
+
+
+@pytest.mark.parametrize(
+    ("style", "link"),
+    [
+        (PaginationStyle.NEXT_URL, "/emails?page={page}"),
+        (PaginationStyle.NEXT_URL, "/emails?limit=10&offset={offset}"),
+        (PaginationStyle.LINK_HEADER, "/emails?page={page}"),
+        (PaginationStyle.CURSOR, "{page}"),
+    ],
+)
+def test_a_list_whose_next_page_is_a_number_is_read_again_until_nothing_new_comes(
+    api: ScriptedApi, read: Read, style: PaginationStyle, link: str
+) -> None:
+    def answer(request: Request) -> Response:
+        listed = ids(60)[5:] if len(api.requests) > 1 else ids(60)
+        start = (int(request.args.get("page", 1)) - 1) * 10 + int(request.args.get("offset", 0))
+        url = link.format(page=start // 10 + 2, offset=start + 10) if start + 10 < len(listed) else None
+        headers = {"Link": f"<{url}>; rel=next"} if url and style is PaginationStyle.LINK_HEADER else {}
+        return as_json({"emails": items(listed[start : start + 10]), "next": url}, **headers)
+
+    api.answer = answer
+    found, listing = read(source(style, pagination={"cursor_param": "page"}))
+    assert set(found) == set(ids(60))
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("style", TOKENS)
+def test_a_list_whose_next_page_is_a_token_is_read_once(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
+    def answer(request: Request) -> Response:
+        token = request.args.get("cursor", "t0")
+        start = int(token[1:]) * 10
+        following = f"t{start // 10 + 1}" if start < 20 else None
+        url = following if style is PaginationStyle.CURSOR else following and f"/emails?cursor={following}"
+        headers = {"Link": f"<{url}>; rel=next"} if url and style is PaginationStyle.LINK_HEADER else {}
+        return as_json({"emails": items(ids(30)[start : start + 10]), "next": url}, **headers)
+
+    api.answer = answer
+    assert complete(read(source(style))[1])
+    assert len(api.requests) == 3
+
+
+def test_a_list_that_changes_in_every_pass_is_not_complete_and_no_problem(api: ScriptedApi, read: Read) -> None:
+    api.answer = lambda request: numbered([f"{len(api.requests)}-{n}" for n in range(15)])(request)
+    _, listing = read(source())
+    assert not complete(listing)
+    assert not listing.problems
+    assert listing.truncated
+
+
+# Sizes and beginnings.
+
+
+@pytest.mark.parametrize("counts_by_cap", [True, False])
+def test_pages_that_come_shorter_than_asked_for_lose_nothing_and_are_said(
+    api: ScriptedApi, read: Read, counts_by_cap: bool
+) -> None:
+    def answer(request: Request) -> Response:
+        asked = int(request.args["limit"])
+        shown = min(asked, 50)
+        start = page_number(request) * (shown if counts_by_cap else asked)
+        return as_json({"emails": items(ids(300)[start : start + shown])})
+
+    api.answer = answer
+    found, listing = read(source(size=100))
+    assert set(found) == set(ids(300))
+    assert "sources.email.pagination.size = 50" in listing.problems[0]
+    assert complete(listing)
+
+
+def test_an_offset_grows_by_what_came(api: ScriptedApi, read: Read) -> None:
+    api.answer = numbered(ids(130), cap=50)
+    found, listing = read(source(PaginationStyle.OFFSET, size=100))
+    assert found == ids(130)
+    assert complete(listing)
+    assert not listing.problems
+
+
+def test_an_offset_counts_what_items_leaves_out(api: ScriptedApi, read: Read) -> None:
+    api.answer = numbered([{"id": str(n), "status": "failed" if n % 9 == 0 else "sent"} for n in range(47)])
+    found, _ = read(source(PaginationStyle.OFFSET, items="emails[?status=='failed']"))
+    assert found == [str(n) for n in range(0, 47, 9)]
+    assert len(api.requests) == 12  # five pages and an empty one, twice
+
+
+def test_a_list_may_begin_at_any_number(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        assert "limit" not in request.args
+        start = int(request.args["startIndex"]) - 1 if "startIndex" in request.args else page_number(request, 3) * 10
+        return as_json({"emails": items(ids(25)[start : start + 10])}) if start >= 0 else Response(status=400)
+
+    api.answer = answer
+    scim = {"offset_param": "startIndex", "first_offset": 1, "size_param": None}
+    for changed in (
+        source(PaginationStyle.OFFSET, pagination=scim),
+        source(pagination={"first_page": 3, "size_param": None}),
+    ):
+        found, listing = read(changed)
+        assert found == ids(25)
+        assert complete(listing)
+
+
+def test_a_check_finds_a_page_before_the_first(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        start = page_number(request, first=0) * 20
+        return as_json({"emails": items(ids(47)[start : start + 20])})
+
+    api.answer = answer
+    assert "first_page" in read(source(size=20), is_check=True)[1].problems[0]
+    assert not read(source(size=20, pagination={"first_page": 0}), is_check=True)[1].problems
+    api.answer = numbered(ids(47), cap=20)
+    api.answer = lambda request: numbered(ids(47))(request) if page_number(request) >= 0 else Response(status=500)
+    assert not read(source(size=20), is_check=True)[1].problems
+
+
+@pytest.mark.parametrize(
+    "more", [{"first": False, "last": False}, {"totalElements": 47}, {"previous": "/emails?page=0"}]
+)
+def test_a_first_page_that_is_not_the_first_is_noticed(api: ScriptedApi, read: Read, more: dict[str, Any]) -> None:
+    def answer(request: Request) -> Response:
+        start = page_number(request, first=0) * 20
+        return as_json({"emails": items(ids(47)[start : start + 20]), **more})
+
+    api.answer = answer
+    found, listing = read(source(size=20))
+    assert len(found) == 27
+    assert not complete(listing)
+
+
+def test_a_default_page_that_knows_neither_parameter_is_not_the_whole_list(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(20))}))
+    _, listing = read(source(size=100))
+    assert not complete(listing)
+    assert "does the API know 'page'" in listing.problems[0]
+
+
+# Ages, ids, bodies.
+
+
+def test_what_failed_too_long_ago_is_set_apart_and_what_fails_in_the_future_is_said(
+    api: ScriptedApi, read: Read
+) -> None:
+    now = clock.now()
+    times = {"young": now - 10, "right": now - 100, "old": now - 2000, "future": now + 10**7, "skewed": now + 10}
+    api.answers(as_json({"emails": [{"id": id_, "at": at} for id_, at in times.items()]}))
+    ages = {"failed_at": "at", "min_age_seconds": 50.0, "max_age_seconds": 1000.0}
+    found, listing = read(source(PaginationStyle.NONE, **ages))
+    assert found == ["right", "future"]
+    assert listing.too_old == [Communication("old", "send.email", "email")]
+    assert {communication.primary_id for communication in listing.too_young} == {"young", "skewed"}
+    assert listing.problems == ["source email: 1 items that failed in the future; sources.email.failed_at is 'at'"]
+    assert listing.seen == {"send.email": set(times)}
+
+
+def test_an_age_may_have_an_upper_limit_only(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": [{"id": "new", "at": clock.now()}, {"id": "old", "at": clock.now() - 99}]}))
+    found, listing = read(source(PaginationStyle.NONE, failed_at="at", max_age_seconds=50.0))
+    assert found == ["new"]
+    assert [communication.primary_id for communication in listing.too_old] == ["old"]
+
+
+def test_an_id_that_is_too_long_is_said_as_such(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(["x" * 129, "ok", "y" * 500, None])}))
+    found, listing = read(source(PaginationStyle.NONE))
+    assert found == ["ok"]
+    assert listing.problems == [
+        "source email: 1 items without a usable id; sources.email.id is 'id'",
+        "source email: 2 items with an id of more than 128 bytes; sources.email.id is 'id'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kind"),
+    [("utf-8-sig", ""), ("utf-16", ""), ("utf-32", ""), ("utf-8", ""), ("latin-1", "; charset=ISO-8859-1")],
+)
+def test_json_is_read_in_every_encoding(api: ScriptedApi, read: Read, encoding: str, kind: str) -> None:
+    body = json.dumps({"emails": [{"id": "1", "to": "é"}]}, ensure_ascii=False).encode(encoding)
+    api.answers(Response(body, content_type=f"application/json{kind}"))
+    assert read(source(PaginationStyle.NONE))[0] == ["1"]
+
+
+def test_sources_of_different_id_spaces_share_no_ids(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json([{"id": "1"}]))
+    one = {"path": "/emails", "operation": "send.email"}
+    sources = {"a": Source(**one), "b": Source(**one, id_space="send.email@b"), "c": Source(**one)}
+    listing = Listing(sources, Api(settings, listing_retry, Secrets()), lambda: True)
+    found = list(listing)
+    assert [(c.source, c.id_space, c.space) for c in found] == [
+        ("a", "", "send.email"),
+        ("b", "send.email@b", "send.email@b"),
+    ]
+    assert [c.to_json().get("idSpace") for c in found] == [None, "send.email@b"]
+    assert listing.seen == {"send.email": {"1"}, "send.email@b": {"1"}}
+
+
+def test_a_slow_source_does_not_take_the_time_of_the_others(
+    api: ScriptedApi, settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = {"at": 0.0}
+    order: list[str] = []
+
+    def answer(request: Request) -> Response:
+        order.append(request.path)
+        now["at"] += 4 if request.path == "/slow" else 0.01
+        start = int(request.args["offset"])
+        return as_json(items(ids(30)[start : start + 10]))
+
+    api.answer = answer
+    monkeypatch.setattr("redrive.listing.time.perf_counter", lambda: now["at"])
+    offset = Pagination(style=PaginationStyle.OFFSET, size=10)
+    sources = {path: Source(f"/{path}", f"send.{path}", pagination=offset) for path in ("slow", "quick")}
+    list(Listing(sources, Api(settings, listing_retry, Secrets()), lambda: True))
+    last_quick = len(order) - order[::-1].index("/quick")
+    assert order[:last_quick].count("/slow") <= 3
