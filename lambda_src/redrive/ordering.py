@@ -80,7 +80,7 @@ def deal(classes: Iterable[Sequence[Communication]], size: int) -> list[list[Com
     Classes stay in order; within one, communications are dealt to its batches like cards, so that a pile of alike ones
     is spread over all of them.
     """
-    classes = list(classes)
+    classes = [cards for cards in classes if cards]
     total = sum(map(len, classes))
     batches: list[list[Communication]] = [[] for _ in range(-(-total // size))]
     start = 0

@@ -1,0 +1,408 @@
+"""Weeks of hourly runs in a second: the module's own rules, driven with a simulated API, clock and table.
+
+Only those three are simulated. What may be sent, in which order and in which batches, when the breaker opens, what a
+communication is charged with and which digest goes out is decided by the functions that the module runs on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from redrive import breaker, ledger_rules, mailing
+from redrive.ledger_rules import Entry, Refusal, State, judge
+from redrive.models import Communication, OutcomeKind, idempotency_key
+from redrive.ordering import Candidates, Rank, deal
+from redrive.settings import LedgerSettings
+from redrive.verdicts import ALREADY_QUEUED, TOO_MANY_REQUESTS, Tried, Verdict, verdict
+
+MINUTE, HOUR, DAY, WEEK = 60.0, 3600.0, 86400.0, 604800.0
+
+BEGIN = 1_800_000_000.0
+"""When simulated time begins; a whole hour."""
+
+BATCH_SIZE, BATCHES_AT_A_TIME, REQUESTS_OF_A_BATCH = 20, 2, 5
+THRESHOLD = 50
+RETRIES, FIRST_PAUSE = 3, 2.0
+LATENCY, LONGEST_RETRY_AFTER = 0.2, 30.0
+UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the API answers to one POST; a status of None is no answer at all, whatever became of the request."""
+
+    status: int | None
+    retry_after: float | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+ACCEPTED = Reply(202)
+
+Behaviour = Callable[[Communication, float], Reply]
+"""What the API answers to a communication at a time, in seconds since the beginning."""
+
+
+def fine(communication: Communication, now: float) -> Reply:
+    return ACCEPTED
+
+
+class Application:
+    """The API, and the list of what failed. Checks the promises made about the idempotency key at each POST."""
+
+    def __init__(self, behaviour: Behaviour, bounces: Callable[[Communication, int], float | None] | None = None) -> None:
+        self.behaviour = behaviour
+        self.bounces = bounces or (lambda communication, times: None)
+        self.failed: dict[str, Communication] = {}
+        self.arrivals: deque[tuple[float, Communication]] = deque()
+        self.since: dict[str, float] = {}
+        self.waited: dict[str, list[float]] = {}
+        self.accepted: Counter[str] = Counter()
+        self.posts: Counter[str] = Counter()
+        self.times: list[float] = []
+        self.last: dict[str, tuple[str, Reply]] = {}
+        self.bodies: dict[str, object] = {}
+
+    def will_fail(self, at: float, communications: Iterable[Communication]) -> None:
+        """Say what fails when, in seconds since the beginning."""
+        self.arrivals.extend((BEGIN + at, communication) for communication in communications)
+        self.arrivals = deque(sorted(self.arrivals, key=lambda arrival: arrival[0]))
+
+    def listed(self, now: float) -> list[Communication]:
+        """List what has failed, the oldest first."""
+        while self.arrivals and self.arrivals[0][0] <= now:
+            at, communication = self.arrivals.popleft()
+            self.failed[communication.key] = communication
+            self.since[communication.key] = at
+        return list(self.failed.values())
+
+    def post(self, entry: Entry, number: str, now: float) -> Reply:
+        communication = entry.communication
+        key = idempotency_key(communication.operation, communication.primary_id, number)
+        assert self.bodies.setdefault(key, entry.body) == entry.body, f"{key} had another body before"
+        if last := self.last.get(communication.key):
+            last_key, said = last
+            is_definite = said.status is not None and said.status < 500 and said.status not in (401, 408, 409, 425, 429)
+            assert (key != last_key) == is_definite, f"{last_key} was answered {said.status}, then came {key}"
+        self.posts[communication.key] += 1
+        self.times.append(now)
+        reply = self.behaviour(communication, now - BEGIN)
+        self.last[communication.key] = key, reply
+        if reply.is_accepted:
+            self._accept(communication, now)
+        return reply
+
+    def _accept(self, communication: Communication, now: float) -> None:
+        key = communication.key
+        self.accepted[key] += 1
+        self.failed.pop(key, None)
+        self.waited.setdefault(key, []).append(now - self.since[key])
+        after = self.bounces(communication, self.accepted[key])
+        if after is not None:
+            self.will_fail(now + after - BEGIN, [communication])
+
+
+@dataclass(frozen=True)
+class Result:
+    communication: Communication
+    kind: OutcomeKind
+    status: int | None = None
+    was_asked: bool = False
+    was_asked_to_wait: bool = False
+
+    @property
+    def is_turned_away(self) -> bool:
+        return self.was_asked and (self.kind.is_failure or self.status == ALREADY_QUEUED)
+
+
+@dataclass(frozen=True)
+class Mail:
+    at: float
+    headline: str
+    is_over: bool
+
+
+@dataclass
+class Run:
+    """A run at work, and afterwards what it did."""
+
+    run_id: str
+    began: float
+    sources: frozenset[str]
+    numbers: dict[str, int]
+    probes: dict[str, int]
+    held: dict[str, float]
+    refused: bool = False
+    ended: float = 0
+    results: list[Result] = field(default_factory=list)
+    posts: int = 0
+
+    def open(self) -> frozenset[str]:
+        return self.sources if self.refused else breaker.open_sources(self.numbers, THRESHOLD) & self.sources
+
+
+class CredentialsRefused(Exception):
+    pass
+
+
+class Weeks:
+    """The module, with a table that is a dict and a clock that only moves when something takes time."""
+
+    def __init__(
+        self,
+        application: Application,
+        settings: LedgerSettings | None = None,
+        *,
+        max_per_run: int = 10_000,
+        dies: Callable[[float], bool] = lambda now: False,
+    ) -> None:
+        random.seed(20261124)  # the cooldown's jitter is drawn from it
+        self.application = application
+        self.settings = settings or LedgerSettings("ledger")
+        self.max_per_run = max_per_run
+        self.dies = dies
+        self.now = BEGIN
+        self.table: dict[str, Entry] = {}
+        self.open: frozenset[str] = frozenset()
+        self.held: dict[str, float] = {}
+        self.memory = mailing.Memory()
+        self.mails: list[Mail] = []
+        self.runs: list[Run] = []
+        self.manual: dict[str, tuple[float, str]] = {}
+
+    def go_on(self, seconds: float) -> Weeks:
+        """Fire every hour until so many seconds after the beginning; a run that is still on lets none begin."""
+        for at in itertools.count(BEGIN, HOUR):
+            if at >= BEGIN + seconds:
+                return self
+            if at >= self.now:
+                self.now = at
+                self._run()
+        raise AssertionError
+
+    # What the lister does
+
+    def _run(self) -> None:
+        candidates, exhausted, still_open = Candidates(self.max_per_run), [], False
+        for communication in self.application.listed(self.now):
+            entry = self.table.get(communication.key)
+            refusal = judge(entry, self.now, self.settings.max_attempts)
+            if refusal is Refusal.EXHAUSTED and entry:
+                exhausted.append(entry)
+            elif refusal is Refusal.COOLING_DOWN and entry and entry.state is State.OPEN:
+                still_open = True
+            elif refusal is None and (entry is None or entry.state is State.RELEASED or not entry.tried):
+                candidates.add_new(communication)
+            elif refusal is None and entry:
+                rank = Rank.CAME_BACK if entry.state is State.REQUEUED else Rank.TURNED_AWAY
+                candidates.add_tried(communication, rank, entry.tried)
+        batches = deal(candidates.chosen(), BATCH_SIZE)
+        if not batches and not exhausted:
+            return
+        sources = frozenset(each.source for batch in batches for each in batch)
+        numbers = dict.fromkeys(sources, 0) | breaker.half_open(self.open & sources, THRESHOLD)
+        first = {each.source: n for n, batch in reversed(list(enumerate(batches))) for each in batch}
+        probes = {source: first[source] for source in self.open & sources}
+        run = Run(f"run-{self.now:.0f}", self.now, sources, numbers, probes, dict(self.held))
+        self.runs.append(run)
+        posts = self.application.posts.total()
+        self._send(run, deque(enumerate(batches)))
+        run.posts, run.ended = self.application.posts.total() - posts, self.now
+        self._conclude(run, exhausted, still_open=still_open)
+
+    # What the state machine and its functions do
+
+    def _send(self, run: Run, waiting: deque[tuple[int, list[Communication]]]) -> None:
+        while waiting:
+            going: list[tuple[int, list[Communication]]] = []
+            back: list[tuple[int, list[Communication]]] = []
+            until = self.now + FIRST_PAUSE
+            for _ in range(min(BATCHES_AT_A_TIME, len(waiting))):
+                number, batch = waiting.popleft()
+                if run.open() >= run.sources:
+                    return
+                batch = [each for each in batch if each.source not in run.open()]
+                held = [end for source, end in run.held.items() if end > self.now and any(x.source == source for x in batch)]
+                if held:
+                    until = max(until, *held)
+                    back.append((number, batch))
+                elif any(run.probes.get(each.source, number) != number for each in batch):
+                    back.append((number, batch))
+                else:
+                    going.append((number, batch))
+            waiting.extendleft(reversed(back))
+            begin = self.now
+            ends = [self._batch(run, number, batch, begin) for number, batch in going]
+            self.now = max(ends, default=until)
+            for number, _ in going:
+                run.probes = {source: probe for source, probe in run.probes.items() if probe != number}
+
+    def _batch(self, run: Run, number: int, batch: list[Communication], now: float) -> float:
+        results: list[Result] = []
+        for start in range(0, len(batch), REQUESTS_OF_A_BATCH):
+            ends = [now]
+            for communication in batch[start : start + REQUESTS_OF_A_BATCH]:
+                try:
+                    result, end = self._redrive(run, f"{run.run_id}/{number}", communication, now)
+                except CredentialsRefused:
+                    run.refused = True
+                    continue
+                results.append(result)
+                ends.append(end)
+            now = max(ends)
+            if run.refused:
+                break
+        run.results += results
+        for source in {each.source for each in batch}:
+            outcomes = [(x.kind, x.status, x.was_asked) for x in results if x.communication.source == source]
+            move = breaker.moved_by(outcomes)
+            run.numbers[source] = move.turned_away + (0 if move.resets else run.numbers[source])
+        return now
+
+    def _redrive(self, run: Run, owner: str, communication: Communication, now: float) -> tuple[Result, float]:
+        key, settings = communication.key, self.settings
+        for tries in range(RETRIES + 1):
+            entry = self.table.get(key)
+            if judge(entry, now, settings.max_attempts, owner=owner, listed_at=run.began):
+                return Result(communication, OutcomeKind.SKIPPED), now
+            entry = ledger_rules.claimed(entry, communication, owner, run.run_id, f"{run.run_id}", now, settings)
+            self.table[key] = entry
+            number = ledger_rules.Claim(entry).number
+            reply = self.application.post(entry, number, now)
+            now += LATENCY
+            if reply.status == UNAUTHORIZED:  # the secret is read anew, once
+                reply = self.application.post(entry, number, now)
+                now += LATENCY
+            if reply.status == UNAUTHORIZED:
+                self.table[key] = ledger_rules.given_back(entry, now)
+                raise CredentialsRefused
+            if self.dies(now - BEGIN):
+                return Result(communication, OutcomeKind.FAILED), now  # nothing is written down: the lease runs out
+            if reply.is_accepted:
+                self.table[key] = ledger_rules.accepted(entry, reply.status or 0, now, settings)
+                return Result(communication, OutcomeKind.REQUEUED, reply.status, was_asked=True), now
+            if reply.status == ALREADY_QUEUED:
+                self.table[key] = ledger_rules.already_queued(entry, now, settings)
+                return Result(communication, OutcomeKind.SKIPPED, reply.status, was_asked=True), now
+            waits_long = (reply.retry_after or 0) > LONGEST_RETRY_AFTER
+            is_passing = reply.status is None or reply.status >= 500 or reply.status == TOO_MANY_REQUESTS
+            comes_back = is_passing and not waits_long and tries < RETRIES
+            self.table[key] = ledger_rules.turned_away(
+                entry,
+                reply.status,
+                f"HTTP {reply.status}",
+                now,
+                settings,
+                retry_after=reply.retry_after,
+                comes_back=comes_back,
+            )
+            if not comes_back:
+                if waits_long and reply.retry_after:
+                    run.held[communication.source] = now + reply.retry_after
+                kind = self.table[key].outcome or OutcomeKind.FAILED
+                return Result(communication, kind, reply.status, was_asked=True, was_asked_to_wait=waits_long), now
+            now += max(FIRST_PAUSE * 2**tries, reply.retry_after or 0)
+        raise AssertionError
+
+    # What the run's end does
+
+    def _conclude(self, run: Run, exhausted: list[Entry], *, still_open: bool) -> None:
+        self.open = (self.open - run.sources) | run.open()
+        self.held = {source: until for source, until in run.held.items() if until > self.now}
+        by_source: dict[str, Counter[str]] = {source: Counter() for source in run.sources}
+        for result in run.results:
+            if result.was_asked and result.status not in (ALREADY_QUEUED, TOO_MANY_REQUESTS):
+                by_source[result.communication.source]["tried"] += 1
+                by_source[result.communication.source]["accepted"] += result.kind is OutcomeKind.REQUEUED
+        tried = {source: Tried(found["tried"], found["accepted"]) for source, found in by_source.items()}
+        new = [ledger_rules.manual(entry, Refusal.EXHAUSTED, run.run_id, self.now) for entry in exhausted]
+        for result in run.results:
+            entry = self.table[result.communication.key] if result.is_turned_away else None
+            if entry is None or entry.lease_until > self.now:
+                continue
+            decided = verdict(
+                result.status,
+                tried[result.communication.source],
+                self.now - entry.turned_away,
+                self.settings.open_hours * HOUR,
+                was_asked_to_wait=result.was_asked_to_wait,
+            )
+            if decided is Verdict.MANUAL:
+                new.append(ledger_rules.manual(entry, "refused", run.run_id, self.now))
+            elif decided is Verdict.CHARGED:
+                entry = self.table[entry.communication.key] = ledger_rules.charged(entry, run.run_id, self.now, self.settings)
+                new += [entry] if entry.state is State.MANUAL else []
+        for entry in new:
+            assert entry.communication.key not in self.manual, "named twice"
+            self.table[entry.communication.key] = entry
+            self.manual[entry.communication.key] = self.now - BEGIN, entry.history[-1].what
+        self._mail(run, tried, new, still_open=still_open)
+
+    def _mail(self, run: Run, tried: dict[str, Tried], new: list[Entry], *, still_open: bool) -> None:
+        accepted = sum(result.kind is OutcomeKind.REQUEUED for result in run.results)
+        away = [result for result in run.results if result.was_asked and result.kind.is_failure]
+        if run.refused:
+            headline, mood = "the API refuses the credentials", mailing.Mood.BAD
+        elif run.open() and not accepted:
+            headline, mood = f"the API turns everything away: HTTP {away[-1].status}", mailing.Mood.BAD
+        elif new:
+            headline, mood = "some need a person", mailing.Mood.BAD
+        elif away:
+            headline, mood = "some were turned away", mailing.Mood.BAD
+        else:
+            headline, mood = "all requeued", mailing.Mood.GOOD if accepted else mailing.Mood.NEUTRAL
+        numbers = {"requeued": accepted, "turned away": len(away)}
+        decision = mailing.decide(self.memory, headline, mood, numbers, self.now, has_news=bool(new))
+        self.memory = decision.memory
+        if decision.is_sent:
+            self.mails.append(Mail(self.now - BEGIN, headline, decision.is_over))
+
+    # What the tests ask
+
+    def posts(self, communications: Iterable[Communication]) -> list[int]:
+        return [self.application.posts[each.key] for each in communications]
+
+    def waits(self, communications: Iterable[Communication]) -> list[float]:
+        """How long each waited until it was accepted first; infinite for what never was."""
+        waited = self.application.waited
+        return [waited[each.key][0] if each.key in waited else float("inf") for each in communications]
+
+    def condemned(self, communications: Iterable[Communication]) -> list[str]:
+        return [each.primary_id for each in communications if each.key in self.manual]
+
+    def weekly_mails(self) -> list[int]:
+        last = max((mail.at for mail in self.mails), default=0)
+        return [sum(week <= mail.at < week + WEEK for mail in self.mails) for week in _weeks(last)]
+
+    def report(self) -> str:
+        whys = Counter(why for _, why in self.manual.values())
+        hours = [at / HOUR for at, _ in self.manual.values()]
+        waits = [wait for waits in self.application.waited.values() for wait in waits]
+        return (
+            f"runs {len(self.runs)}, POSTs {self.application.posts.total()}"
+            f" (most a run {max((r.posts for r in self.runs), default=0)},"
+            f" most for one {max(self.application.posts.values(), default=0)}),"
+            f" accepted {len(waits)}, waited at most {max(waits, default=0) / HOUR:.1f} h,"
+            f" manual {dict(whys)} {f'from {min(hours):.1f} to {max(hours):.1f} h' if hours else ''},"
+            f" still listed {len(self.application.failed)}, mails a week {self.weekly_mails()}"
+            f" {Counter(mail.headline + (' (over)' if mail.is_over else '') for mail in self.mails)}"
+        )
+
+
+def _weeks(last: float) -> Iterator[float]:
+    week = 0.0
+    while week <= last:
+        yield week
+        week += WEEK
+
+
+def some(count: int, name: str = "", source: str = "emails") -> list[Communication]:
+    """Give so many communications of a source."""
+    operation = "send.sms" if source == "sms" else "send.email"
+    return [Communication(f"{name or source}-{n}", operation, source) for n in range(1, count + 1)]
