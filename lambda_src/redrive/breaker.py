@@ -2,6 +2,9 @@
 
 The run keeps one number for each source: how many were turned away since the last one that was accepted or already
 queued. It is moved by whole batches, when they close, so it costs one write a batch.
+
+To be told to slow down (429) is no failure, so all of those in a batch count as one: an API that takes a hundred a
+minute never opens the breaker, and one that says nothing else is not asked through a list of ten thousand.
 """
 
 from __future__ import annotations
@@ -11,6 +14,10 @@ from dataclasses import dataclass
 
 from redrive.models import OutcomeKind
 from redrive.verdicts import ALREADY_QUEUED, TOO_MANY_REQUESTS
+
+LONGEST_HOLD_SECONDS = 300.0
+"""A source that asks for longer is left out rather than waited for: a run that waits lets neither the other sources'
+communications go, nor the next run begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +36,31 @@ def moved_by(outcomes: Iterable[tuple[OutcomeKind, int | None, bool]]) -> Move:
     outcomes
         In the order of the batch: the outcome, its HTTP status, and whether the API was asked at all.
     """
-    turned_away, resets = 0, False
+    turned_away, resets, is_throttled = 0, False, False
     for kind, status, was_asked in outcomes:
         if kind is OutcomeKind.REQUEUED or (was_asked and status == ALREADY_QUEUED):
             turned_away, resets = 0, True
-        elif was_asked and kind.is_failure and status != TOO_MANY_REQUESTS:
+        elif was_asked and status == TOO_MANY_REQUESTS:
+            is_throttled = True
+        elif was_asked and kind.is_failure:
             turned_away += 1
-    return Move(turned_away, resets)
+    return Move(turned_away + (is_throttled and not resets), resets)
 
 
 def open_sources(numbers: Mapping[str, int], threshold: int) -> frozenset[str]:
     """Name the sources that are left out: so many turned away in a row."""
     return frozenset(source for source, number in numbers.items() if number >= threshold)
+
+
+def held_too_long(held: Mapping[str, float], now: float) -> frozenset[str]:
+    """Name the sources that are left out because their API asked not to be asked before a time that is too far away.
+
+    Parameters
+    ----------
+    held
+        By source, that time.
+    """
+    return frozenset(source for source, until in held.items() if until > now + LONGEST_HOLD_SECONDS)
 
 
 def half_open(sources: Iterable[str], threshold: int) -> dict[str, int]:

@@ -11,7 +11,7 @@ claims next goes on with it. The *number* in the idempotency key rises only afte
                       │  ^              └── attempts used up ──> manual
                       │  └── turned away: cools down, claimed again
                       └─ verdict: refused for good, or charged up to the limit ──> manual
-    manual ──release──> released ──claim──> open      manual, requeued, … ──discard──> discarded ──release──> released
+    manual ──release──> released ──claim──> open            manual, requeued, … ──discard──> discarded ──release──> released
 
 Everything here is pure: it takes an entry and gives the next one. The table and the simulated weeks of the tests both
 run on it.
@@ -33,7 +33,7 @@ MAX_EVENTS = 4
 """Of a communication's history, the newest: an item stays below the 1 KB that one write unit pays for."""
 
 UNDECIDED = frozenset({401, 408, 409, 425, 429})
-"""Client errors that say nothing of the request itself: under the same key it may be answered otherwise later."""
+"""Client errors that say nothing of the request itself: asked again under the same key, they may get another answer."""
 
 
 class State(StrEnum):
@@ -312,14 +312,18 @@ def given_back(entry: Entry, now: float) -> Entry:
 
 
 def charged(entry: Entry, run_id: str, now: float, settings: LedgerSettings) -> Entry:
-    """The run's verdict: what was turned away was one attempt; the last one makes it manual."""
+    """The run's verdict: what was turned away was one attempt; the last one makes it manual.
+
+    The next attempt begins at once to be turned away: in a long pile, whose turn comes once in days, each would else
+    need two turns to be charged.
+    """
     attempts = entry.attempts + 1
     if attempts >= settings.max_attempts:
         return manual(replace(entry, attempts=attempts), Refusal.EXHAUSTED, run_id, now)
     return replace(
         _with_event(entry, now, "charged", run_id, entry.error or ""),
         attempts=attempts,
-        turned_away=0,
+        turned_away=now,
         judged=run_id,
         updated=now,
     )

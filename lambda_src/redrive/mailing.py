@@ -1,12 +1,13 @@
 """Which digests are sent: few, so that people go on reading them.
 
-The same news goes out at most once in 24 hours, whatever comes between; what is new for a person, always; and after bad
-news one digest says that it is over. What is not sent is added up for the next digest.
+The same news goes out at most once in 24 hours, whatever comes between. That all is well is the same news whatever the
+words; that something is new for a person too, but what is held back of that is sent when the 24 hours are over. After
+bad news one digest says that it is over. What is not sent is added up for the next digest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,11 +15,32 @@ DAY = 86400.0
 
 
 class Mood(StrEnum):
-    """What a run says of how things are."""
+    """What a run says of how a source is, or all of them."""
 
     GOOD = "good"
     NEUTRAL = "neutral"
     BAD = "bad"
+
+    @classmethod
+    def of_source(cls, accepted: int, turned_away: int) -> Mood:
+        """Say how a source is, from how many it took in a run and how many not (429 among them, 409 in neither).
+
+        Bad is less than half, good is three quarters. Between them nothing changes, or an API that fails now and then
+        would be bad and over in turn.
+        """
+        if accepted < turned_away:
+            return cls.BAD
+        return cls.GOOD if accepted and accepted >= 3 * turned_away else cls.NEUTRAL
+
+    @classmethod
+    def of_run(cls, moods: Iterable[Mood]) -> Mood:
+        """Say how a run is: as bad as its worst source, and good if none is bad and one is good."""
+        found = set(moods)
+        return next((mood for mood in (cls.BAD, cls.GOOD) if mood in found), cls.NEUTRAL)
+
+
+ALL_IS_WELL = ""
+"""Under which every good headline is remembered."""
 
 
 @dataclass(frozen=True)
@@ -29,21 +51,24 @@ class Memory:
     ----------
     sent
         By headline, when it was last sent; of the last 24 hours.
-    is_bad
-        Whether bad news was sent that is not over.
+    bad
+        Sources of which bad news was sent that is not over.
     last
         When any digest was last sent.
+    news
+        When a digest was last sent that had something new for a person.
+    due
+        When what was held back must be sent, by a run with nothing to send if need be; 0 where nothing was.
     quiet
         Counts of the runs since then, by what they count; ``runs`` among them.
-    due
-        When what was collected is to be sent; 0 where nothing is.
     """
 
     sent: Mapping[str, float] = field(default_factory=dict)
-    is_bad: bool = False
+    bad: frozenset[str] = frozenset()
     last: float = 0
-    quiet: Mapping[str, int] = field(default_factory=dict)
+    news: float = 0
     due: float = 0
+    quiet: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,7 +83,7 @@ class Decision:
 def decide(
     memory: Memory,
     headline: str,
-    mood: Mood,
+    moods: Mapping[str, Mood],
     counts: Mapping[str, int],
     now: float,
     *,
@@ -72,26 +97,36 @@ def decide(
     ----------
     headline
         The digest's first line, without counts: what makes it the same news.
+    moods
+        By source, of those that were asked in this run, and of those that could not be.
     counts
         What is added up where it is not sent.
     has_news
-        Whether there is something for a person to do that was not sent before.
+        Whether something is new for a person to do.
     is_wanted
         Whether ``notifications.on`` has this result.
     is_daily
         ``notifications.digest``: collect, and send once in 24 hours.
     """
-    is_over = mood is Mood.GOOD and memory.is_bad
+    mood = Mood.of_run(moods.values())
+    bad = frozenset(source for source, each in moods.items() if each is Mood.BAD)
+    still_bad = memory.bad - {source for source, each in moods.items() if each is Mood.GOOD}
+    is_over = bool(memory.bad) and not bad | still_bad
     recent = {text: at for text, at in memory.sent.items() if now - at < DAY}
+    text = ALL_IS_WELL if mood is Mood.GOOD else headline
+    has_news = has_news or memory.due > 0
     if is_daily:
-        is_sent = now - memory.last >= DAY and (is_wanted or is_over or memory.is_bad)
-    elif mood is Mood.NEUTRAL:
-        is_sent = has_news
+        is_sent = now - memory.last >= DAY and (is_wanted or is_over or bool(memory.bad))
     else:
-        is_sent = is_over or (is_wanted and (has_news or headline not in recent))
-    is_bad = (memory.is_bad or (mood is Mood.BAD and (is_sent or is_daily))) and not (is_over and is_sent)
+        is_new = mood is not Mood.NEUTRAL and text not in recent and (mood is Mood.BAD or not still_bad)
+        is_sent = is_over or (is_wanted and (is_new or (has_news and now - memory.news >= DAY)))
+    if is_over and not is_sent:
+        still_bad = memory.bad  # it is still to be said
+    if is_sent or is_daily:
+        still_bad |= bad
     if is_sent:
-        return Decision(True, is_over, Memory({**recent, headline: now}, is_bad, now, {}))
+        return Decision(True, is_over, Memory({**recent, text: now}, still_bad, now, now if has_news else memory.news))
+    since = memory.last if is_daily else memory.news
+    due = since + DAY if is_daily or (has_news and is_wanted) else memory.due
     quiet = {name: memory.quiet.get(name, 0) + count for name, count in {**counts, "runs": 1}.items()}
-    due = memory.last + DAY if is_daily else 0
-    return Decision(False, False, Memory(recent, is_bad, memory.last, {**memory.quiet, **quiet}, due))
+    return Decision(False, False, Memory(recent, still_bad, memory.last, memory.news, due, {**memory.quiet, **quiet}))

@@ -1,8 +1,15 @@
-"""In which order a run sends: so that neither a pile at the head of a list nor a dead source starves the good ones."""
+"""In which order a run sends: so that neither a pile in a list nor a dead source starves the good ones.
+
+Where a source turns nearly everything away, a run gets no further than its first batches, so what is good must be in
+them. Nobody knows which that is, but most often it failed last; and a list begins with the newest, or with the oldest.
+So what was never tried is taken from both ends of the list, and a part of each batch is filled in that order. The rest
+is dealt like cards, for good ones in the middle.
+"""
 
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -14,6 +21,9 @@ T = TypeVar("T")
 
 KEPT_FOR_TRIED = 10
 """One place in so many of a run is kept for what was tried before, or new ones would starve it."""
+
+IN_ORDER = 4
+"""One place in so many of a batch is filled in order; the others are dealt like cards."""
 
 
 class Rank(IntEnum):
@@ -28,20 +38,20 @@ class Rank(IntEnum):
 class Candidates:
     """What a run may send, by source; add to it in the order of the list, then choose.
 
-    Of what was never tried, a source keeps as many as a run can take, and counts the others.
+    Of what was never tried, a source keeps the first and the last, as many of each as a run can take, and counts the
+    others.
     """
 
     most: int
-    new: dict[str, list[Communication]] = field(default_factory=dict)
+    new: dict[str, tuple[list[Communication], deque[Communication]]] = field(default_factory=dict)
     tried: dict[str, list[tuple[Rank, float, Communication]]] = field(default_factory=dict)
     found: int = 0
 
     def add_new(self, communication: Communication) -> None:
         """Take one that the ledger does not know."""
         self.found += 1
-        kept = self.new.setdefault(communication.source, [])
-        if len(kept) < self.most:
-            kept.append(communication)
+        first, last = self.new.setdefault(communication.source, ([], deque(maxlen=self.most)))
+        (first if len(first) < self.most else last).append(communication)
 
     def add_tried(self, communication: Communication, rank: Rank, tried: float) -> None:
         """Take one that was tried before, at this time."""
@@ -51,13 +61,18 @@ class Candidates:
     def chosen(self) -> list[list[Communication]]:
         """Give what the run sends, class by class: never tried, came back, turned away.
 
-        The sources take turns, and a tenth of the run is kept for what was tried before. Of what was tried, the one
-        tried longest ago is first.
+        The sources take turns, and a tenth of the run is kept for what was tried before. What was never tried is taken
+        from both ends of the list; of what was tried, the one tried longest ago is first.
         """
         in_order = [sorted(entries, key=lambda entry: entry[:2]) for entries in self.tried.values()]
         count_tried = sum(map(len, in_order))
         kept = min(count_tried, max(1, self.most // KEPT_FOR_TRIED)) if count_tried else 0
-        new = list(itertools.islice(take_turns(list(self.new.values())), self.most - kept))
+        new = list(
+            itertools.islice(
+                take_turns([list(from_both_ends([*first, *last])) for first, last in self.new.values()]),
+                self.most - kept,
+            )
+        )
         tried = list(itertools.islice(take_turns(in_order), self.most - len(new)))
         by_rank = {rank: [entry[2] for entry in tried if entry[0] is rank] for rank in Rank}
         return [new, by_rank[Rank.CAME_BACK], by_rank[Rank.TURNED_AWAY]]
@@ -74,11 +89,17 @@ def take_turns(lists: Sequence[Sequence[T]]) -> Iterator[T]:
                 rows.remove(row)
 
 
+def from_both_ends(items: Sequence[T]) -> Iterator[T]:
+    """Give the first, the last, the second, the last but one, and so on."""
+    for n in range(len(items)):
+        yield items[~(n // 2)] if n % 2 else items[n // 2]
+
+
 def deal(classes: Iterable[Sequence[Communication]], size: int) -> list[list[Communication]]:
     """Cut what a run sends into batches of ``size``, the last one smaller.
 
-    Classes stay in order; within one, communications are dealt to its batches like cards, so that a pile of alike ones
-    is spread over all of them.
+    Classes stay in order. Within one, a part of each batch's places is filled in order, and the rest is dealt like
+    cards, so that a pile of alike ones is spread over all batches.
     """
     classes = [cards for cards in classes if cards]
     total = sum(map(len, classes))
@@ -89,11 +110,13 @@ def deal(classes: Iterable[Sequence[Communication]], size: int) -> list[list[Com
         # How many places of each batch are this class's.
         places = {n: min((n + 1) * size, end) - max(n * size, start) for n in range(start // size, -(-end // size))}
         rest = iter(cards)
-        while places:
-            for number in list(places):
-                batches[number].append(next(rest))
-                places[number] -= 1
-                if not places[number]:
-                    del places[number]
+        for number, count in places.items():
+            batches[number].extend(itertools.islice(rest, -(-count // IN_ORDER)))
+            places[number] = count - -(-count // IN_ORDER)
+        for numbers in itertools.repeat(list(places), max(places.values())):
+            for number in numbers:
+                if places[number]:
+                    batches[number].append(next(rest))
+                    places[number] -= 1
         start = end
     return batches

@@ -6,6 +6,7 @@ communication is charged with and which digest goes out is decided by the functi
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import random
 from collections import Counter, deque
@@ -27,7 +28,7 @@ BEGIN = 1_800_000_000.0
 BATCH_SIZE, BATCHES_AT_A_TIME, REQUESTS_OF_A_BATCH = 20, 2, 5
 THRESHOLD = 50
 RETRIES, FIRST_PAUSE = 3, 2.0
-LATENCY, LONGEST_RETRY_AFTER = 0.2, 30.0
+LATENCY, LONGEST_RETRY_AFTER, TOO_MANY_HOLD = 0.2, 30.0, 60.0
 UNAUTHORIZED = 401
 
 
@@ -56,11 +57,19 @@ def fine(communication: Communication, now: float) -> Reply:
 class Application:
     """The API, and the list of what failed. Checks the promises made about the idempotency key at each POST."""
 
-    def __init__(self, behaviour: Behaviour, bounces: Callable[[Communication, int], float | None] | None = None) -> None:
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        bounces: Callable[[Communication, int], float | None] | None = None,
+        *,
+        is_newest_first: bool = False,
+    ) -> None:
+        self.is_newest_first = is_newest_first
         self.behaviour = behaviour
         self.bounces = bounces or (lambda communication, times: None)
         self.failed: dict[str, Communication] = {}
-        self.arrivals: deque[tuple[float, Communication]] = deque()
+        self.arrivals: list[tuple[float, int, Communication]] = []
+        self.counter = itertools.count()
         self.since: dict[str, float] = {}
         self.waited: dict[str, list[float]] = {}
         self.accepted: Counter[str] = Counter()
@@ -71,16 +80,17 @@ class Application:
 
     def will_fail(self, at: float, communications: Iterable[Communication]) -> None:
         """Say what fails when, in seconds since the beginning."""
-        self.arrivals.extend((BEGIN + at, communication) for communication in communications)
-        self.arrivals = deque(sorted(self.arrivals, key=lambda arrival: arrival[0]))
+        for communication in communications:
+            heapq.heappush(self.arrivals, (BEGIN + at, next(self.counter), communication))
 
     def listed(self, now: float) -> list[Communication]:
-        """List what has failed, the oldest first."""
+        """List what has failed."""
         while self.arrivals and self.arrivals[0][0] <= now:
-            at, communication = self.arrivals.popleft()
+            at, _, communication = heapq.heappop(self.arrivals)
             self.failed[communication.key] = communication
             self.since[communication.key] = at
-        return list(self.failed.values())
+        found = list(self.failed.values())
+        return found[::-1] if self.is_newest_first else found
 
     def post(self, entry: Entry, number: str, now: float) -> Reply:
         communication = entry.communication
@@ -144,7 +154,12 @@ class Run:
     posts: int = 0
 
     def open(self) -> frozenset[str]:
+        """Name the sources whose breaker is open."""
         return self.sources if self.refused else breaker.open_sources(self.numbers, THRESHOLD) & self.sources
+
+    def left_out(self, now: float) -> frozenset[str]:
+        """Name the sources of which nothing is sent at the moment."""
+        return self.open() | (breaker.held_too_long(self.held, now) & self.sources)
 
 
 class CredentialsRefused(Exception):
@@ -189,21 +204,19 @@ class Weeks:
     # What the lister does
 
     def _run(self) -> None:
-        candidates, exhausted, still_open = Candidates(self.max_per_run), [], False
+        candidates, exhausted = Candidates(self.max_per_run), []
         for communication in self.application.listed(self.now):
             entry = self.table.get(communication.key)
             refusal = judge(entry, self.now, self.settings.max_attempts)
             if refusal is Refusal.EXHAUSTED and entry:
                 exhausted.append(entry)
-            elif refusal is Refusal.COOLING_DOWN and entry and entry.state is State.OPEN:
-                still_open = True
             elif refusal is None and (entry is None or entry.state is State.RELEASED or not entry.tried):
                 candidates.add_new(communication)
             elif refusal is None and entry:
                 rank = Rank.CAME_BACK if entry.state is State.REQUEUED else Rank.TURNED_AWAY
                 candidates.add_tried(communication, rank, entry.tried)
         batches = deal(candidates.chosen(), BATCH_SIZE)
-        if not batches and not exhausted:
+        if not batches and not exhausted and not 0 < self.memory.due <= self.now:
             return
         sources = frozenset(each.source for batch in batches for each in batch)
         numbers = dict.fromkeys(sources, 0) | breaker.half_open(self.open & sources, THRESHOLD)
@@ -214,7 +227,7 @@ class Weeks:
         posts = self.application.posts.total()
         self._send(run, deque(enumerate(batches)))
         run.posts, run.ended = self.application.posts.total() - posts, self.now
-        self._conclude(run, exhausted, still_open=still_open)
+        self._conclude(run, exhausted)
 
     # What the state machine and its functions do
 
@@ -225,10 +238,13 @@ class Weeks:
             until = self.now + FIRST_PAUSE
             for _ in range(min(BATCHES_AT_A_TIME, len(waiting))):
                 number, batch = waiting.popleft()
-                if run.open() >= run.sources:
+                left_out = run.left_out(self.now)
+                if left_out >= run.sources:
                     return
-                batch = [each for each in batch if each.source not in run.open()]
-                held = [end for source, end in run.held.items() if end > self.now and any(x.source == source for x in batch)]
+                batch = [each for each in batch if each.source not in left_out]
+                held = [
+                    end for source, end in run.held.items() if end > self.now and any(x.source == source for x in batch)
+                ]
                 if held:
                     until = max(until, *held)
                     back.append((number, batch))
@@ -303,8 +319,9 @@ class Weeks:
                 comes_back=comes_back,
             )
             if not comes_back:
-                if waits_long and reply.retry_after:
-                    run.held[communication.source] = now + reply.retry_after
+                hold = TOO_MANY_HOLD if reply.status == TOO_MANY_REQUESTS else 0.0
+                if hold := reply.retry_after if waits_long and reply.retry_after else hold:
+                    run.held[communication.source] = now + hold
                 kind = self.table[key].outcome or OutcomeKind.FAILED
                 return Result(communication, kind, reply.status, was_asked=True, was_asked_to_wait=waits_long), now
             now += max(FIRST_PAUSE * 2**tries, reply.retry_after or 0)
@@ -312,7 +329,7 @@ class Weeks:
 
     # What the run's end does
 
-    def _conclude(self, run: Run, exhausted: list[Entry], *, still_open: bool) -> None:
+    def _conclude(self, run: Run, exhausted: list[Entry]) -> None:
         self.open = (self.open - run.sources) | run.open()
         self.held = {source: until for source, until in run.held.items() if until > self.now}
         by_source: dict[str, Counter[str]] = {source: Counter() for source in run.sources}
@@ -331,37 +348,52 @@ class Weeks:
                 tried[result.communication.source],
                 self.now - entry.turned_away,
                 self.settings.open_hours * HOUR,
+                is_repeated=0 < entry.turned_away < run.began,
                 was_asked_to_wait=result.was_asked_to_wait,
             )
             if decided is Verdict.MANUAL:
                 new.append(ledger_rules.manual(entry, "refused", run.run_id, self.now))
             elif decided is Verdict.CHARGED:
-                entry = self.table[entry.communication.key] = ledger_rules.charged(entry, run.run_id, self.now, self.settings)
+                entry = self.table[entry.communication.key] = ledger_rules.charged(
+                    entry, run.run_id, self.now, self.settings
+                )
                 new += [entry] if entry.state is State.MANUAL else []
         for entry in new:
             assert entry.communication.key not in self.manual, "named twice"
             self.table[entry.communication.key] = entry
             self.manual[entry.communication.key] = self.now - BEGIN, entry.history[-1].what
-        self._mail(run, tried, new, still_open=still_open)
+        self._mail(run, new)
 
-    def _mail(self, run: Run, tried: dict[str, Tried], new: list[Entry], *, still_open: bool) -> None:
-        accepted = sum(result.kind is OutcomeKind.REQUEUED for result in run.results)
-        away = [result for result in run.results if result.was_asked and result.kind.is_failure]
+    def _mail(self, run: Run, new: list[Entry]) -> None:
+        accepted: Counter[str] = Counter()
+        away: Counter[str] = Counter()
+        for result in run.results:
+            accepted[result.communication.source] += result.kind is OutcomeKind.REQUEUED
+            away[result.communication.source] += result.was_asked and result.kind.is_failure
+        moods = {
+            source: mailing.Mood.BAD if run.refused else mailing.Mood.of_source(accepted[source], away[source])
+            for source in run.sources
+        }
+        is_bad = mailing.Mood.of_run(moods.values()) is mailing.Mood.BAD
         if run.refused:
-            headline, mood = "the API refuses the credentials", mailing.Mood.BAD
-        elif run.open() and not accepted:
-            headline, mood = f"the API turns everything away: HTTP {away[-1].status}", mailing.Mood.BAD
+            headline = "the API refuses the credentials"
+        elif run.open():
+            headline = f"everything is turned away: {self._why(run)}"
         elif new:
-            headline, mood = "some need a person", mailing.Mood.BAD
-        elif away:
-            headline, mood = "some were turned away", mailing.Mood.BAD
+            headline = "some need a person"
         else:
-            headline, mood = "all requeued", mailing.Mood.GOOD if accepted else mailing.Mood.NEUTRAL
-        numbers = {"requeued": accepted, "turned away": len(away)}
-        decision = mailing.decide(self.memory, headline, mood, numbers, self.now, has_news=bool(new))
+            headline = "most were turned away" if is_bad else "requeued"
+        numbers = {"requeued": accepted.total(), "turned away": away.total()}
+        decision = mailing.decide(self.memory, headline, moods, numbers, self.now, has_news=bool(new))
         self.memory = decision.memory
         if decision.is_sent:
             self.mails.append(Mail(self.now - BEGIN, headline, decision.is_over))
+
+    @staticmethod
+    def _why(run: Run) -> str:
+        last = next(x for x in reversed(run.results) if x.was_asked and x.communication.source in run.open())
+        is_down = last.status is None or last.status >= 500
+        return "the API is down" if is_down else f"HTTP {last.status}"
 
     # What the tests ask
 
@@ -375,6 +407,10 @@ class Weeks:
 
     def condemned(self, communications: Iterable[Communication]) -> list[str]:
         return [each.primary_id for each in communications if each.key in self.manual]
+
+    def condemned_at(self, communication: Communication) -> float:
+        """Give when a communication became manual, in seconds since the beginning; infinite if it did not."""
+        return self.manual.get(communication.key, (float("inf"), ""))[0]
 
     def weekly_mails(self) -> list[int]:
         last = max((mail.at for mail in self.mails), default=0)
