@@ -2,8 +2,8 @@
 
 One answer accuses nobody. A list of failed communications is a biased sample: good ones leave it, poisonous ones stay,
 so that in a quiet system nothing at all being accepted is normal, and says little about who is to blame. What an answer
-is worth shows only beside those that the other communications of the same source got in the same run. And an API that is
-at fault for some minutes (a deployment, one broken server of several) accepts others in the same run, so even the
+is worth shows only beside those that the other communications of the same source got in the same run. And an API that
+is at fault for some minutes (a deployment, one broken server of several) accepts others in the same run, so even the
 plainest answer about a communication must come in two runs.
 """
 

@@ -109,7 +109,7 @@ def test_hundreds_refused_for_their_content_hold_up_no_good_ones_and_are_manual_
     assert max(weeks.waits(good)) <= A_RUN_OR_TWO
     assert max(weeks.condemned_at(each) for each in bad) < DAY
     assert max(weeks.posts(bad)) <= 3
-    assert max(weeks.weekly_mails()) < 10
+    assert max(weeks.weekly_mails()) <= 10
 
 
 def test_a_pile_of_deleted_rows_at_the_head_of_the_list_holds_up_no_good_ones() -> None:
@@ -245,14 +245,14 @@ def test_bad_credentials_are_shown_for_a_few_requests_a_run() -> None:
 @pytest.mark.parametrize("reply", [Reply(429), Reply(429, 60), Reply(429, 3600), Reply(503, 3600)])
 def test_an_api_that_asks_to_wait_for_days_is_not_asked_through_the_list(reply: Reply) -> None:
     application = Application(between(0, WEEK, reply))
-    communications = some(2000)
+    communications = some(1200)
     application.will_fail(0, communications)
-    weeks = Weeks(application).go_on(3 * DAY)
+    weeks = Weeks(application).go_on(2 * DAY)
     assert weeks.runs[0].posts <= (THRESHOLD + BATCHES_AT_A_TIME) * BATCH_SIZE * (1 + RETRIES)
     assert max(run.posts for run in weeks.runs[1:]) <= BATCHES_AT_A_TIME * BATCH_SIZE * (1 + RETRIES)
     assert max(run.ended - run.began for run in weeks.runs) < A_RUN_OR_TWO
     assert not weeks.manual
-    assert len(weeks.mails) <= 4
+    assert len(weeks.mails) <= 3
 
 
 @pytest.mark.parametrize("retry_after", [30, 120, 300])
@@ -328,12 +328,12 @@ def test_a_dead_source_with_a_long_list_holds_up_no_other(reply: Reply) -> None:
     application = Application(lambda communication, now: reply if communication.source == "sms" else ACCEPTED)
     dead, good = some(10_000, source="sms"), some(200)
     application.will_fail(0, dead + good)
-    others = arriving(application, DAY)
-    weeks = Weeks(application).go_on(DAY)
+    others = arriving(application, DAY / 2)
+    weeks = Weeks(application).go_on(DAY / 2)
     assert max(weeks.waits(good + others)) <= A_RUN_OR_TWO
     assert not weeks.manual
     assert max(run.posts for run in weeks.runs[1:]) <= (2 * BATCH_SIZE) * (1 + RETRIES)
-    assert len(weeks.mails) <= 2
+    assert len(weeks.mails) <= 1
 
 
 def test_sources_share_a_run_that_cannot_take_all() -> None:

@@ -1,0 +1,69 @@
+"""What a communication that was turned away is charged with when its run ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from redrive.verdicts import ABOUT_THE_ENTITY, Tried, Verdict, verdict
+
+DAY = 86400.0
+MOSTLY_ACCEPTED = Tried(4, 3)
+FEW_ACCEPTED = Tried(100, 1)
+NONE_ACCEPTED = Tried(100, 0)
+NOTHING_COUNTED = Tried()
+
+
+def decide(status: int | None, tried: Tried, open_seconds: float = 0, **more: Any) -> Verdict:
+    return verdict(status, tried, open_seconds, DAY, **{"is_repeated": True, **more})
+
+
+@pytest.mark.parametrize("status", sorted(ABOUT_THE_ENTITY))
+def test_an_answer_about_the_entity_in_two_runs_beside_an_accepted_one_needs_a_person(status: int) -> None:
+    assert decide(status, FEW_ACCEPTED) is Verdict.MANUAL
+
+
+@pytest.mark.parametrize("status", sorted(ABOUT_THE_ENTITY))
+@pytest.mark.parametrize("tried", [Tried(1, 0), NONE_ACCEPTED])
+def test_an_answer_about_the_entity_says_nothing_where_none_was_accepted(status: int, tried: Tried) -> None:
+    assert decide(status, tried) is Verdict.OPEN
+    assert decide(status, tried, DAY) is Verdict.CHARGED
+
+
+@pytest.mark.parametrize("status", sorted(ABOUT_THE_ENTITY))
+def test_one_answer_about_the_entity_is_an_attempt_at_most(status: int) -> None:
+    assert decide(status, FEW_ACCEPTED, is_repeated=False) is Verdict.OPEN
+    assert decide(status, MOSTLY_ACCEPTED, is_repeated=False) is Verdict.CHARGED
+
+
+@pytest.mark.parametrize("status", [None, 200, 401, 403, 404, 408, 421, 425, 500, 503])
+def test_whatever_else_is_turned_away_is_charged_where_most_were_accepted(status: int | None) -> None:
+    assert decide(status, MOSTLY_ACCEPTED) is Verdict.CHARGED
+    assert decide(status, Tried(8, 5)) is Verdict.OPEN
+
+
+@pytest.mark.parametrize("status", [None, 403, 404, 409, 503])
+@pytest.mark.parametrize("tried", [FEW_ACCEPTED, NONE_ACCEPTED, NOTHING_COUNTED])
+def test_whatever_was_turned_away_for_a_day_is_charged_whoever_is_to_blame(status: int | None, tried: Tried) -> None:
+    assert decide(status, tried, DAY - 1) is Verdict.OPEN
+    assert decide(status, tried, DAY) is Verdict.CHARGED
+
+
+def test_already_queued_is_no_attempt_before_a_day_though_all_others_are_accepted() -> None:
+    assert decide(409, MOSTLY_ACCEPTED, DAY - 1) is Verdict.OPEN
+    assert decide(409, MOSTLY_ACCEPTED, DAY) is Verdict.CHARGED
+
+
+@pytest.mark.parametrize(("status", "was_asked_to_wait"), [(429, False), (429, True), (503, True)])
+def test_to_be_asked_to_wait_is_charged_only_after_a_day_in_which_others_pass(
+    status: int, was_asked_to_wait: bool
+) -> None:
+    more = {"was_asked_to_wait": was_asked_to_wait}
+    assert decide(status, MOSTLY_ACCEPTED, **more) is Verdict.OPEN
+    assert decide(status, NONE_ACCEPTED, DAY, **more) is Verdict.OPEN
+    assert decide(status, MOSTLY_ACCEPTED, DAY, **more) is Verdict.CHARGED
+
+
+def test_a_source_of_which_nothing_was_tried_is_not_mostly_accepted() -> None:
+    assert not NOTHING_COUNTED.mostly_accepted
