@@ -14,11 +14,12 @@ from redrive.errors import RedriveError, RunInProgress
 from redrive.execution import RUNNING, StateMachine, functions, step_functions
 from redrive.ledger import Ledger
 from redrive.listing import Listing
+from redrive.mailing import EVERY_SOURCE
 from redrive.observability import observed, publish
 from redrive.ordering import deal
 from redrive.parsing import parse
 from redrive.run import Request, Trigger, delivered_since, select
-from redrive.runs import PENDING, Batch, Runs
+from redrive.runs import Batch, Runs
 from redrive.secrets import Secrets
 from redrive.settings import ListSettings
 from redrive.table import Table, dynamodb
@@ -143,6 +144,9 @@ class Lister:
             "truncated": self.listing.truncated,
             "problems": [problem[:500] for problem in self.problems[:20]],
             "sources": sorted({each.source for batch in batches for each in batch}),
+            "configured": sorted(settings.sources),
+            "complete": sorted(self.listing.complete),
+            "idle": self._idle(),
             "sends": sends,
             "batches": len(batches),
             "exhaustedBatches": len(exhausted),
@@ -181,8 +185,14 @@ class Lister:
     def _has_something_to_say(self) -> bool:
         """Tell whether a digest is due with nothing to send: that bad news is over, or what was collected."""
         memory, _, _ = _runs().memory()
-        is_over = memory.is_bad and self.request.is_full and not PENDING & self.selection.skipped.keys()
-        return is_over or 0 < memory.due <= clock.now()
+        is_over = memory.bad and memory.bad <= {*self._idle(), EVERY_SOURCE}
+        return bool(is_over) or 0 < memory.due <= clock.now()
+
+    def _idle(self) -> list[str]:
+        """Name the sources that were read to their end, and of which nothing is left that could still go out."""
+        selection = self.selection
+        busy = selection.pending | selection.candidates.new.keys() | selection.candidates.tried.keys()
+        return sorted(self.listing.complete - busy) if self.request.is_full else []
 
     def _begin_breaker(self, batches: list[list[Any]]) -> None:
         """Let sources that were open when the last run ended begin with one batch, and each other one with nothing."""

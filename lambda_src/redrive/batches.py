@@ -110,6 +110,7 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
         # The longer it lasts, the less often it is looked for its end.
         return answer | _wait(min(control.paused_until - now, max(now - control.paused_since, 0) / 4))
     left_out = breaker.open_sources(counts.turned_away, settings.breaker_turned_away)
+    left_out |= breaker.held_too_long(counts.held, now)
     if counts.refused or left_out >= counts.turned_away.keys():
         raise BreakerOpen(counts.refused or "the API turns everything away")
     sources = {each.source for each in batch.communications} - left_out

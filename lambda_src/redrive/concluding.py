@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,9 @@ from redrive import aws, clock, digest, mailing
 from redrive.conclusion import Concluding, Conclusion, to_json
 from redrive.errors import ConfigurationError, NotificationFailed
 from redrive.ledger import Ledger
-from redrive.mailing import Mood
 from redrive.models import operator_run_id, scheduled_run_id
 from redrive.observability import publish
-from redrive.runs import Runs
+from redrive.runs import BECAME_MANUAL, Runs
 from redrive.settings import ConcludeSettings, DigestKind, NotifyOn
 from redrive.table import Item
 from redrive.waiting import Waiting
@@ -132,8 +131,11 @@ class Concluder:
     def _decide(self, end: End, record: Item, done: Conclusion) -> Item:
         """Write the digest, decide whether it is sent, and keep both: whoever comes later finds them."""
         memory, news, version = self._runs.memory()
-        written = digest.write(self._story(end, record, done, news, memory))
+        story = self._story(end, record, done, news, memory)
+        written = digest.write(story)
         decision = self._decision(written, memory, done)
+        if decision.is_over:
+            written = digest.write(replace(story, is_over=True))
         mark = str(uuid.uuid4())
         kept = {
             **to_json(done),
@@ -159,20 +161,22 @@ class Concluder:
         return record
 
     def _decision(self, written: digest.Digest, memory: mailing.Memory, done: Conclusion) -> mailing.Decision:
-        on = self._settings.notifications.on
+        notifications = self._settings.notifications
+        counts = {
+            "requeued": done.lines["requeued"],
+            "turnedAway": done.lines["turned_away"] + done.lines["charged"],
+            "manual": done.lines[BECAME_MANUAL],
+        }
+        is_failure = bool(written.failed or done.manual)
         return mailing.decide(
             memory,
             written.headline,
-            written.mood,
-            {
-                "requeued": done.lines["requeued"],
-                "turnedAway": done.lines["turned_away"] + done.lines["charged"],
-                "manual": sum(group.count for group in done.manual.values()),
-            },
+            written.moods,
+            counts,
             clock.now(),
-            has_news=written.has_news,
-            is_wanted=(NotifyOn.FAILURE if written.mood is Mood.BAD or written.has_news else NotifyOn.SUCCESS) in on,
-            is_daily=self._settings.notifications.digest is DigestKind.DAILY,
+            news=done.manual,
+            is_wanted=(NotifyOn.FAILURE if is_failure else NotifyOn.SUCCESS) in notifications.on,
+            is_daily=notifications.digest is DigestKind.DAILY,
         )
 
     def _story(
@@ -188,7 +192,7 @@ class Concluder:
             ending=end.ending,
             news=news,
             quiet=memory.quiet,
-            was_bad=memory.is_bad,
+            bad=memory.bad,
         )
 
     def _answer(self, end: End, record: Item) -> dict[str, Any]:

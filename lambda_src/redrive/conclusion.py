@@ -54,6 +54,8 @@ class Conclusion:
         What was turned away, by source and answer, and not manual now.
     manual
         What became manual in this run, by group.
+    answers
+        By source, how many were accepted (True) and turned away (False), 429 among them.
     open
         Sources whose breaker was open at the end.
     refused
@@ -63,6 +65,7 @@ class Conclusion:
     lines: Counter[str] = field(default_factory=Counter)
     failures: dict[tuple[str, str], Failures] = field(default_factory=dict)
     manual: dict[str, Group] = field(default_factory=dict)
+    answers: Counter[tuple[str, bool]] = field(default_factory=Counter)
     tried: dict[str, Tried] = field(default_factory=dict)
     open: tuple[str, ...] = ()
     refused: str = ""
@@ -98,6 +101,7 @@ class Concluding:
         counts = self._runs.breaker(run_id)
         done = Conclusion(refused=counts.refused)
         is_open = breaker.open_sources(counts.turned_away, self._run.breaker_turned_away)
+        is_open |= breaker.held_too_long(counts.held, at)
         done.open = tuple(sorted(counts.turned_away if counts.refused else is_open))
         with_failures = list(self._count(record, range(1, batches + 1), at, done))
         fared = {source: [tried.tried, tried.accepted] for source, tried in done.tried.items()}
@@ -132,12 +136,14 @@ class Concluding:
             ):
                 if result.is_turned_away:
                     has_failures = True
+                    done.answers[communication.source, False] += result.http_status != ALREADY_QUEUED
                     counts = result.http_status not in (ALREADY_QUEUED, TOO_MANY_REQUESTS)
                     tried[communication.source] += counts
                     continue
                 done.lines[_line(result)] += 1
                 if result.what == OutcomeKind.REQUEUED:
                     accepted[communication.source] += 1
+                    done.answers[communication.source, True] += 1
                     tried[communication.source] += 1
             if has_failures:
                 yield batch.number

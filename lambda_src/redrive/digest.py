@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redrive.conclusion import Conclusion, Failures
-from redrive.mailing import Mood
-from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_TRIED, PENDING, UNDER_WAY
+from redrive.mailing import EVERY_SOURCE, Mood
+from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_TRIED, UNDER_WAY
 from redrive.waiting import Group
 from redrive.wording import console_url, counted, time_of
 
@@ -18,6 +18,7 @@ MAX_SUBJECT = 100
 """Characters in the subject of an SNS e-mail; one more, or one that is not ASCII, fails the publish (API reference)."""
 
 COULD_NOT_START = "COULD NOT START"
+
 
 MAX_GROUPS = 10
 """Groups of failures that a digest names; of the others it says how many there are."""
@@ -68,6 +69,8 @@ class Digest:
     ----------
     headline
         The first line, without counts: two digests with the same one say the same news.
+    moods
+        By source, how it is after this run.
     failed
         How many communications the run should have sent and has not, or 1 where only something else went wrong.
     cause
@@ -77,9 +80,8 @@ class Digest:
     subject: str
     message: str
     headline: str
-    mood: Mood
+    moods: Mapping[str, Mood]
     failed: int
-    has_news: bool
     cause: str
 
 
@@ -95,8 +97,10 @@ class Story:
         What became of what earlier runs requeued.
     quiet
         Counts of the runs since the last digest.
-    was_bad
-        Whether bad news was sent that is not over.
+    bad
+        Sources of which bad news was sent that is not over.
+    is_over
+        Whether the digest says that it is.
     """
 
     name: str
@@ -108,7 +112,8 @@ class Story:
     ending: Ending | None = None
     news: Mapping[str, int] = field(default_factory=dict)
     quiet: Mapping[str, int] = field(default_factory=dict)
-    was_bad: bool = False
+    bad: frozenset[str] = frozenset()
+    is_over: bool = False
 
 
 def write(story: Story) -> Digest:
@@ -118,12 +123,11 @@ def write(story: Story) -> Digest:
     problems = [str(problem) for problem in story.record.get("problems", ())]
     if story.record.get("truncated"):
         problems.append("there was no time to read every source to its end; the next run goes on")
-    is_bad = bool(not_out or problems or story.ending or story.done.refused)
-    mood = Mood.BAD if is_bad else Mood.GOOD if _says_all_is_well(lines) else Mood.NEUTRAL
-    is_over = story.was_bad and mood is Mood.GOOD
-    headline = _headline(story, lines, problems, mood, is_over=is_over)
+    is_incomplete = bool(not_out or problems or story.ending or story.done.refused)
+    moods = _moods(story, problems)
+    headline = _headline(story, lines, problems, is_over=story.is_over)
     execution = str(story.record.get("execution", ""))
-    result = _result(lines, not_out, problems, story, is_over=is_over)
+    result = _result(lines, not_out, problems, story)
     where = f"{story.name} {story.stage}"
     subject = f"{result} - {where}"
     blocks = [
@@ -141,9 +145,8 @@ def write(story: Story) -> Digest:
         subject=re.sub(r"[^ -~]", "?", subject)[:MAX_SUBJECT],
         message="\n\n".join(block for block in blocks if block) + "\n",
         headline=headline,
-        mood=mood,
-        failed=not_out or int(is_bad),
-        has_news=bool(story.done.manual),
+        moods=moods,
+        failed=not_out or int(is_incomplete),
         cause=f"{result}; run {story.run_id}",
     )
 
@@ -151,12 +154,26 @@ def write(story: Story) -> Digest:
 _HOW_TO = "Look at them in the application, then release or discard them with the function ledger-admin."
 
 
-def _says_all_is_well(lines: Counter[str]) -> bool:
-    """Tell whether something went out, or nothing is left that could: a run that only waits says neither."""
-    return bool(lines["requeued"]) or not any(lines[name] for name in PENDING)
+def _moods(story: Story, problems: Sequence[str]) -> dict[str, Mood]:
+    """Say of each source how it is: by what its API took, and whether it could be listed.
+
+    A source of which bad news was sent is well again, too, when nothing of it is left to be sent, or when it is gone.
+    """
+    answers, record = story.done.answers, story.record
+    moods = {source: Mood.of_source(answers[source, True], answers[source, False]) for source, _ in answers}
+    done_with = {*record.get("idle", ()), *(story.bad - set(record.get("configured", story.bad)))}
+    moods |= dict.fromkeys(story.bad & done_with, Mood.GOOD)
+    if story.ending or story.done.refused:
+        moods |= dict.fromkeys({*moods, *record.get("configured", ()), EVERY_SOURCE}, Mood.BAD)
+    elif problems:
+        listed = record.get("complete", ())
+        moods |= {source: Mood.BAD for source in record.get("configured", ()) if source not in listed}
+    if EVERY_SOURCE in story.bad and EVERY_SOURCE not in moods:
+        moods[EVERY_SOURCE] = Mood.GOOD
+    return moods
 
 
-def _headline(story: Story, lines: Counter[str], problems: Sequence[str], mood: Mood, *, is_over: bool) -> str:
+def _headline(story: Story, lines: Counter[str], problems: Sequence[str], *, is_over: bool) -> str:
     done = story.done
     if story.ending:
         what = "could not start" if story.ending.status == COULD_NOT_START else f"ended early: {story.ending.status}"
@@ -170,7 +187,7 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], mood: 
         return f"Some communications were turned away: {largest.error} ({largest.source})."
     if problems:
         return f"Not everything that failed could be listed: {problems[0]}."
-    if mood is Mood.BAD:
+    if any(lines[name] for name in NOT_OUT):
         return "Some communications were not sent."
     if is_over:
         return "It is over: communications are requeued again."
@@ -179,7 +196,7 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], mood: 
     return "All that could be sent was requeued."
 
 
-def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: Story, *, is_over: bool) -> str:
+def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: Story) -> str:
     """Give the result with its numbers, for the subject."""
     listed = int(story.record.get("listed", 0))
     if story.ending:
@@ -192,7 +209,7 @@ def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: S
         return f"list incomplete, {counted(lines['requeued'])} requeued"
     if story.done.refused:
         return "nothing could be sent"
-    if is_over:
+    if story.is_over:
         return f"it is over, {counted(lines['requeued'])} requeued"
     manual = f", {lines[BECAME_MANUAL]:,} for a person" if lines[BECAME_MANUAL] else ""
     return f"{counted(lines['requeued'])} requeued{manual}"

@@ -11,7 +11,7 @@ claims next goes on with it. The *number* in the idempotency key rises only afte
                       │  ^              └── attempts used up ──> manual
                       │  └── turned away: cools down, claimed again
                       └─ verdict: refused for good, or charged up to the limit ──> manual
-    manual ──release──> released ──claim──> open            manual, requeued, … ──discard──> discarded ──release──> released
+    manual ──release──> released ──claim──> open      manual, requeued, … ──discard──> discarded ──release──> released
 
 Everything here is pure: it takes an entry and gives the next one. The table and the simulated weeks of the tests both
 run on it.

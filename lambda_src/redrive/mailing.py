@@ -1,8 +1,8 @@
 """Which digests are sent: few, so that people go on reading them.
 
 The same news goes out at most once in 24 hours, whatever comes between. That all is well is the same news whatever the
-words; that something is new for a person too, but what is held back of that is sent when the 24 hours are over. After
-bad news one digest says that it is over. What is not sent is added up for the next digest.
+words; so is that more of the same kind waits for a person, but that is sent when the 24 hours are over. After bad news
+one digest says that it is over. What is not sent is added up for the next digest.
 """
 
 from __future__ import annotations
@@ -39,8 +39,14 @@ class Mood(StrEnum):
         return next((mood for mood in (cls.BAD, cls.GOOD) if mood in found), cls.NEUTRAL)
 
 
-ALL_IS_WELL = ""
+ALL_IS_WELL = "all is well"
 """Under which every good headline is remembered."""
+
+EVERY_SOURCE = "*"
+"""Stands among the sources for what goes wrong with a run as a whole."""
+
+FOR_A_PERSON = "for a person: "
+"""Begins what is remembered of a group in which something was new for a person."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,6 @@ class Memory:
         Sources of which bad news was sent that is not over.
     last
         When any digest was last sent.
-    news
-        When a digest was last sent that had something new for a person.
     due
         When what was held back must be sent, by a run with nothing to send if need be; 0 where nothing was.
     quiet
@@ -66,7 +70,6 @@ class Memory:
     sent: Mapping[str, float] = field(default_factory=dict)
     bad: frozenset[str] = frozenset()
     last: float = 0
-    news: float = 0
     due: float = 0
     quiet: Mapping[str, int] = field(default_factory=dict)
 
@@ -87,7 +90,7 @@ def decide(
     counts: Mapping[str, int],
     now: float,
     *,
-    has_news: bool,
+    news: Iterable[str] = (),
     is_wanted: bool = True,
     is_daily: bool = False,
 ) -> Decision:
@@ -101,8 +104,8 @@ def decide(
         By source, of those that were asked in this run, and of those that could not be.
     counts
         What is added up where it is not sent.
-    has_news
-        Whether something is new for a person to do.
+    news
+        Groups in which something is new for a person to do.
     is_wanted
         Whether ``notifications.on`` has this result.
     is_daily
@@ -114,19 +117,20 @@ def decide(
     is_over = bool(memory.bad) and not bad | still_bad
     recent = {text: at for text, at in memory.sent.items() if now - at < DAY}
     text = ALL_IS_WELL if mood is Mood.GOOD else headline
-    has_news = has_news or memory.due > 0
+    groups = [f"{FOR_A_PERSON}{group}" for group in news]
     if is_daily:
         is_sent = now - memory.last >= DAY and (is_wanted or is_over or bool(memory.bad))
     else:
         is_new = mood is not Mood.NEUTRAL and text not in recent and (mood is Mood.BAD or not still_bad)
-        is_sent = is_over or (is_wanted and (is_new or (has_news and now - memory.news >= DAY)))
+        has_news = any(group not in recent for group in groups) or 0 < memory.due <= now
+        is_sent = is_over or (is_wanted and (is_new or has_news))
     if is_over and not is_sent:
         still_bad = memory.bad  # it is still to be said
     if is_sent or is_daily:
         still_bad |= bad
     if is_sent:
-        return Decision(True, is_over, Memory({**recent, text: now}, still_bad, now, now if has_news else memory.news))
-    since = memory.last if is_daily else memory.news
-    due = since + DAY if is_daily or (has_news and is_wanted) else memory.due
+        sent = {**recent, **dict.fromkeys([text, *groups], now)}
+        return Decision(True, is_over, Memory(sent, still_bad, now))
+    due = memory.last + DAY if is_daily else memory.due or (now + DAY if groups and is_wanted else 0)
     quiet = {name: memory.quiet.get(name, 0) + count for name, count in {**counts, "runs": 1}.items()}
-    return Decision(False, False, Memory(recent, still_bad, memory.last, memory.news, due, {**memory.quiet, **quiet}))
+    return Decision(False, False, Memory(recent, still_bad, memory.last, due, {**memory.quiet, **quiet}))

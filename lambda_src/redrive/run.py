@@ -16,7 +16,7 @@ from redrive.ledger_rules import Entry, Refusal, State, judge
 from redrive.listing import Listing
 from redrive.models import Communication, OutcomeKind, operator_run_id, scheduled_run_id
 from redrive.ordering import Candidates, Rank
-from redrive.runs import Runs
+from redrive.runs import PENDING, Runs
 from redrive.settings import ListSettings, Source
 
 MAX_SHOWN = 10_000
@@ -151,6 +151,8 @@ class Selection:
         What has come back after its last attempt: it becomes manual when the run ends.
     skipped
         Why how many are not sent.
+    pending
+        Sources of which something was skipped that may still go out.
     came_back
         By source: of what earlier runs requeued, what failed again.
     decisions
@@ -160,6 +162,7 @@ class Selection:
     candidates: Candidates
     exhausted: list[Communication] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    pending: set[str] = field(default_factory=set)
     came_back: Counter[str] = field(default_factory=Counter)
     decisions: list[Decision] = field(default_factory=list)
 
@@ -177,6 +180,8 @@ class Selection:
             self.came_back[communication.source] += 1
         elif decision.refusal:
             self.skipped[decision.refusal] += 1
+            if decision.refusal in PENDING:
+                self.pending.add(communication.source)
         elif decision.rank is Rank.NEVER_TRIED:
             self.candidates.add_new(communication)
         else:
@@ -197,6 +202,7 @@ def select(listing: Listing, ledger: Ledger, request: Request, settings: ListSet
         if request.dry_run and len(found.decisions) < MAX_SHOWN:
             found.decisions.append(decision)
     for refusal, communications in ((Refusal.TOO_YOUNG, listing.too_young), (Refusal.TOO_OLD, listing.too_old)):
+        found.pending.update(each.source for each in communications if refusal in PENDING)
         found.skipped.update({refusal: count} if (count := sum(map(is_wanted, communications))) else {})
     if request.ids and listing.complete == listing.listed.keys():
         not_listed = set(request.ids).difference(*listing.seen.values())

@@ -196,7 +196,7 @@ class Runs:
         news = Counter({name: int(item[name]) for name in NEWS if name in item})
         memory = Memory(
             sent=item.get("sent", {}),
-            is_bad=item.get("isBad", False),
+            bad=frozenset(item.get("bad", ())),
             last=item.get("last", 0),
             quiet={name: int(count) for name, count in item.get("quiet", {}).items()},
             due=item.get("due", 0),
@@ -207,7 +207,7 @@ class Runs:
         """Write what is remembered, unless somebody was quicker; with the run whose digest it was decided for."""
         values = {
             "sent": memory.sent,
-            "isBad": memory.is_bad,
+            "bad": sorted(memory.bad),
             "last": memory.last,
             "quiet": memory.quiet,
             "due": memory.due,

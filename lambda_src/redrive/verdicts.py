@@ -2,9 +2,7 @@
 
 One answer accuses nobody. A list of failed communications is a biased sample: good ones leave it, poisonous ones stay,
 so that in a quiet system nothing at all being accepted is normal, and says little about who is to blame. What an answer
-is worth shows only beside those that the other communications of the same source got in the same run. And an API that
-is at fault for some minutes (a deployment, one broken server of several) accepts others in the same run, so even the
-plainest answer about a communication must come in two runs.
+is worth shows only beside those that the other communications of the same source got in the same run.
 """
 
 from __future__ import annotations
@@ -14,6 +12,9 @@ from enum import StrEnum
 
 ABOUT_THE_ENTITY = frozenset({400, 410, 413, 414, 415, 422, 451})
 """Answers that are about the communication itself (RFC 9110, 15.5; RFC 7725), unless everything gets them."""
+
+ENOUGH_TRIED = 5
+"""So many tried ones without a single accepted one say that an answer is not about the communication."""
 
 ALREADY_QUEUED = 409
 TOO_MANY_REQUESTS = 429
@@ -45,6 +46,11 @@ class Tried:
         """
         return self.tried > 0 and 4 * self.accepted >= 3 * self.tried
 
+    @property
+    def turned_everything_away(self) -> bool:
+        """Whether enough were tried, and none was accepted."""
+        return self.tried >= ENOUGH_TRIED and self.accepted == 0
+
 
 def verdict(
     status: int | None,
@@ -52,7 +58,6 @@ def verdict(
     open_seconds: float,
     limit_seconds: float,
     *,
-    is_repeated: bool,
     was_asked_to_wait: bool = False,
 ) -> Verdict:
     """Decide what a communication that was turned away is charged with.
@@ -67,12 +72,10 @@ def verdict(
         How long the attempt has been turned away.
     limit_seconds
         ``redrive_limit.open_hours``: after that it is charged, whoever is to blame, so that nothing is endless.
-    is_repeated
-        Whether an earlier run had it turned away too.
     was_asked_to_wait
         Whether the API asked to come back later than could be waited for.
     """
-    if status in ABOUT_THE_ENTITY and tried.accepted and is_repeated:
+    if status in ABOUT_THE_ENTITY and not tried.turned_everything_away:
         return Verdict.MANUAL
     is_overdue = open_seconds >= limit_seconds
     if status == ALREADY_QUEUED:
