@@ -10,20 +10,22 @@ locals {
   names = {
     list_failed           = "${local.prefix}-list-failed"
     requeue_communication = "${local.prefix}-requeue-communication"
-    summarise             = "${local.prefix}-summarise"
     batch                 = "${local.prefix}-batch"
+    conclude              = "${local.prefix}-conclude"
+    run                   = "${local.prefix}-run"
     schedule              = "${local.prefix}-schedule"
     notifications         = "${local.prefix}-notifications"
     ledger                = "${local.prefix}-ledger"
     ledger_admin          = "${local.prefix}-ledger-admin"
   }
   rule_names = {
-    run_failed   = "${local.prefix}-run-failed"
-    batch_failed = "${local.prefix}-batch-failed"
+    run_ended = "${local.prefix}-run-ended"
   }
   alarm_names = {
     requeue_communication_throttled = "${local.names.requeue_communication}-throttled"
-    summarise_throttled             = "${local.names.summarise}-throttled"
+    batch_throttled                 = "${local.names.batch}-throttled"
+    conclude_throttled              = "${local.names.conclude}-throttled"
+    conclude_failed                 = "${local.names.conclude}-failed"
     schedule_missed                 = "${local.names.schedule}-missed"
   }
   # As modules/queue names them: they need the topic, so the topic cannot wait for them to be told.
@@ -31,13 +33,16 @@ locals {
 
   create_topic = var.notifications.create_topic != null ? var.notifications.create_topic : var.notifications.topic_arn == null
 
-  # Known before anything exists: the topic's policy names who may publish, and they in turn need the topic.
-  default_event_bus_arn = "arn:${local.account.partition}:events:${local.account.region}:${local.account.id}:event-bus/default"
-  event_rule_arn_prefix = "arn:${local.account.partition}:events:${local.account.region}:${local.account.id}:rule"
-  alarm_arn_prefix      = "arn:${local.account.partition}:cloudwatch:${local.account.region}:${local.account.id}:alarm"
+  # Known before anything exists: the state machine needs the functions, and some of them it; so do topic and alarms.
+  state_machine_arn = "arn:${local.account.partition}:states:${local.account.region}:${local.account.id}:stateMachine:${local.names.run}"
+  topic = {
+    arn         = local.create_topic ? "arn:${local.account.partition}:sns:${local.account.region}:${local.account.id}:${local.names.notifications}" : var.notifications.topic_arn
+    kms_key_arn = local.create_topic ? var.kms_key_arn : var.notifications.topic_kms_key_arn
+  }
+  alarm_arn_prefix = "arn:${local.account.partition}:cloudwatch:${local.account.region}:${local.account.id}:alarm"
 }
 
-# What all rooms share, what everything that runs shares besides, and what the functions run on. The key and the boundary
+# What all submodules share, what everything that runs shares besides, and what the functions run on. The key and the boundary
 # only go where they are used: their policies may name the ledger, the topic or the schedule's group, and Terraform takes
 # whoever gets an object for one that needs all of it.
 locals {
@@ -54,7 +59,7 @@ locals {
   }
 
   # Named one by one: what is derived from var.lambda checkov does not follow, and it would not see the runtime.
-  lambda = { for function in ["list_failed", "requeue_communication", "summarise", "ledger_admin"] : function => {
+  lambda = { for function in ["list_failed", "batch", "requeue_communication", "conclude", "ledger_admin"] : function => {
     runtime              = var.lambda.runtime
     architecture         = var.lambda.architecture
     layers               = module.layers.arns
@@ -109,6 +114,14 @@ locals {
     table         = module.ledger.table_name
     lease_seconds = var.lambda.timeout_seconds.requeue_communication + var.retry.max_delay_seconds + 60
   }))
+
+  run_json = jsonencode({ for key, value in {
+    max_attempts_of_a_request = var.retry.max_attempts
+    breaker_turned_away       = var.breaker.turned_away
+    max_requests_per_second   = var.max_requests_per_second
+    run_hours                 = var.run_hours
+    requeue_path              = var.requeue.path
+  } : key => value if value != null })
 
   requeue_json = jsonencode({
     path         = var.requeue.path

@@ -52,12 +52,12 @@ module "schedule" {
   }
 }
 
-# list_failed ──> one execution of the state machine per batch
+# list_failed ──> one execution of the state machine
 module "list_failed" {
   source = "./modules/function"
 
   name        = local.names.list_failed
-  description = "Lists what the application failed to send and starts a batch for every ${var.batch_size} of it"
+  description = "Lists what the application failed to send and starts a run of it"
   context     = local.context
   execution   = local.execution
 
@@ -68,49 +68,71 @@ module "list_failed" {
   environment = merge(local.environment, {
     REDRIVE_API               = jsonencode(module.api.settings)
     REDRIVE_LEDGER            = local.ledger_json
+    REDRIVE_RUN               = local.run_json
     REDRIVE_SOURCES           = local.sources_json
     REDRIVE_BATCH_SIZE        = tostring(var.batch_size)
     REDRIVE_MAX_PER_RUN       = tostring(var.max_per_run)
-    REDRIVE_STATE_MACHINE_ARN = module.workflow.state_machine_arn
+    REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
+    REDRIVE_CONCLUDE_ARN      = module.conclude.arn
   })
   environment_source = "api.headers or the path, filters and pagination of sources, or split the sources over two instances of the module"
   policy_documents = concat(
-    [data.aws_iam_policy_document.start_batches.json, module.api.policy],
-    module.ledger.policies.judge,
+    [data.aws_iam_policy_document.start_runs.json, module.api.policy],
+    module.ledger.policies.list,
   )
 
   # The next firing is the retry: a run that runs again could start what is already on its way.
   asynchronous = {
     maximum_retry_attempts    = 0
     maximum_event_age_seconds = local.firing_age_seconds
-    failure_event_bus_arn     = local.default_event_bus_arn
+    failure_function_arn      = module.conclude.arn
   }
 }
 
-# state machine ──> requeue_communication for each, then summarise, then the topic
+# state machine ──> batch, requeue_communication for each, conclude, then the topic
 module "workflow" {
   source = "./modules/workflow"
 
-  name      = local.names.batch
+  name      = local.names.run
   context   = local.context
   execution = local.execution
 
+  batch_function = {
+    arn             = module.batch.arn
+    timeout_seconds = var.lambda.timeout_seconds.batch
+  }
   requeue_function = {
     arn             = module.requeue_communication.arn
     timeout_seconds = var.lambda.timeout_seconds.requeue_communication
   }
-  summarise_function = {
-    arn             = module.summarise.arn
-    timeout_seconds = var.lambda.timeout_seconds.summarise
+  conclude_function = {
+    arn             = module.conclude.arn
+    timeout_seconds = var.lambda.timeout_seconds.conclude
   }
-  topic = {
-    arn         = module.notifications.topic_arn
-    kms_key_arn = local.create_topic ? var.kms_key_arn : var.notifications.topic_kms_key_arn
-  }
+  topic = local.topic
 
-  batch_size      = var.batch_size
-  max_concurrency = var.max_concurrency
-  retry           = var.retry
+  batch_size              = var.batch_size
+  max_per_run             = var.max_per_run
+  max_concurrency         = var.max_concurrency
+  max_requests_per_second = var.max_requests_per_second
+  retry                   = var.retry
+}
+
+# opens a batch, if it may go now, and closes it
+module "batch" {
+  source = "./modules/function"
+
+  name        = local.names.batch
+  description = "Opens a batch of a run, unless the run is paused, stopped or broken off, and closes it"
+  context     = local.context
+  execution   = local.execution
+
+  package = "${path.module}/dist/batch.zip"
+  lambda  = local.lambda.batch
+
+  environment        = merge(local.environment, { REDRIVE_LEDGER = local.ledger_json, REDRIVE_RUN = local.run_json })
+  environment_source = "name and stage"
+  policy_documents   = module.ledger.policies.batch
 }
 
 # requeue_communication ──> the application's API
@@ -130,26 +152,32 @@ module "requeue_communication" {
     REDRIVE_API     = jsonencode(module.api.settings)
     REDRIVE_LEDGER  = local.ledger_json
     REDRIVE_REQUEUE = local.requeue_json
+    REDRIVE_RUN     = local.run_json
   })
   environment_source = "api.headers or the requeue_path of sources, or split the sources over two instances of the module"
-  policy_documents   = concat([module.api.policy], module.ledger.policies.redrive)
+  policy_documents   = concat([module.api.policy], module.ledger.policies.requeue)
 }
 
-module "summarise" {
+# the end of a run, however it ended: verdicts, and the digest
+module "conclude" {
   source = "./modules/function"
 
-  name        = local.names.summarise
-  description = "Counts the outcomes of a batch and words its notification"
+  name        = local.names.conclude
+  description = "Gives a run's verdicts and writes its digest, however the run ended"
   context     = local.context
   execution   = local.execution
 
-  package = "${path.module}/dist/summarise.zip"
-  lambda  = local.lambda.summarise
+  package = "${path.module}/dist/conclude.zip"
+  lambda  = local.lambda.conclude
 
   environment = merge(local.environment, {
-    REDRIVE_NOTIFY_ON = jsonencode(var.notifications.on)
+    REDRIVE_LEDGER            = local.ledger_json
+    REDRIVE_RUN               = local.run_json
+    REDRIVE_NOTIFICATIONS     = jsonencode({ on = var.notifications.on, digest = var.notifications.digest, topic_arn = local.topic.arn })
+    REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
   })
   environment_source = "name and stage"
+  policy_documents   = concat([data.aws_iam_policy_document.send_digests.json], module.ledger.policies.conclude)
 }
 
 # the memory of what was sent: who may send it now, and how often it was
@@ -167,7 +195,7 @@ module "ledger_admin" {
   source = "./modules/function"
 
   name        = local.names.ledger_admin
-  description = "Lists what waits for a person, shows one with its history, releases it or discards it"
+  description = "For operators: what waits for a person, runs, release, discard, pause, slow down, stop"
   context     = local.context
   execution   = local.execution
 
@@ -225,45 +253,45 @@ module "notifications" {
   context      = local.context
   kms_key_arn  = var.kms_key_arn
 
-  create_topic  = local.create_topic
-  notifications = var.notifications
-  rule_arns     = [for name in local.rule_names : "${local.event_rule_arn_prefix}/${name}"]
-  alarm_arns    = [for name in concat(values(local.alarm_names), local.queue_alarm_names) : "${local.alarm_arn_prefix}:${name}"]
+  create_topic   = local.create_topic
+  notifications  = var.notifications
+  publisher_arns = [module.workflow.role_arn, module.conclude.role_arn]
+  alarm_arns     = [for name in concat(values(local.alarm_names), local.queue_alarm_names) : "${local.alarm_arn_prefix}:${name}"]
 }
 
-# what nobody's code can report ──> topic
+# what the state machine cannot say itself ──> conclude; what no function can ──> topic
 module "alerts" {
   source = "./modules/alerts"
 
-  title     = var.name
-  stage     = var.stage
   context   = local.context
   notify    = contains(var.notifications.on, "failure")
   topic_arn = module.notifications.topic_arn
 
-  rule_names = local.rule_names
-  lister = {
-    name           = module.list_failed.name
-    arn            = module.list_failed.arn
-    log_group_name = module.list_failed.log_group_name
-  }
+  lister = { name = module.list_failed.name }
   state_machine = {
     name             = module.workflow.state_machine_name
     arn              = module.workflow.state_machine_arn
     incomplete_error = module.workflow.incomplete_error
   }
+  run_ended = {
+    rule_name     = local.rule_names.run_ended
+    function_name = module.conclude.name
+    function_arn  = module.conclude.arn
+  }
+  conclude = {
+    function_name = module.conclude.name
+    alarm_name    = local.alarm_names.conclude_failed
+  }
 
   # Not the lister: Lambda keeps its event when it is throttled and reports it when it gives up. An alarm would be a second mail.
-  throttled_functions = {
-    requeue_communication = {
-      function_name = module.requeue_communication.name
-      alarm_name    = local.alarm_names.requeue_communication_throttled
-    }
-    summarise = {
-      function_name = module.summarise.name
-      alarm_name    = local.alarm_names.summarise_throttled
-    }
-  }
+  throttled_functions = { for function, name in {
+    requeue_communication = module.requeue_communication.name
+    batch                 = module.batch.name
+    conclude              = module.conclude.name
+    } : function => {
+    function_name = name
+    alarm_name    = local.alarm_names["${function}_throttled"]
+  } }
   schedule = {
     name           = module.schedule.name
     alarm_name     = local.alarm_names.schedule_missed

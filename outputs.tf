@@ -1,5 +1,5 @@
 output "state_machine_arn" {
-  description = "ARN of the state machine; one execution is one batch."
+  description = "ARN of the state machine; one execution is one run."
   value       = module.workflow.state_machine_arn
 }
 
@@ -10,12 +10,12 @@ output "state_machine_name" {
 
 output "function_arns" {
   description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), requeue_communication, summarise, ledger_admin and, with queue, worker."
-  value       = { for function, room in local.functions : function => room.arn }
+  value       = { for function, submodule in local.functions : function => submodule.arn }
 }
 
 output "function_names" {
   description = "Names of the functions, by function."
-  value       = { for function, room in local.functions : function => room.name }
+  value       = { for function, submodule in local.functions : function => submodule.name }
 }
 
 output "topic_arn" {
@@ -64,23 +64,23 @@ output "schedule_group_arn" {
 }
 
 output "role_arns" {
-  description = "ARNs of the roles, by who takes them: the functions, batch (the state machine) and schedule."
-  value       = { for owner, room in local.roles : owner => room.role_arn }
+  description = "ARNs of the roles, by who takes them: the functions, run (the state machine) and schedule."
+  value       = { for owner, submodule in local.roles : owner => submodule.role_arn }
 }
 
 output "role_names" {
   description = "Names of the roles, by who takes them."
-  value       = { for owner, room in local.roles : owner => room.role_name }
+  value       = { for owner, submodule in local.roles : owner => submodule.role_name }
 }
 
 output "log_group_names" {
-  description = "Names of the log groups, by who writes them: the functions and batch (the state machine)."
-  value       = { for writer, room in local.logs : writer => room.log_group_name }
+  description = "Names of the log groups, by who writes them: the functions and run (the state machine)."
+  value       = { for writer, submodule in local.logs : writer => submodule.log_group_name }
 }
 
 output "log_group_arns" {
   description = "ARNs of the log groups, by who writes them."
-  value       = { for writer, room in local.logs : writer => room.log_group_arn }
+  value       = { for writer, submodule in local.logs : writer => submodule.log_group_arn }
 }
 
 output "alarm_names" {
@@ -116,9 +116,10 @@ locals {
   functions = merge({
     list_failed           = module.list_failed
     requeue_communication = module.requeue_communication
-    summarise             = module.summarise
+    batch                 = module.batch
+    conclude              = module.conclude
     ledger_admin          = module.ledger_admin
   }, { for queue in module.queue : "worker" => queue.worker })
-  logs  = merge(local.functions, { batch = module.workflow })
+  logs  = merge(local.functions, { run = module.workflow })
   roles = merge(local.logs, { schedule = module.schedule })
 }

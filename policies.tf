@@ -1,9 +1,46 @@
-# What the functions may do beyond what every function may: documents only, each attached by its room.
+# What the functions may do beyond what every function may: documents only, each attached by its submodule.
 
-data "aws_iam_policy_document" "start_batches" {
+data "aws_iam_policy_document" "start_runs" {
   statement {
-    sid       = "StartBatches"
+    sid       = "StartRuns"
     actions   = ["states:StartExecution"]
-    resources = [module.workflow.state_machine_arn]
+    resources = [local.state_machine_arn]
+  }
+
+  statement {
+    sid       = "SeeWhetherARunIsOn"
+    actions   = ["states:DescribeExecution"]
+    resources = ["${replace(local.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
+  }
+
+  statement {
+    sid       = "ConcludeWhatNoEventReported"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [module.conclude.arn]
+  }
+}
+
+# For runs that ended otherwise; of the others the state machine publishes the digest.
+data "aws_iam_policy_document" "send_digests" {
+  statement {
+    sid       = "SendDigests"
+    actions   = ["sns:Publish"]
+    resources = [local.topic.arn]
+  }
+
+  dynamic "statement" {
+    for_each = local.topic.kms_key_arn == null ? [] : [local.topic.kms_key_arn]
+
+    content {
+      sid       = "EncryptDigests"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:EncryptionContext:aws:sns:topicArn"
+        values   = [local.topic.arn]
+      }
+    }
   }
 }

@@ -296,7 +296,7 @@ variable "requeue" {
 }
 
 variable "batch_size" {
-  description = "Most communications of one batch, which is one execution of the state machine and one notification."
+  description = "Most communications of one batch, which is one child execution of a run."
   type        = number
   default     = 20
   nullable    = false
@@ -320,14 +320,54 @@ variable "max_per_run" {
 }
 
 variable "max_concurrency" {
-  description = "Most communications of one batch sent at a time. Batches of a run go side by side."
+  description = "Most requests to the API at a time, over the whole run; they are split into batches side by side and communications of each."
   type        = number
-  default     = 5
+  default     = 10
   nullable    = false
 
   validation {
-    condition     = var.max_concurrency >= 1 && var.max_concurrency <= 40 && floor(var.max_concurrency) == var.max_concurrency
-    error_message = "max_concurrency must be a whole number from 1 to 40, the most Step Functions runs side by side in one execution; it is ${var.max_concurrency}."
+    condition     = var.max_concurrency >= 1 && var.max_concurrency <= 1000 && floor(var.max_concurrency) == var.max_concurrency
+    error_message = "max_concurrency must be a whole number from 1 to 1000; it is ${var.max_concurrency}."
+  }
+}
+
+variable "max_requests_per_second" {
+  description = "Most requeue requests in a second, over the whole run, retries included; below 1 for less than one a second, null for no limit. Each costs a write to the ledger's table."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.max_requests_per_second == null ? true : var.max_requests_per_second > 0 && var.max_requests_per_second <= 500
+    error_message = "max_requests_per_second must be above 0 and at most 500, or null for no limit; it is ${coalesce(var.max_requests_per_second, 0)}."
+  }
+}
+
+variable "run_hours" {
+  description = "Hours after which a run opens no further batch, and leaves the rest to the next run; null for no such deadline."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.run_hours == null ? true : var.run_hours > 0 && var.run_hours <= 168
+    error_message = "run_hours must be above 0 and at most 168, or null for no deadline; it is ${coalesce(var.run_hours, 0)}."
+  }
+}
+
+variable "breaker" {
+  description = <<-EOT
+    The circuit breaker of a run, one for each source.
+    - turned_away: so many communications in a row that the API does not take leave the source out for the rest of the run. It is counted by whole batches.
+  EOT
+
+  type = object({
+    turned_away = optional(number, 50)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.breaker.turned_away >= 1 && var.breaker.turned_away <= 10000 && floor(var.breaker.turned_away) == var.breaker.turned_away
+    error_message = "breaker.turned_away must be a whole number from 1 to 10000; it is ${var.breaker.turned_away}."
   }
 }
 
@@ -372,11 +412,12 @@ variable "retry" {
 
 variable "redrive_limit" {
   description = <<-EOT
-    How often a communication is sent back, and how long it waits in between. Only what the API took counts: while it is unavailable no attempt is used up.
-    - max_attempts: afterwards a person must look.
+    How often a communication is sent back, and how long it waits in between. What the API turns away counts only by the run's verdict: outages don't count as attempts.
+    - max_attempts: afterwards it waits for a person.
     - cooldown_seconds: how long the application has to deliver what it took back, before it counts as failed again; longer than its queue ever is.
     - backoff_rate: how much longer each wait is than the one before.
     - max_cooldown_seconds: the longest wait.
+    - open_hours: how long a communication may be turned away before it is charged with an attempt, whoever is to blame.
     - retention_days: how long the ledger remembers a communication that no longer fails.
   EOT
 
@@ -385,6 +426,7 @@ variable "redrive_limit" {
     cooldown_seconds     = optional(number, 900)
     backoff_rate         = optional(number, 2)
     max_cooldown_seconds = optional(number, 86400)
+    open_hours           = optional(number, 24)
     retention_days       = optional(number, 30)
   })
   default  = {}
@@ -408,6 +450,11 @@ variable "redrive_limit" {
   validation {
     condition     = var.redrive_limit.max_cooldown_seconds <= 604800
     error_message = "redrive_limit.max_cooldown_seconds must be at most 604800 (a week); it is ${var.redrive_limit.max_cooldown_seconds}."
+  }
+
+  validation {
+    condition     = var.redrive_limit.open_hours >= 1 && var.redrive_limit.open_hours <= 720
+    error_message = "redrive_limit.open_hours must be from 1 to 720; it is ${var.redrive_limit.open_hours}."
   }
 
   validation {
@@ -477,7 +524,8 @@ variable "notifications" {
   description = <<-EOT
     Who is told.
     - emails: addresses; each gets a mail from AWS to confirm first.
-    - on: success, failure or both. Failure includes runs and batches that could not report themselves, and the alarms.
+    - on: success, failure or both. Failure includes runs that ended otherwise, what is new for a person, and the alarms.
+    - digest: run for a digest of each run that has news, daily for one in 24 hours that collects.
     - topic_arn: a topic of yours instead of one of the module's. Its policy must allow what the output topic_policy says.
     - create_topic: false where topic_arn is that of a topic made in the same apply, as the plan does not know it yet.
     - topic_kms_key_arn: the key of that topic, if it has one.
@@ -487,6 +535,7 @@ variable "notifications" {
   type = object({
     emails            = optional(list(string), [])
     on                = optional(list(string), ["success", "failure"])
+    digest            = optional(string, "run")
     topic_arn         = optional(string)
     create_topic      = optional(bool)
     topic_kms_key_arn = optional(string)
@@ -508,6 +557,11 @@ variable "notifications" {
   validation {
     condition     = alltrue([for outcome in var.notifications.on : contains(["success", "failure"], outcome)])
     error_message = "notifications.on must hold success, failure, both or nothing; it also holds ${join(", ", setsubtract(var.notifications.on, ["success", "failure"]))}."
+  }
+
+  validation {
+    condition     = contains(["run", "daily"], var.notifications.digest)
+    error_message = "notifications.digest must be run or daily; it is \"${var.notifications.digest}\"."
   }
 
   validation {
@@ -592,21 +646,24 @@ variable "lambda" {
     memory_mb = optional(object({
       list_failed           = optional(number, 256)
       requeue_communication = optional(number, 256)
-      summarise             = optional(number, 256)
+      batch                 = optional(number, 256)
+      conclude              = optional(number, 512)
       ledger_admin          = optional(number, 256)
       worker                = optional(number, 256)
     }), {})
     timeout_seconds = optional(object({
-      list_failed           = optional(number, 300)
+      list_failed           = optional(number, 900)
+      batch                 = optional(number, 30)
       requeue_communication = optional(number, 60)
-      summarise             = optional(number, 30)
-      ledger_admin          = optional(number, 30)
+      conclude              = optional(number, 900)
+      ledger_admin          = optional(number, 300)
     }), {})
     log_level = optional(string, "INFO")
     reserved_concurrency = optional(object({
       list_failed           = optional(number)
       requeue_communication = optional(number)
-      summarise             = optional(number)
+      batch                 = optional(number)
+      conclude              = optional(number)
       ledger_admin          = optional(number)
       worker                = optional(number)
     }), {})

@@ -130,14 +130,16 @@ module "communications_redrive" {
     memory_mb = {
       list_failed           = 512
       requeue_communication = 256
-      summarise             = 256
+      batch                 = 256
+      conclude              = 512
       ledger_admin          = 256
       worker                = 256
     }
     timeout_seconds = {
       list_failed           = 600
       requeue_communication = 45
-      summarise             = 30
+      batch                 = 30
+      conclude              = 900
       ledger_admin          = 30
     }
     log_level            = "INFO"

@@ -52,14 +52,21 @@ module "redrive" {
     }
   }
 
-  requeue       = { path = "/communications/requeue" }
-  batch_size    = var.batch_size
-  retry         = var.retry
+  requeue     = { path = "/communications/requeue" }
+  batch_size  = var.batch_size
+  max_per_run = var.max_per_run
+  retry       = var.retry
+  breaker     = var.breaker
+  run_hours   = var.run_hours
+
+  max_concurrency         = var.max_concurrency
+  max_requests_per_second = var.max_requests_per_second
+
   redrive_limit = var.redrive_limit
   ledger        = { deletion_protection = false }
   queue         = var.queue
   schedule      = { expression = "rate(1 hour)" }
-  notifications = { emails = [var.email] }
+  notifications = { emails = [var.email], digest = var.digest }
   lambda        = { log_level = var.log_level }
 }
 

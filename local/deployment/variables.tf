@@ -53,6 +53,7 @@ variable "redrive_limit" {
     cooldown_seconds     = optional(number)
     backoff_rate         = optional(number)
     max_cooldown_seconds = optional(number)
+    open_hours           = optional(number)
     retention_days       = optional(number)
   })
   default = {}
@@ -68,4 +69,40 @@ variable "log_level" {
   description = "Log level of the functions."
   type        = string
   default     = "INFO"
+}
+
+variable "max_per_run" {
+  description = "Most communications of a run."
+  type        = number
+  default     = 10000
+}
+
+variable "max_concurrency" {
+  description = "Most requests at a time."
+  type        = number
+  default     = 10
+}
+
+variable "max_requests_per_second" {
+  description = "Most requests in a second; null for no limit."
+  type        = number
+  default     = null
+}
+
+variable "run_hours" {
+  description = "Hours after which a run opens no further batch; null for no such deadline."
+  type        = number
+  default     = null
+}
+
+variable "breaker" {
+  description = "The circuit breaker; the module's own default where nothing is said."
+  type        = object({ turned_away = optional(number) })
+  default     = {}
+}
+
+variable "digest" {
+  description = "When digests are sent: run or daily."
+  type        = string
+  default     = "run"
 }

@@ -16,11 +16,30 @@ resource "aws_cloudwatch_metric_alarm" "throttled" {
   for_each = var.throttled_functions
 
   alarm_name        = each.value.alarm_name
-  alarm_description = "Lambda has refused to run ${each.value.function_name} for 15 minutes because too many invocations run at a time. Batches are slow or end with failed communications. Raise the account's concurrency or lambda.reserved_concurrency, or lower max_concurrency."
+  alarm_description = "Lambda has refused to run ${each.value.function_name} for 15 minutes because too many invocations run at a time. Runs are slow, or leave communications to the next run. Raise the account's concurrency or lambda.reserved_concurrency, or lower max_concurrency."
 
   namespace           = "AWS/Lambda"
   metric_name         = "Throttles"
   dimensions          = { FunctionName = each.value.function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+
+  alarm_actions = local.alarm_actions
+  tags          = var.context.tags
+}
+
+# Conclude sends the digests, so nobody but an alarm can say that it failed.
+resource "aws_cloudwatch_metric_alarm" "conclude_failed" {
+  alarm_name        = var.conclude.alarm_name
+  alarm_description = "${var.conclude.function_name} failed, so a run may have ended without its digest. The next run concludes it; if this alarm stays, see the function's log."
+
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = var.conclude.function_name }
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 3

@@ -3,6 +3,7 @@ output "alarm_names" {
   value = merge(
     { for function, alarm in aws_cloudwatch_metric_alarm.throttled : "${function}_throttled" => alarm.alarm_name },
     { for alarm in aws_cloudwatch_metric_alarm.schedule_missed : "schedule_missed" => alarm.alarm_name },
+    { conclude_failed = aws_cloudwatch_metric_alarm.conclude_failed.alarm_name },
   )
 }
 
@@ -11,13 +12,11 @@ output "alarm_arns" {
   value = merge(
     { for function, alarm in aws_cloudwatch_metric_alarm.throttled : "${function}_throttled" => alarm.arn },
     { for alarm in aws_cloudwatch_metric_alarm.schedule_missed : "schedule_missed" => alarm.arn },
+    { conclude_failed = aws_cloudwatch_metric_alarm.conclude_failed.arn },
   )
 }
 
 output "rule_arns" {
   description = "ARNs of the EventBridge rules, by what they report."
-  value = merge(
-    { for rule in aws_cloudwatch_event_rule.run_failed : "run_failed" => rule.arn },
-    { for rule in aws_cloudwatch_event_rule.batch_failed : "batch_failed" => rule.arn },
-  )
+  value       = { run_ended = aws_cloudwatch_event_rule.run_ended.arn }
 }

@@ -1,15 +1,5 @@
-variable "title" {
-  description = "What the notifications call this instance of the module: its name and stage."
-  type        = string
-}
-
-variable "stage" {
-  description = "The stage, as the notifications show it."
-  type        = string
-}
-
 variable "context" {
-  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
+  description = "What all submodules share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({
@@ -22,21 +12,31 @@ variable "context" {
 }
 
 variable "notify" {
-  description = "Whether failures are mailed."
+  description = "Whether alarms are mailed."
   type        = bool
 }
 
 variable "topic_arn" {
-  description = "Topic the failures are mailed by."
+  description = "Topic the alarms are mailed by."
   type        = string
 }
 
-variable "rule_names" {
-  description = "Names of the EventBridge rules."
+variable "run_ended" {
+  description = "The EventBridge rule for runs that ended otherwise, and the function that it tells."
 
   type = object({
-    run_failed   = string
-    batch_failed = string
+    rule_name     = string
+    function_name = string
+    function_arn  = string
+  })
+}
+
+variable "conclude" {
+  description = "The function that concludes runs, and the name of the alarm for when it fails."
+
+  type = object({
+    function_name = string
+    alarm_name    = string
   })
 }
 
@@ -44,14 +44,12 @@ variable "lister" {
   description = "The function that lists the failed communications, invoked asynchronously."
 
   type = object({
-    name           = string
-    arn            = string
-    log_group_name = string
+    name = string
   })
 }
 
 variable "state_machine" {
-  description = "The state machine, and the error it ends with when it has sent its own notification."
+  description = "The state machine, and the error it ends with when it has sent its own digest."
 
   type = object({
     name             = string

@@ -27,6 +27,12 @@ variable "sizes" {
     condition     = var.sizes.max_per_run >= var.sizes.batch_size
     error_message = "max_per_run must be at least batch_size (${var.sizes.batch_size}); it is ${var.sizes.max_per_run}."
   }
+
+  # The Distributed Map's input, and the array of what its children give back, must fit into 256 KiB.
+  validation {
+    condition     = ceil(var.sizes.max_per_run / var.sizes.batch_size) <= 10000
+    error_message = "max_per_run must be at most ${var.sizes.batch_size * 10000}, which is 10,000 batches of batch_size (${var.sizes.batch_size}); it is ${var.sizes.max_per_run}."
+  }
 }
 
 variable "patience" {

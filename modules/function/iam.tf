@@ -36,8 +36,8 @@ data "aws_iam_policy_document" "this" {
 
     content {
       sid       = "ReportAsynchronousFailures"
-      actions   = ["events:PutEvents"]
-      resources = [statement.value.failure_event_bus_arn]
+      actions   = ["lambda:InvokeFunction"]
+      resources = [statement.value.failure_function_arn]
     }
   }
 

@@ -82,7 +82,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 
   destination_config {
     on_failure {
-      destination = var.asynchronous.failure_event_bus_arn
+      destination = var.asynchronous.failure_function_arn
     }
   }
 }

@@ -83,6 +83,6 @@ variable "asynchronous" {
   type = object({
     maximum_retry_attempts    = number
     maximum_event_age_seconds = number
-    failure_event_bus_arn     = string
+    failure_function_arn      = string
   })
 }

@@ -1,41 +1,27 @@
 locals {
   # Built from its parts, so that the plan of a first apply shows every policy that names the table.
   arn = "arn:${var.context.account.partition}:dynamodb:${var.context.account.region}:${var.context.account.id}:table/${var.name}"
-
-  waiting_index = "waiting"
 }
 
-# One item per communication. Only items that wait have the two attributes of the index, so it holds no others.
+# Without an index: whatever is asked for is found by its key. See docs/ledger.md for what lies where.
 resource "aws_dynamodb_table" "this" {
   #checkov:skip=CKV_AWS_119:DynamoDB encrypts with a key of its own unless the user names one (kms_key_arn).
   #checkov:skip=CKV2_AWS_16:On demand: there is no capacity to scale.
   name         = var.name
   billing_mode = "PAY_PER_REQUEST"
-  hash_key     = "communication"
+  hash_key     = "pk"
+  range_key    = "sk"
 
   deletion_protection_enabled = var.deletion_protection
 
   attribute {
-    name = "communication"
+    name = "pk"
     type = "S"
   }
 
   attribute {
-    name = "waitingFor"
+    name = "sk"
     type = "S"
-  }
-
-  attribute {
-    name = "waitingSince"
-    type = "N"
-  }
-
-  # What waits for a person, and what waits to be delivered, the oldest first.
-  global_secondary_index {
-    name            = local.waiting_index
-    hash_key        = "waitingFor"
-    range_key       = "waitingSince"
-    projection_type = "ALL"
   }
 
   ttl {
@@ -59,39 +45,24 @@ resource "aws_dynamodb_table" "this" {
   tags = var.context.tags
 }
 
-data "aws_iam_policy_document" "redrive" {
-  statement {
-    sid       = "ClaimAndConclude"
-    actions   = ["dynamodb:UpdateItem"]
-    resources = [local.arn]
+# What each function does with the table. A transaction is allowed by the actions in it.
+locals {
+  actions = {
+    list       = ["BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
+    batch      = ["BatchGetItem", "PutItem", "UpdateItem"]
+    requeue    = ["DeleteItem", "UpdateItem"]
+    conclude   = ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"]
+    administer = ["BatchGetItem", "DeleteItem", "GetItem", "Query", "UpdateItem"]
   }
 }
 
-data "aws_iam_policy_document" "judge" {
+data "aws_iam_policy_document" "use" {
+  for_each = local.actions
+
   statement {
-    sid       = "JudgeAndSettle"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"]
+    sid       = "UseTheLedger"
+    actions   = [for action in each.value : "dynamodb:${action}"]
     resources = [local.arn]
-  }
-
-  statement {
-    sid       = "ListWhatWaits"
-    actions   = ["dynamodb:Query"]
-    resources = ["${local.arn}/index/${local.waiting_index}"]
-  }
-}
-
-data "aws_iam_policy_document" "administer" {
-  statement {
-    sid       = "ShowAndChange"
-    actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
-    resources = [local.arn]
-  }
-
-  statement {
-    sid       = "ListWhatWaits"
-    actions   = ["dynamodb:Query"]
-    resources = ["${local.arn}/index/${local.waiting_index}"]
   }
 }
 

@@ -13,10 +13,6 @@ output "table_arn" {
 }
 
 output "policies" {
-  description = "IAM policy documents (JSON) of those who use the table: redrive, judge and administer."
-  value = {
-    redrive    = [data.aws_iam_policy_document.redrive.json, data.aws_iam_policy_document.key.json]
-    judge      = [data.aws_iam_policy_document.judge.json, data.aws_iam_policy_document.key.json]
-    administer = [data.aws_iam_policy_document.administer.json, data.aws_iam_policy_document.key.json]
-  }
+  description = "IAM policy documents (JSON) of those who use the table: list, batch, requeue, conclude and administer."
+  value       = { for user, policy in data.aws_iam_policy_document.use : user => [policy.json, data.aws_iam_policy_document.key.json] }
 }

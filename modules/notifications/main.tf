@@ -1,20 +1,16 @@
 locals {
   arn = var.create_topic ? "arn:${var.context.account.partition}:sns:${var.context.account.region}:${var.context.account.id}:${var.name}" : var.notifications.topic_arn
 
-  subscriptions = merge(
-    { for email in var.notifications.emails : "email ${email}" => {
-      protocol              = "email"
-      endpoint              = email
-      raw_message_delivery  = null
-      subscription_role_arn = null
-    } },
-    # by number: the ARN of an endpoint made in the same apply is not known yet
-    { for number, subscription in var.notifications.subscriptions : "${subscription.protocol} ${number}" => subscription },
-  )
+  # Addresses may be sensitive: keys are a part of their hash, which also does not change when the list does.
+  email_keys = nonsensitive([for email in var.notifications.emails : substr(sha256(email), 0, 8)])
+  emails     = zipmap(local.email_keys, tolist(var.notifications.emails))
+
+  # By number: the ARN of an endpoint made in the same apply is not known yet.
+  subscriptions = { for number, subscription in var.notifications.subscriptions : "${subscription.protocol} ${number}" => subscription }
 }
 
 resource "aws_sns_topic" "this" {
-  #checkov:skip=CKV_AWS_26:Under alias/aws/sns EventBridge and CloudWatch may not publish: failures would be silent. A key of the user's may let them.
+  #checkov:skip=CKV_AWS_26:Under alias/aws/sns CloudWatch may not publish: alarms would be silent. A key of the user's may let it.
   count = var.create_topic ? 1 : 0
 
   name              = var.name
@@ -24,29 +20,6 @@ resource "aws_sns_topic" "this" {
 }
 
 data "aws_iam_policy_document" "topic" {
-  statement {
-    sid       = "RulesReportFailures"
-    actions   = ["sns:Publish"]
-    resources = [local.arn]
-
-    principals {
-      type        = "Service"
-      identifiers = ["events.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.context.account.id]
-    }
-
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = var.rule_arns
-    }
-  }
-
   statement {
     sid       = "AlarmsReportFailures"
     actions   = ["sns:Publish"]
@@ -71,12 +44,37 @@ data "aws_iam_policy_document" "topic" {
   }
 }
 
-# The state machine is not named here: its role's own policy lets it publish.
+# A topic of another account must also name who publishes digests; inside one account the roles' own policies do.
+data "aws_iam_policy_document" "foreign" {
+  source_policy_documents = [data.aws_iam_policy_document.topic.json]
+
+  statement {
+    sid       = "RunsSendDigests"
+    actions   = ["sns:Publish"]
+    resources = [local.arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = var.publisher_arns
+    }
+  }
+}
+
 resource "aws_sns_topic_policy" "this" {
   count = var.create_topic ? 1 : 0
 
   arn    = local.arn
   policy = data.aws_iam_policy_document.topic.json
+
+  depends_on = [aws_sns_topic.this]
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  for_each = toset(local.email_keys)
+
+  topic_arn = local.arn
+  protocol  = "email"
+  endpoint  = local.emails[each.key]
 
   depends_on = [aws_sns_topic.this]
 }

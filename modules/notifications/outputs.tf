@@ -5,6 +5,6 @@ output "topic_arn" {
 }
 
 output "topic_policy" {
-  description = "What the topic's policy has to allow, as JSON; attached already where the topic is the module's own."
-  value       = data.aws_iam_policy_document.topic.json
+  description = "What the policy of a topic of the user's has to allow, as JSON."
+  value       = data.aws_iam_policy_document.foreign.json
 }

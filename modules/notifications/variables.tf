@@ -9,7 +9,7 @@ variable "display_name" {
 }
 
 variable "context" {
-  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
+  description = "What all submodules share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({
@@ -36,7 +36,7 @@ variable "notifications" {
 
   type = object({
     topic_arn = string
-    emails    = set(string)
+    emails    = list(string)
     subscriptions = list(object({
       protocol              = string
       endpoint              = string
@@ -46,8 +46,8 @@ variable "notifications" {
   })
 }
 
-variable "rule_arns" {
-  description = "EventBridge rules that may publish."
+variable "publisher_arns" {
+  description = "Roles that publish digests."
   type        = list(string)
 }
 

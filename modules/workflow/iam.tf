@@ -1,11 +1,13 @@
 locals {
-  log_group_arn = "arn:${var.context.account.partition}:logs:${var.context.account.region}:${var.context.account.id}:log-group:${local.log_group_name}"
+  # https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+  executions_arn = replace(local.arn, ":stateMachine:", ":execution:")
 
+  log_group_arn = "arn:${var.context.account.partition}:logs:${var.context.account.region}:${var.context.account.id}:log-group:${local.log_group_name}"
 }
 
 data "aws_iam_policy_document" "trust" {
   statement {
-    sid     = "StepFunctionsRunsTheBatch"
+    sid     = "StepFunctionsRunsTheMachine"
     actions = ["sts:AssumeRole"]
 
     principals {
@@ -22,7 +24,7 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = [local.arn]
+      values   = [local.arn, "${local.arn}/${local.label}"] # the second one for the children
     }
   }
 }
@@ -31,7 +33,26 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "InvokeFunctions"
     actions   = ["lambda:InvokeFunction"]
-    resources = [var.requeue_function.arn, var.summarise_function.arn]
+    resources = [var.batch_function.arn, var.requeue_function.arn, var.conclude_function.arn]
+  }
+
+  statement {
+    sid       = "StartBatches"
+    actions   = ["states:StartExecution"]
+    resources = [local.arn]
+  }
+
+  # Under both names that AWS's page has had for the children.
+  statement {
+    sid       = "WatchAndStopBatches"
+    actions   = ["states:DescribeExecution", "states:StopExecution"]
+    resources = ["${local.executions_arn}:*", "${local.executions_arn}/${local.label}:*"]
+  }
+
+  statement {
+    sid       = "RedriveBatches"
+    actions   = ["states:RedriveExecution"]
+    resources = ["${local.executions_arn}/${local.label}:*"]
   }
 
   statement {

@@ -2,71 +2,126 @@ locals {
   # Built from its parts, so that the plan of a first apply shows every policy and environment that names it.
   arn = "arn:${var.context.account.partition}:states:${var.context.account.region}:${var.context.account.id}:stateMachine:${var.name}"
 
+  # Step Functions calls the machine of the children <name>/<label>.
+  label = "batches"
+
   # Under this prefix the account's log resource policy, limited to 5,120 characters, need not name the group:
   # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
   log_group_name = "/aws/vendedlogs/states/${var.name}"
 
-  incomplete_error = "RedriveIncomplete"
-
-  # How Summarise and the notifications are retried on trouble of AWS's own.
-  transient = { max_attempts = 4, interval_seconds = 2, max_delay_seconds = 30 }
-
-  # A throttled invocation sent nothing: it waits for its turn, and reserved concurrency is a brake, not a failure.
-  throttled = { max_attempts = 20, interval_seconds = 2, max_delay_seconds = 60 }
+  incomplete_error = "RunIncomplete"
 
   publish_timeout_seconds = 30
-  # Lambda ends the function first, so that the error says what really happened.
-  requeue_timeout_seconds   = var.requeue_function.timeout_seconds + 5
-  summarise_timeout_seconds = var.summarise_function.timeout_seconds + 5
 
-  definition = templatefile("${path.module}/templates/batch.asl.json.tftpl", {
-    partition                   = var.context.account.partition
-    timeout_seconds             = local.timeout_seconds
-    max_concurrency             = var.max_concurrency
-    requeue_function_arn        = var.requeue_function.arn
-    requeue_timeout_seconds     = local.requeue_timeout_seconds
-    retry_max_attempts          = var.retry.max_attempts
-    retry_interval_seconds      = var.retry.interval_seconds
-    retry_backoff_rate          = var.retry.backoff_rate
-    retry_max_delay_seconds     = var.retry.max_delay_seconds
-    throttled_max_attempts      = local.throttled.max_attempts
-    throttled_interval_seconds  = local.throttled.interval_seconds
-    throttled_max_delay_seconds = local.throttled.max_delay_seconds
-    summarise_function_arn      = var.summarise_function.arn
-    summarise_timeout_seconds   = local.summarise_timeout_seconds
-    transient_max_attempts      = local.transient.max_attempts
-    transient_interval_seconds  = local.transient.interval_seconds
-    transient_max_delay_seconds = local.transient.max_delay_seconds
-    topic_arn                   = var.topic.arn
-    publish_timeout_seconds     = local.publish_timeout_seconds
-    incomplete_error            = local.incomplete_error
+  # Lambda ends the function first, so that the error says what really happened.
+  batch_timeout_seconds    = var.batch_function.timeout_seconds + 5
+  requeue_timeout_seconds  = var.requeue_function.timeout_seconds + 5
+  conclude_timeout_seconds = var.conclude_function.timeout_seconds + 5
+
+  definition = templatefile("${path.module}/templates/run.asl.json.tftpl", {
+    partition                = var.context.account.partition
+    label                    = local.label
+    timeout_seconds          = local.timeout_seconds
+    batches_at_a_time        = local.batches_at_a_time
+    communications_at_a_time = local.communications_at_a_time
+    batch_function_arn       = var.batch_function.arn
+    batch_timeout_seconds    = local.batch_timeout_seconds
+    requeue_function_arn     = var.requeue_function.arn
+    requeue_timeout_seconds  = local.requeue_timeout_seconds
+    requeue_retry            = "[${local.retriers.unavailable}, ${local.retriers.throttled}]"
+    conclude_function_arn    = var.conclude_function.arn
+    conclude_timeout_seconds = local.conclude_timeout_seconds
+    conclude_retry           = "[${local.retriers.unfinished}, ${local.retriers.transient}, ${local.retriers.throttled}]"
+    retry                    = "[${local.retriers.transient}, ${local.retriers.throttled}]"
+    topic_arn                = var.topic.arn
+    publish_timeout_seconds  = local.publish_timeout_seconds
+    publish_retry            = "[${local.retriers.any}]"
+    incomplete_error         = local.incomplete_error
   })
 }
 
-# The longest an execution can rightly take, with every attempt running to its end and every wait at its longest.
-# Whatever takes longer hangs, and is ended and reported as TIMED_OUT.
+# How many requests there are at a time, over the whole run: batches side by side, and communications of each. Within a
+# batch a quarter of it at most, so that its last ones do not keep places empty; and two batches at least, so that one
+# goes on while another opens and closes. With a request rate no more wait for their slot than are due in a second.
 locals {
+  places = var.max_requests_per_second == null ? var.max_concurrency : min(var.max_concurrency, ceil(var.max_requests_per_second))
+
+  most_of_a_map            = 40 # https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
+  communications_at_a_time = max(1, min(local.most_of_a_map, floor(var.batch_size / 4), floor(local.places / 2)))
+  batches_at_a_time        = max(1, floor(local.places / local.communications_at_a_time))
+}
+
+# How errors are retried.
+locals {
+  lambda_errors = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+    # a function in a VPC that was idle for weeks
+    "Lambda.ResourceNotReadyException",
+    "Lambda.ENINotReadyException",
+    "Lambda.EC2ThrottledException",
+    "Lambda.ResourceConflictException",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "States.Timeout",
+  ]
+
+  transient = { max_attempts = 6, interval_seconds = 2, max_delay_seconds = 60 }
+
+  # A throttled invocation sent nothing, nor did one whose turn at the request rate has not come: it waits, and a
+  # reservation is a brake, not a failure. As often as 25,000 events of an execution allow, of which a third is left to
+  # batches that wait before they open: an iteration is six events, and three for each try.
+  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+  events_of_items        = 18000
+  tries_within_events    = floor((local.events_of_items / var.batch_size - 6) / 3) - 1 - var.retry.max_attempts
+  throttled              = { max_attempts = min(60, local.tries_within_events), interval_seconds = 2, max_delay_seconds = 60 }
+  max_unfinished_retries = 20
+
+  # As text: BackoffRate must be written as a fraction.
+  retriers = {
+    for name, retrier in {
+      unavailable = { errors = concat(["ApiUnavailable", "LedgerUnavailable"], local.lambda_errors), rate = var.retry.backoff_rate, waits = var.retry }
+      throttled   = { errors = ["Lambda.TooManyRequestsException", "RateLimited"], rate = 2, waits = local.throttled }
+      transient   = { errors = concat(["LedgerUnavailable"], local.lambda_errors), rate = 2, waits = local.transient }
+      unfinished  = { errors = ["ConcludeUnfinished"], rate = 1, waits = { max_attempts = local.max_unfinished_retries, interval_seconds = 1, max_delay_seconds = 2 } }
+      any         = { errors = ["States.ALL"], rate = 2, waits = local.transient }
+    } : name => <<-EOT
+      {
+        "ErrorEquals": ${jsonencode(retrier.errors)},
+        "MaxAttempts": ${retrier.waits.max_attempts},
+        "IntervalSeconds": ${retrier.waits.interval_seconds},
+        "BackoffRate": ${format("%.2f", retrier.rate)},
+        "MaxDelaySeconds": ${retrier.waits.max_delay_seconds},
+        "JitterStrategy": "FULL"
+      }
+    EOT
+  }
+}
+
+# The longest a run can rightly take: every batch retried to its end, the request rate, and a day of pauses. What takes
+# longer hangs, and is ended and reported as TIMED_OUT. An execution may take a year:
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+locals {
+  year_seconds = 365 * 24 * 3600
+  day_seconds  = 24 * 3600
+
   longest_waits_seconds = sum(concat([0], [
     for attempt in range(var.retry.max_attempts) :
     min(var.retry.interval_seconds * pow(var.retry.backoff_rate, attempt), var.retry.max_delay_seconds)
   ]))
-  throttled_waits_seconds = sum([
-    for attempt in range(local.throttled.max_attempts) :
-    min(local.throttled.interval_seconds * pow(2, attempt), local.throttled.max_delay_seconds)
-  ])
-  longest_item_seconds = (
-    (1 + var.retry.max_attempts + local.throttled.max_attempts) * local.requeue_timeout_seconds
-    + local.longest_waits_seconds
-    + local.throttled_waits_seconds
-  )
-  longest_map_seconds = ceil(var.batch_size / var.max_concurrency) * local.longest_item_seconds
+  longest_item_seconds  = (1 + var.retry.max_attempts) * local.requeue_timeout_seconds + local.longest_waits_seconds
+  longest_batch_seconds = ceil(var.batch_size / local.communications_at_a_time) * local.longest_item_seconds + 4 * local.batch_timeout_seconds
+  longest_run_seconds   = ceil(ceil(var.max_per_run / var.batch_size) / local.batches_at_a_time) * local.longest_batch_seconds
+  rated_seconds         = var.max_requests_per_second == null ? 0 : var.max_per_run * (1 + var.retry.max_attempts) / var.max_requests_per_second
 
-  longest_summary_seconds = (
-    (local.transient.max_attempts + 1) * (local.summarise_timeout_seconds + local.publish_timeout_seconds)
-    + 2 * local.transient.max_attempts * local.transient.max_delay_seconds
-  )
-
-  timeout_seconds = ceil(local.longest_map_seconds + local.longest_summary_seconds)
+  timeout_seconds = min(local.year_seconds, ceil(
+    max(local.longest_run_seconds, local.rated_seconds)
+    + local.day_seconds
+    + local.max_unfinished_retries * local.conclude_timeout_seconds
+  ))
 }
 
 resource "aws_cloudwatch_log_group" "this" {

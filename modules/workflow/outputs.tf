@@ -38,3 +38,8 @@ output "role_name" {
   description = "Name of the state machine's role."
   value       = aws_iam_role.this.name
 }
+
+output "requests_at_a_time" {
+  description = "How many requests there are at a time at most: batches side by side, times communications of each."
+  value       = local.batches_at_a_time * local.communications_at_a_time
+}

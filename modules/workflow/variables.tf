@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "context" {
-  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
+  description = "What all submodules share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({
@@ -36,8 +36,17 @@ variable "requeue_function" {
   })
 }
 
-variable "summarise_function" {
-  description = "The function that counts the outcomes and words the notification."
+variable "batch_function" {
+  description = "The function that opens and closes a batch."
+
+  type = object({
+    arn             = string
+    timeout_seconds = number
+  })
+}
+
+variable "conclude_function" {
+  description = "The function that concludes a run: verdicts and digest."
 
   type = object({
     arn             = string
@@ -55,12 +64,22 @@ variable "topic" {
 }
 
 variable "batch_size" {
-  description = "Most communications of one execution."
+  description = "Most communications of one batch."
   type        = number
 }
 
 variable "max_concurrency" {
-  description = "Most communications of one execution sent at a time."
+  description = "Most requests at a time, over the whole run."
+  type        = number
+}
+
+variable "max_requests_per_second" {
+  description = "Most requests in a second, over the whole run; null for no limit."
+  type        = number
+}
+
+variable "max_per_run" {
+  description = "Most communications of one run."
   type        = number
 }
 
