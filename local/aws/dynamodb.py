@@ -4,7 +4,7 @@ Requests are checked as a client with parameter validation would, and then by th
 developer guide ("Constraints in Amazon DynamoDB", "Using expressions", "DynamoDB item sizes and formats", "DynamoDB
 read and write operations"). moto judges the rest; what it breaks over is told as a ValidationException.
 
-Other than on AWS: an update's item may have 405,000 bytes and not 409,600; a batch or a transaction any size; a
+Other than on AWS: an item may have 405,000 bytes, moto's limit, and not 409,600; a batch or a transaction any size; a
 transaction that is sent again with its ClientRequestToken is carried out again. A secondary index consumes nothing.
 A ConditionCheck counts as a write (AWS does not say), and nothing is told of what a refused condition consumed.
 """
@@ -80,12 +80,13 @@ def carry_out(operation: str, region: str, body: dict[str, Any], pass_on: Pass) 
             f"Value '{wanted}' at 'returnConsumedCapacity' failed to satisfy constraint: [INDEXES, TOTAL, NONE]"
         )
     try:
-        with _only_what_is_concerned(backend, operation, parts):
+        with _only_what_is_concerned(backend, operation, parts) as write_back:
             response = pass_on(json.dumps({**body, "ReturnConsumedCapacity": "NONE"}).encode())
     except Exception as reason:  # moto's readers of expressions raise whatever they run into
         raise invalid(f"Invalid expression: Syntax error; {reason}") from reason
     if response.status_code != HTTPStatus.OK:
         return response
+    write_back()
     answered = json.loads(response.get_data())
     answered.pop("ConsumedCapacity", None)
     if wanted != "NONE":
@@ -324,13 +325,16 @@ def _partition(part: dict[str, Any], hash_key: str) -> dict[str, Any] | None:
 @contextmanager
 def _only_what_is_concerned(
     backend: Any, operation: str, parts: list[tuple[dict[str, Any], Table | None]]
-) -> Iterator[None]:
-    """Let moto see no other items: it copies the table for each action of a transaction, and queries look at all."""
+) -> Iterator[Callable[[], None]]:
+    """Let moto see no other items: it copies the table for each action of a transaction, and queries look at all.
+
+    Gives what writes a transaction's items back.
+    """
     tables, narrow, keys = backend.tables, dict[str, Any](), list[tuple[Table, list[DynamoType]]]()
     for part, table in parts:
         value = _partition(part, table.hash_key_attr) if table and "IndexName" not in part else None
         if table is None or not (value if operation == "Query" else operation == "TransactWriteItems"):
-            yield
+            yield lambda: None
             return
         if table.name not in narrow:
             narrow[table.name] = copy.copy(table)
@@ -340,13 +344,16 @@ def _only_what_is_concerned(
             _bring(keys[-1][1], table, narrow[table.name])
         elif DynamoType(value) in table.items:
             narrow[table.name].items[DynamoType(value)] = table.items[DynamoType(value)]
+
+    def write_back() -> None:
+        for table, key in keys:
+            _bring(key, narrow[table.name], table)
+
     backend.tables = narrow
     try:
-        yield
+        yield write_back
     finally:
         backend.tables = tables
-    for table, key in keys:  # as they were, where the transaction was cancelled
-        _bring(key, narrow[table.name], table)
 
 
 def _bring(key: list[Any], source: Any, target: Any) -> None:

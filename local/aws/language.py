@@ -1,8 +1,10 @@
 """The Amazon States Language: moto's interpreter, with what AWS does besides or refuses.
 
-A Distributed Map starts a real execution for each item (`DistributedMap`). No payload exceeds 256 KiB, also what a task
-is given and what a Map makes (Step Functions developer guide, "Service quotas"); sizes are counted as moto does, spaces
-and escapes included, so a payload just under the limit may be refused here. ``States.ALL`` catches neither
+A Distributed Map starts a real execution for each item (`DistributedMap`). What AWS documents of it only in part is so
+here: without the right to start executions it fails with ``States.Permissions``; a child that somebody stopped is no
+failure, and null in the result; no child starts after the one that ends the Map Run. No payload exceeds 256 KiB, also
+what a task is given and what a Map makes (Step Functions developer guide, "Service quotas"); sizes are counted as moto
+does, spaces and escapes included, so a payload just under the limit may be refused here. ``States.ALL`` catches neither
 ``States.DataLimitExceeded`` nor ``States.Runtime`` ("Handling errors in Step Functions workflows").
 
 A JSONPath is parsed once and not, as in moto, with every use: that took a third of an execution's time.

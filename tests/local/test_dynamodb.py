@@ -222,6 +222,10 @@ def test_a_transaction_is_all_or_nothing_and_says_which_condition_failed(client:
     assert code == "TransactionCanceledException"
     nothing, reason = answer["CancellationReasons"]
     assert (nothing["Code"], reason["Code"], reason["Item"]["attempts"]) == ("None", "ConditionalCheckFailed", n(1))
+    operation, asked = transact(
+        {"Put": {"Item": key("new")}}, {"Update": {"Key": key(), **SET, "UpdateExpression": "ADD said :v"}}
+    )
+    assert refused(client, operation, **asked)[0] in {"ValidationException", "TransactionCanceledException"}
     assert "Item" not in client.get_item(TableName="t", Key=key("new"))
 
 
