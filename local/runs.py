@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from local.stack import Stack, wait_until
@@ -83,20 +84,10 @@ def statuses(stack: Stack) -> dict[str, str]:
     return {item["executionArn"]: item["status"] for page in listed for item in page["executions"]}
 
 
-def children(stack: Stack, execution_arn: str) -> list[str]:
-    """Give the ARNs of a run's child executions."""
-    client = stack.client("stepfunctions")
-    found = []
-    for map_run in client.list_map_runs(executionArn=execution_arn)["mapRuns"]:
-        pages = client.get_paginator("list_executions").paginate(mapRunArn=map_run["mapRunArn"])
-        found += [item["executionArn"] for page in pages for item in page["executions"]]
-    return found
-
-
 def run(stack: Stack, execution_arn: str) -> Run:
     """Give a run as it is now."""
     described = stack.client("stepfunctions").describe_execution(executionArn=execution_arn)
-    batches = sorted((_batch(stack, arn) for arn in children(stack, execution_arn)), key=lambda batch: batch.number)
+    batches = sorted(map(partial(_batch, stack), children(stack, execution_arn)), key=lambda batch: batch.number)
     return Run(
         run_id=described["name"],
         arn=execution_arn,
@@ -133,8 +124,8 @@ def follow(
     return run(stack, execution_arn)
 
 
-def _batch(stack: Stack, arn: str) -> Batch:
-    described = stack.client("stepfunctions").describe_execution(executionArn=arn)
+def _batch(stack: Stack, described: dict[str, Any]) -> Batch:
+    arn = described["executionArn"]
     states = {
         event["stateEnteredEventDetails"]["name"]: json.loads(event["stateEnteredEventDetails"]["input"])
         for event in history(stack, arn)

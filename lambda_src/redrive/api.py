@@ -17,7 +17,7 @@ from redrive.auth import ApiAuth, api_auth
 from redrive.entries import QueueEntry
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.ledger_rules import Claim
-from redrive.models import Outcome, OutcomeKind, idempotency_key
+from redrive.models import idempotency_key
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
 from redrive.transport import Deadline, PatientRetry, beginning, in_words, open_session
@@ -54,6 +54,26 @@ class ListAnswer:
     milliseconds: float
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the API said to a call about a queue entry.
+
+    Attributes
+    ----------
+    accepted
+        Whether it is a 2xx that is believed.
+    error
+        Why not, in words.
+    retry_after
+        Seconds that the API asked to wait, None where it named none.
+    """
+
+    status: int
+    accepted: bool
+    error: str | None = None
+    retry_after: float | None = None
+
+
 class Api:
     """The application's API, over one pooled session with one set of credentials.
 
@@ -74,6 +94,8 @@ class Api:
         How long one try takes at most: to connect, and to wait for an answer.
     milliseconds
         How long the API took for the last request, whatever came of it; 0 where it was not asked.
+    pace
+        Called before every request about a queue entry: waits for its turn.
     """
 
     def __init__(
@@ -82,6 +104,7 @@ class Api:
         self._settings = settings
         self.deadline = Deadline()
         self.milliseconds = 0.0
+        self.pace: Callable[[], None] = lambda: None
         self._last_used = 0.0
         self.try_seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
         self._session = open_session(settings.base_url, make_retry(self.deadline, self.try_seconds))
@@ -124,7 +147,7 @@ class Api:
         milliseconds = answer.elapsed.total_seconds() * 1000
         return ListAnswer(answer.status_code, answer.url, answer.headers, body, milliseconds)
 
-    def requeue(self, claim: Claim, settings: RequeueSettings) -> Outcome:
+    def requeue(self, claim: Claim, settings: RequeueSettings) -> Answer:
         """Send one communication back: one request with its queue entry, under the key of the claim's attempt.
 
         Raises
@@ -132,15 +155,13 @@ class Api:
         ApiUnavailable, CredentialsRefused
             See :meth:`_send`.
         """
-        communication = claim.communication
-        entry = QueueEntry.made(communication.primary_id, communication.operation, settings.created_by, claim.opened)
+        communication, body = claim.communication, claim.body
+        entry = QueueEntry.made(communication.primary_id, body.operation, body.created_by, body.created)
         template = settings.source_paths.get(communication.source, settings.path)
-        key = idempotency_key(communication.operation, communication.primary_id, claim.number)
-        status = self.call(settings.method, template, entry, key)
-        if status < HTTPStatus.MULTIPLE_CHOICES:
-            return Outcome(communication, OutcomeKind.REQUEUED, claim.attempt, status)
-        kind = OutcomeKind.SKIPPED if status == HTTPStatus.CONFLICT else OutcomeKind.REJECTED
-        return Outcome(communication, kind, claim.attempt, status, in_full(status))
+        # Alike ids of two spaces are two communications, also for an application that keeps all keys in one place.
+        space = f"@{communication.id_space}" if communication.id_space else ""
+        key = idempotency_key(f"{body.operation}{space}", communication.primary_id, claim.number)
+        return self.call(settings.method, template, entry, key)
 
     def call(
         self,
@@ -149,7 +170,7 @@ class Api:
         entry: QueueEntry,
         key: str,
         more: Mapping[str, str | int] | None = None,
-    ) -> int:
+    ) -> Answer:
         """Make one request about a queue entry, which is its body.
 
         Parameters
@@ -163,8 +184,8 @@ class Api:
 
         Returns
         -------
-        int
-            The answer's status: 2xx, 409, or a 4xx that no later try would change.
+        Answer
+            2xx, 409, or a 4xx that no later try would change.
 
         Raises
         ------
@@ -184,7 +205,7 @@ class Api:
         if answer.ok and body.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
             # A sign-in or maintenance page in front of the API: nothing says that the application saw the request.
             raise ApiUnavailable(f"{what}: HTTP {status} with an HTML page", status)
-        return status
+        return Answer(status, answer.ok, None if answer.ok else in_full(status))
 
     def _send(
         self,
@@ -229,6 +250,8 @@ class Api:
             if remaining < LEAST_SECONDS:
                 raise ApiUnavailable(f"{what}: no time left to ask")
             connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
+            if json is not None:
+                self.pace()
             try:
                 answer = self._session.request(
                     method,
@@ -251,10 +274,10 @@ class Api:
             if answer.status_code != HTTPStatus.UNAUTHORIZED or is_last_try or not self._auth.renew():
                 break
         status = answer.status_code
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and json is None):
             raise CredentialsRefused(f"{what}: {in_full(status)}", status)
         if status < 200 or 300 <= status < 400 or status in TRANSIENT or status >= 500:
-            raise ApiUnavailable(f"{what}: {in_full(status)}", status)
+            raise ApiUnavailable(f"{what}: {in_full(status)}", status, _retry_after(answer))
         return answer, body
 
 
@@ -264,6 +287,13 @@ def in_full(status: int) -> str:
         return f"HTTP {status} {PHRASES.get(status) or HTTPStatus(status).phrase}"
     except ValueError:
         return f"HTTP {status}"
+
+
+def _retry_after(answer: requests.Response) -> float | None:
+    try:
+        return float(answer.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

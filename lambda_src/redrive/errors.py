@@ -20,7 +20,11 @@ class ApiTrouble(RedriveError):
 
 
 class ApiUnavailable(ApiTrouble):
-    """The API did not answer, or asks to come back later: worth another try."""
+    """The API did not answer, or asks to come back later: worth another try, after ``retry_after`` seconds if any."""
+
+    def __init__(self, message: str, http_status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, http_status)
+        self.retry_after = retry_after
 
 
 class LedgerUnavailable(RedriveError):

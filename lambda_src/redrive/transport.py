@@ -104,7 +104,7 @@ def requeue_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     Only what surely did not arrive (no connection) and what the API asks to repeat (``Retry-After``) is tried again
     here; every other retry is the state machine's, which waits without being billed.
     """
-    return _call_retry(deadline, try_seconds, total=3)
+    return _call_retry(deadline, try_seconds, total=1, respect_retry_after_header=False)
 
 
 def worker_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:

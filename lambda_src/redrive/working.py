@@ -149,7 +149,7 @@ class Batch:
         api = self._api()
         api.deadline.set(seconds)
         try:
-            return api.call(self._settings.method, path, entry, entry.key)
+            return api.call(self._settings.method, path, entry, entry.key).status
         finally:
             if api.milliseconds:
                 self.metrics[entry.operation]["ApiLatency"].append(api.milliseconds)
@@ -178,7 +178,8 @@ class Batch:
         try:
             api = self._api()
             api.deadline.set(self._deadline.remaining() - SECONDS_TO_END - self._left * api.try_seconds)
-            status = api.call("POST", path, entry, f"{entry.key}:given-up", {"reason": reason, "receives": receives})
+            more: dict[str, str | int] = {"reason": reason, "receives": receives}
+            status = api.call("POST", path, entry, f"{entry.key}:given-up", more).status
         except Exception as error:  # noqa: BLE001 (telling is a courtesy: nothing about it may cost the dead letter)
             text = str(error) if isinstance(error, RedriveError) else f"unforeseen {type(error).__name__}"
             self._logger.warning("application not told", extra={"error": text})
