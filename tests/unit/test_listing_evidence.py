@@ -391,6 +391,16 @@ def test_a_total_that_is_no_number_is_said(api: ScriptedApi, read: Read) -> None
     assert "sources.email.pagination.total: 'meta.total' gives no number" in listing.problems[0]
 
 
+def test_a_number_that_counts_something_else_can_be_left_aside(api: ScriptedApi, read: Read) -> None:
+    api.answer = numbered(ids(23), total=5000)
+    _, listing = read(source())
+    assert "23 of 5000 items came, as total says" in listing.problems[0]
+    assert 'sources.email.pagination.total, or to "`0`"' in listing.problems[0]
+    assert complete(read(source(pagination={"total": "`0`"}))[1])
+    api.answers(as_json({"emails": items(ids(10)), "total": 5000}))
+    assert not complete(read(source(PaginationStyle.CURSOR, pagination={"total": "`0`"}))[1])
+
+
 def test_what_leaves_the_list_meanwhile_is_not_missed_in_the_total(api: ScriptedApi, read: Read) -> None:
     def answer(request: Request) -> Response:
         left = ids(60)[5:] if len(api.requests) > 1 else ids(60)
