@@ -69,9 +69,14 @@ def never_a_next(name: str, source: Source, progress: Progress) -> ListingError:
     )
 
 
-def must_lead_nowhere(name: str, source: Source, content: Content) -> None:
-    """Raise ``ListingError`` where an answer that should be the last says that more follow."""
+def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Content) -> None:
+    """Raise ``ListingError`` where an answer that should be the last says that more follow.
+
+    A configured total that is reached goes before: what looks like a next page may be something else.
+    """
     pagination = source.pagination
+    if pagination.total and progress.is_reached:
+        return
     hints = read_hints(content.body, content.answer.headers)
     where = f"sources.{name}.pagination"
     if pagination.style is PaginationStyle.NONE:
