@@ -32,7 +32,7 @@ def after_empty_page(progress: Progress, size: int) -> str:
     size
         How many items were asked for on a page.
     """
-    if progress.total is not None:
+    if progress.total and progress.is_total_known:
         enough = 1 if progress.came >= progress.total[0] else MAX_EMPTY
     elif progress.has_gap:
         enough = MAX_EMPTY
@@ -54,7 +54,7 @@ def tells_nothing(source: Source, progress: Progress, *, is_explicit: bool) -> b
         Whether the answer says that there is none, rather than saying nothing.
     """
     is_full = len(progress.lengths) == 1 and progress.lengths[0] >= source.pagination.size
-    return is_full and not is_explicit and progress.total is None
+    return is_full and not is_explicit and not progress.is_total_known
 
 
 def never_a_next(name: str, source: Source, progress: Progress) -> ListingError:
@@ -69,9 +69,14 @@ def never_a_next(name: str, source: Source, progress: Progress) -> ListingError:
     )
 
 
-def must_lead_nowhere(name: str, source: Source, content: Content) -> None:
-    """Raise ``ListingError`` where an answer that should be the last says that more follow."""
+def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Content) -> None:
+    """Raise ``ListingError`` where an answer that should be the last says that more follow.
+
+    A configured total that is reached goes before: what looks like a next page may be something else.
+    """
     pagination = source.pagination
+    if pagination.total and progress.is_reached:
+        return
     hints = read_hints(content.body, content.answer.headers)
     where = f"sources.{name}.pagination"
     if pagination.style is PaginationStyle.NONE:

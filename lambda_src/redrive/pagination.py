@@ -115,7 +115,7 @@ class Reader:
                 yield from self._check_beginning(progress)
             self._note_cap(progress)
             shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
-            if len(progress.lengths) < 2 or not shifts or not is_new:
+            if len(progress.lengths) < 2 or not shifts or (number and not is_new):
                 self.evidence = believed(self._name, self._source, progress, len(known))
                 return
             self._adapt_size(progress)
@@ -182,7 +182,7 @@ class Reader:
         ListingError
             It says elsewhere that there is one; or nothing tells, for the API is not seen to name one at all.
         """
-        must_lead_nowhere(self._name, self._source, content)
+        must_lead_nowhere(self._name, self._source, progress, content)
         if self._style is PaginationStyle.NONE:
             progress.evidence = ONE_ANSWER
             return
@@ -227,7 +227,7 @@ class Reader:
                     raise ListingError(again.words)
                 yield from self._look_around(request, again, progress)
         if progress.last:
-            must_lead_nowhere(self._name, self._source, progress.last[1])
+            must_lead_nowhere(self._name, self._source, progress, progress.last[1])
         progress.evidence = f"HTTP {status}"
         return None
 
@@ -275,7 +275,7 @@ class Reader:
         progress.evidence = PAGE_AGAIN
         if progress.is_reached:
             return
-        must_lead_nowhere(self._name, self._source, content)
+        must_lead_nowhere(self._name, self._source, progress, content)
         if len(progress.lengths) == 1:
             if content.extent >= self._size:
                 raise same_pages(self._name, self._source)

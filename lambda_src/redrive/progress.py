@@ -76,6 +76,11 @@ class Progress:
         return sum(self.lengths) - self.repeated
 
     @property
+    def is_total_known(self) -> bool:
+        """Whether an answer said how many items the list has; that it has none, where some came, says nothing."""
+        return self.total is not None and (self.total[0] > 0 or not self.lengths)
+
+    @property
     def is_reached(self) -> bool:
         """Whether as many came as the list has."""
         return self.total is not None and 0 < self.total[0] <= self.came

@@ -346,6 +346,12 @@ def test_an_api_that_pages_is_noticed_by_a_source_that_does_not(
     assert "sources.email.pagination.style: none, yet the API pages" in listing.problems[0]
 
 
+def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(3)), "next": "2026-11-27T00:00:00Z"}))
+    assert not complete(read(source(PaginationStyle.NONE))[1])
+    assert complete(read(source(PaginationStyle.NONE, pagination={"total": "length(emails)"}))[1])
+
+
 @pytest.mark.parametrize(
     "more",
     [{}, {"total": 20}, {"next": None, "has_more": False, "totalPages": 1}, {"items": [{"total": 99, "next": "x"}]}],
@@ -389,6 +395,16 @@ def test_a_total_that_is_no_number_is_said(api: ScriptedApi, read: Read) -> None
     api.answers(as_json({"emails": items(ids(3)), "next": None}))
     _, listing = read(source(PaginationStyle.CURSOR, pagination={"total": "meta.total"}))
     assert "sources.email.pagination.total: 'meta.total' gives no number" in listing.problems[0]
+
+
+def test_a_number_that_counts_something_else_can_be_left_aside(api: ScriptedApi, read: Read) -> None:
+    api.answer = numbered(ids(23), total=5000)
+    _, listing = read(source())
+    assert "23 of 5000 items came, as total says" in listing.problems[0]
+    assert 'sources.email.pagination.total, or to "`0`"' in listing.problems[0]
+    assert complete(read(source(pagination={"total": "`0`"}))[1])
+    api.answers(as_json({"emails": items(ids(10)), "total": 5000}))
+    assert not complete(read(source(PaginationStyle.CURSOR, pagination={"total": "`0`"}))[1])
 
 
 def test_what_leaves_the_list_meanwhile_is_not_missed_in_the_total(api: ScriptedApi, read: Read) -> None:
@@ -552,6 +568,14 @@ def test_a_list_whose_next_page_is_a_number_is_read_again_until_nothing_new_come
     api.answer = answer
     found, listing = read(source(style, pagination={"cursor_param": "page"}))
     assert set(found) == set(ids(60))
+    assert complete(listing)
+
+
+def test_a_match_that_slides_onto_a_page_already_read_is_found(api: ScriptedApi, read: Read) -> None:
+    listed = [{"id": str(number), "status": "failed" if number == 10 else "sent"} for number in range(25)]
+    api.answer = lambda request: numbered(listed[1:] if len(api.requests) > 1 else listed)(request)
+    found, listing = read(source(items="emails[?status=='failed']"))
+    assert found == ["10"]
     assert complete(listing)
 
 
