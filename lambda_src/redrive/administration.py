@@ -25,8 +25,8 @@ PAGE = 100
 
 MAX_PAGE = 1000
 
-LONGEST_PAUSE_SECONDS = 7 * 86400.0
-"""A pause ends by itself: one that is forgotten must not keep communications from going out for good."""
+LONGEST_PAUSE_SECONDS = 86400.0
+"""A pause ends by itself, and may be made anew: one that is forgotten must not keep communications for good."""
 
 
 class Action(StrEnum):

@@ -9,12 +9,13 @@ from typing import Any
 from redrive import breaker, clock
 from redrive.control import CONTROL, control_of
 from redrive.errors import BreakerOpen, DeadlineReached, RunStopped
+from redrive.ledger_rules import SECONDS_PER_HOUR
 from redrive.models import OutcomeKind
 from redrive.runs import LEFT_OUT, Batch, Result, Runs, Tally
 from redrive.settings import RunSettings
 from redrive.wording import reason
 
-PROBE_SECONDS = 2
+PROBE_SECONDS = 5
 """How long a batch waits at a time for the one that probes a source."""
 
 LONGEST_WAIT_SECONDS = 300
@@ -102,10 +103,14 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
     }
     if batch is None or batch.request != asked.request:
         return answer | {"go": "skip"}  # another delivery of the same firing has written its own over it
+    ending: RunStopped | DeadlineReached | None = None
     if control.stopped_run == asked.run_id:
-        raise RunStopped("stopped by an operator")
-    if settings.run_hours is not None and now > asked.listed_at + settings.run_hours * 3600:
-        raise DeadlineReached(f"the run has taken run_hours ({settings.run_hours:g})")
+        ending = RunStopped("an operator stopped it")
+    elif settings.run_hours is not None and now > asked.listed_at + settings.run_hours * SECONDS_PER_HOUR:
+        ending = DeadlineReached(f"it has taken run_hours ({settings.run_hours:g})")
+    if ending:
+        runs.note_end(asked.run_id, str(ending))
+        raise ending
     if control.is_paused(now):
         # The longer it lasts, the less often it is looked for its end.
         return answer | _wait(min(control.paused_until - now, max(now - control.paused_since, 0) / 4))

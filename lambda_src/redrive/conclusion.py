@@ -60,6 +60,8 @@ class Conclusion:
         Sources whose breaker was open at the end.
     refused
         Why nothing could be sent at all.
+    ended
+        Why it opened no batch any more.
     """
 
     lines: Counter[str] = field(default_factory=Counter)
@@ -69,6 +71,7 @@ class Conclusion:
     tried: dict[str, Tried] = field(default_factory=dict)
     open: tuple[str, ...] = ()
     refused: str = ""
+    ended: str = ""
 
 
 class Concluding:
@@ -99,7 +102,7 @@ class Concluding:
         batches = int(record["batches"])
         at = float(self._runs.write(run_id, {"judgedAt": clock.now()}, only_new=True)["judgedAt"])
         counts = self._runs.breaker(run_id)
-        done = Conclusion(refused=counts.refused)
+        done = Conclusion(refused=counts.refused, ended=counts.ended)
         is_open = breaker.open_sources(counts.turned_away, self._run.breaker_turned_away)
         is_open |= breaker.held_too_long(counts.held, at)
         done.open = tuple(sorted(counts.turned_away if counts.refused else is_open))

@@ -180,6 +180,8 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], *, is_
         return f"The run {what}." + (f" {story.ending.why}" if story.ending.why else "")
     if done.refused:
         return f"Nothing more could be sent: {done.refused}."
+    if done.ended:
+        return f"The run ended before everything was sent: {done.ended}."
     largest = max(done.failures.values(), key=lambda each: each.count, default=None)
     if largest and _dead(done):
         return f"The API turned everything away: {largest.error} ({', '.join(_dead(done))})."

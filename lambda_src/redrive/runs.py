@@ -99,12 +99,27 @@ class Tally:
 
 @dataclass(frozen=True)
 class Breaker:
-    """Of a run's sources: how many were turned away in a row, until when each is held, and which batch probes it."""
+    """What is counted of a run's sources while it is on.
+
+    Attributes
+    ----------
+    turned_away
+        How many in a row.
+    held
+        Until when the API asked to be left alone.
+    probed_by
+        The batch that probes a source that was open when the last run ended.
+    refused
+        Why nothing may be sent at all: the credentials, or the settings.
+    ended
+        Why the run opens no batch any more: a person stopped it, or its time is over.
+    """
 
     turned_away: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, float] = field(default_factory=dict)
     probed_by: Mapping[str, int] = field(default_factory=dict)
     refused: str = ""
+    ended: str = ""
 
 
 class Runs:
@@ -296,6 +311,10 @@ class Runs:
             added = {name: number for name, number in added.items() if number}
             self._table.write(Update(Key(f"run/{run_id}", "breaker"), values, added=added, removed=removed))
 
+    def note_end(self, run_id: str, why: str) -> None:
+        """Write down why a run opens no batch any more."""
+        self._table.write(Update(Key(f"run/{run_id}", "breaker"), {"ended": why}))
+
     def hold(self, run_id: str, source: str, until: float) -> None:
         """Write down that the API asked to be left alone until then."""
         key, name = Key(f"run/{run_id}", "breaker"), f"hold:{source}"
@@ -360,4 +379,5 @@ def _breaker(item: Item) -> Breaker:
         held=named("hold:"),
         probed_by={source: int(number) for source, number in named("probe:").items()},
         refused=item.get("refused", ""),
+        ended=item.get("ended", ""),
     )

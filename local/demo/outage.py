@@ -16,7 +16,7 @@ Terraform, the module, its Lambdas and the application are real; AWS itself is e
 """
 HOUR = 3600
 BREAKER = 50
-"""`breaker.turned_away`, as the module has it: so many in a row, and the rest is spared."""
+"""`breaker.turned_away`, as the module has it: so many in a row leave a source out."""
 
 
 def demonstrate(stack: Stack, batch_size: int) -> list[Check]:
@@ -53,8 +53,8 @@ def _judge(stack: Stack, total: int, outage: Run | None, recovered: Run | None, 
     mails = stack.mails.notifications()
     if not (outage and recovered):
         return [equal("nothing to send: no execution, no digest", 0, len(mails))]
-    at_a_time = 2  # batches: max_concurrency is 10, five within a batch
-    most = BREAKER + at_a_time * max(len(batch.ids) for batch in outage.batches)
+    sources, at_a_time = 2, 2  # emails and SMS; batches side by side, for max_concurrency is 10, five within a batch
+    most = sources * BREAKER + at_a_time * max(len(batch.ids) for batch in outage.batches)
     tried = len(outage.ids)
     return [
         equal(
