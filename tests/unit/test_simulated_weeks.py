@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from redrive.models import Communication
 from tests.unit.simulation import (
@@ -376,8 +379,7 @@ def test_two_good_weeks_are_a_mail_a_day() -> None:
 # What ends a function in the middle
 
 
-def test_an_answer_that_nobody_wrote_down_is_asked_for_again_under_the_same_key() -> None:
-    # The simulated API checks every key and body; here the application delivers nothing of what it took at first.
+def test_a_function_that_dies_between_question_and_answer_costs_nobody_an_attempt() -> None:
     drawn = random.Random(1)
     application = Application(between(0, 3 * HOUR, Reply(None)))
     communications = some(100)
@@ -385,3 +387,28 @@ def test_an_answer_that_nobody_wrote_down_is_asked_for_again_under_the_same_key(
     weeks = Weeks(application, dies=lambda now: drawn.random() < 0.3 and now < 6 * HOUR).go_on(DAY)
     assert not weeks.manual
     assert not application.failed
+
+
+REPLIES = st.sampled_from(
+    [
+        ACCEPTED,
+        *(Reply(status) for status in (None, 400, 403, 404, 408, 409, 422, 425, 429, 500, 503)),
+        Reply(429, 7200),
+    ]
+)
+
+
+@given(st.lists(REPLIES, min_size=1, max_size=40), st.sampled_from([None, 2 * HOUR]))
+@settings(max_examples=25, deadline=None)
+def test_whatever_the_api_answers_a_key_has_one_body_and_rises_only_after_a_definite_answer(
+    replies: list[Reply], bounce: float | None
+) -> None:
+    in_turn = itertools.cycle(replies)
+    application = Application(lambda communication, now: next(in_turn), bounces=lambda communication, times: bounce)
+    communications = some(7)
+    application.will_fail(0, communications)
+    weeks = Weeks(application).go_on(1.5 * DAY)
+    assert len(application.bodies) >= len(communications), (
+        "the simulated API checks each POST; this says that it was asked"
+    )
+    assert max(weeks.posts(communications)) <= 36 * (1 + RETRIES)
