@@ -67,12 +67,8 @@ class Candidates:
         in_order = [sorted(entries, key=lambda entry: entry[:2]) for entries in self.tried.values()]
         count_tried = sum(map(len, in_order))
         kept = min(count_tried, max(1, self.most // KEPT_FOR_TRIED)) if count_tried else 0
-        new = list(
-            itertools.islice(
-                take_turns([list(from_both_ends([*first, *last])) for first, last in self.new.values()]),
-                self.most - kept,
-            )
-        )
+        lists = [list(from_both_ends([*first, *last])) for first, last in self.new.values()]
+        new = list(itertools.islice(take_turns(lists), self.most - kept))
         tried = list(itertools.islice(take_turns(in_order), self.most - len(new)))
         by_rank = {rank: [entry[2] for entry in tried if entry[0] is rank] for rank in Rank}
         return [new, by_rank[Rank.CAME_BACK], by_rank[Rank.TURNED_AWAY]]
