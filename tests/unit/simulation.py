@@ -95,6 +95,8 @@ class Application:
     def post(self, entry: Entry, number: str, now: float) -> Reply:
         communication = entry.communication
         key = idempotency_key(communication.operation, communication.primary_id, number)
+        assert entry.body
+        assert key in self.bodies or entry.body.created == now, f"{key} is new, and its body is not"
         assert self.bodies.setdefault(key, entry.body) == entry.body, f"{key} had another body before"
         if last := self.last.get(communication.key):
             last_key, said = last
