@@ -55,7 +55,7 @@ def fine(communication: Communication, now: float) -> Reply:
 
 
 class Application:
-    """The API, and the list of what failed. Checks the promises made about the idempotency key at each POST."""
+    """The API, and the list of what failed. It checks each POST: its key, its body, and that it was not asked to wait."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Application:
         self.accepted: Counter[str] = Counter()
         self.posts: Counter[str] = Counter()
         self.times: list[float] = []
-        self.last: dict[str, tuple[str, Reply]] = {}
+        self.last: dict[str, tuple[str, Reply, float]] = {}
         self.bodies: dict[str, object] = {}
 
     def will_fail(self, at: float, communications: Iterable[Communication]) -> None:
@@ -99,13 +99,14 @@ class Application:
         assert key in self.bodies or entry.body.created == now, f"{key} is new, and its body is not"
         assert self.bodies.setdefault(key, entry.body) == entry.body, f"{key} had another body before"
         if last := self.last.get(communication.key):
-            last_key, said = last
+            last_key, said, at = last
+            assert now >= at + (said.retry_after or 0), f"{key} was to come {said.retry_after} s later"
             is_definite = said.status is not None and said.status < 500 and said.status not in (401, 408, 409, 425, 429)
             assert (key != last_key) == is_definite, f"{last_key} was answered {said.status}, then came {key}"
         self.posts[communication.key] += 1
         self.times.append(now)
         reply = self.behaviour(communication, now - BEGIN)
-        self.last[communication.key] = key, reply
+        self.last[communication.key] = key, reply, now
         if reply.is_accepted:
             self._accept(communication, now)
         return reply

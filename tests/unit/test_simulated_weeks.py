@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redrive.models import Communication
+from redrive.settings import LedgerSettings
 from tests.unit.simulation import (
     ACCEPTED,
     BATCH_SIZE,
@@ -321,6 +322,18 @@ def test_what_was_turned_away_in_an_outage_is_not_lost_in_a_pile_of_deleted_rows
     weeks = Weeks(application).go_on(WEEK)
     assert not weeks.condemned(good)
     assert max(weeks.waits(good)) <= 6 * HOUR + 2 * A_RUN_OR_TWO
+
+
+def test_an_outage_long_before_it_was_accepted_is_not_added_to_the_next_one() -> None:
+    def answer(communication: Communication, now: float) -> Reply:
+        return Reply(None) if now < HOUR or 30 * HOUR <= now < 36 * HOUR else ACCEPTED
+
+    application = Application(answer, bounces=lambda communication, times: 30 * HOUR if times == 1 else None)
+    communications = some(3)
+    application.will_fail(0, communications)
+    weeks = Weeks(application, LedgerSettings("ledger", max_attempts=2)).go_on(2 * DAY)
+    assert not weeks.manual
+    assert not application.failed
 
 
 # Several sources, and many
