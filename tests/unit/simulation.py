@@ -55,7 +55,7 @@ def fine(communication: Communication, now: float) -> Reply:
 
 
 class Application:
-    """The API, and the list of what failed. It checks each POST: its key, its body, and that it was not asked to wait."""
+    """The API, and the list of what failed. It checks each POST: its key, its body, and whether it comes too early."""
 
     def __init__(
         self,
