@@ -199,9 +199,11 @@ class Lister:
         threshold = _settings().breaker_turned_away
         first = {each.source: n for n, batch in reversed(list(enumerate(batches, 1))) for each in batch}
         earlier, _ = _runs().newest(2)
-        was_open = next((set(record.get("open", ())) for record in earlier if "concludedAt" in record), set())
-        numbers = dict.fromkeys(first, 0) | breaker.half_open(was_open & first.keys(), threshold)
-        _runs().begin_breaker(self.run_id, numbers, {source: first[source] for source in was_open & first.keys()})
+        last = next((record for record in earlier if "concludedAt" in record), {})
+        was_open = first.keys() & last.get("open", ())
+        numbers = dict.fromkeys(first, 0) | breaker.half_open(was_open, threshold)
+        held = {source: until for source, until in last.get("held", {}).items() if source in first}
+        _runs().begin_breaker(self.run_id, numbers, {source: first[source] for source in was_open}, held)
 
     @contextmanager
     def _noted(self, what: str) -> Iterator[None]:
