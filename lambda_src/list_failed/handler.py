@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,7 +19,7 @@ from redrive.mailing import EVERY_SOURCE
 from redrive.observability import observed, publish
 from redrive.ordering import deal
 from redrive.parsing import parse
-from redrive.run import Request, Trigger, delivered_since, select
+from redrive.run import RUNS_LOOKED_BACK, Request, Trigger, delivered_since, select
 from redrive.runs import Batch, Runs
 from redrive.secrets import Secrets
 from redrive.settings import ListSettings
@@ -169,9 +170,9 @@ class Lister:
 
     def look_back(self, function: Deadline) -> None:
         """See, in the time that is left, what became of what earlier runs requeued; the next digest says it."""
+        before = len(self._problems)
         with self._noted("earlier runs"):
-            delivered = self.selection.came_back.copy()
-            delivered.clear()
+            delivered: Counter[str] = Counter()
             if self.request.is_full:
                 is_time = function.remaining
                 delivered = delivered_since(
@@ -181,6 +182,9 @@ class Lister:
             _runs().add_news({"delivered": delivered.total(), "cameBack": came_back.total()})
             for source in {*delivered, *came_back}:
                 publish({"Delivered": delivered[source], "CameBack": came_back[source]}, source=source)
+        if self.execution and len(self._problems) > before:
+            with self._noted("the run's record"):
+                _runs().write(self.run_id, {"problems": self.problems})
 
     def _has_something_to_say(self) -> bool:
         """Tell whether a digest is due with nothing to send: that bad news is over, or what was collected."""
@@ -198,8 +202,8 @@ class Lister:
         """Let sources that were open when the last run ended begin with one batch, and each other one with nothing."""
         threshold = _settings().breaker_turned_away
         first = {each.source: n for n, batch in reversed(list(enumerate(batches, 1))) for each in batch}
-        earlier, _ = _runs().newest(2)
-        last = next((record for record in earlier if "concludedAt" in record), {})
+        earlier, _ = _runs().newest(RUNS_LOOKED_BACK)
+        last = next((record for record in earlier if "concludedAt" in record and record.get("hasLock")), {})
         was_open = first.keys() & last.get("open", ())
         numbers = dict.fromkeys(first, 0) | breaker.half_open(was_open, threshold)
         held = {source: until for source, until in last.get("held", {}).items() if source in first}

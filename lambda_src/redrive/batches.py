@@ -116,7 +116,7 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
         return answer | _wait(min(control.paused_until - now, max(now - control.paused_since, 0) / 4))
     left_out = breaker.open_sources(counts.turned_away, settings.breaker_turned_away)
     left_out |= breaker.held_too_long(counts.held, now)
-    if counts.refused or left_out >= counts.turned_away.keys():
+    if counts.refused or (counts.turned_away and left_out >= counts.turned_away.keys()):
         raise BreakerOpen(counts.refused or "the API turns everything away")
     sources = {each.source for each in batch.communications} - left_out
     if held := [until for source, until in counts.held.items() if source in sources and until > now]:
