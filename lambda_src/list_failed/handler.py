@@ -136,6 +136,7 @@ class Lister:
         if self.request.dry_run or not (sends or selection.exhausted or self.problems or self._has_something_to_say()):
             return result
         exhausted = deal([selection.exhausted], settings.batch_size)
+        last = self._last()
         record = {
             "trigger": self.request.trigger,
             "listedAt": self._listed_at,
@@ -148,6 +149,7 @@ class Lister:
             "configured": sorted(settings.sources),
             "complete": sorted(self.listing.complete),
             "idle": self._idle(),
+            "wasOpen": last.get("open", []),
             "sends": sends,
             "batches": len(batches),
             "exhaustedBatches": len(exhausted),
@@ -157,7 +159,7 @@ class Lister:
             return result | {"eligible": 0, "batches": 0}
         numbered = enumerate([*batches, *exhausted], start=1)
         runs.write_batches(Batch(self.run_id, n, self.request_id, tuple(batch)) for n, batch in numbered)
-        self._begin_breaker(batches)
+        self._begin_breaker(batches, last)
         machine = StateMachine(step_functions(), settings.state_machine_arn)
         self.execution = machine.start(
             self.run_id, self.request_id, self._listed_at, len(batches), force=self.request.force
@@ -198,12 +200,16 @@ class Lister:
         busy = selection.pending | selection.candidates.new.keys() | selection.candidates.tried.keys()
         return sorted(self.listing.complete - busy) if self.request.is_full else []
 
-    def _begin_breaker(self, batches: list[list[Any]]) -> None:
+    @staticmethod
+    def _last() -> dict[str, Any]:
+        """Give the record of the last run that was alone, none where there is none."""
+        earlier, _ = _runs().newest(RUNS_LOOKED_BACK)
+        return next((record for record in earlier if "concludedAt" in record and record.get("hasLock")), {})
+
+    def _begin_breaker(self, batches: list[list[Any]], last: dict[str, Any]) -> None:
         """Let sources that were open when the last run ended begin with one batch, and each other one with nothing."""
         threshold = _settings().breaker_turned_away
         first = {each.source: n for n, batch in reversed(list(enumerate(batches, 1))) for each in batch}
-        earlier, _ = _runs().newest(RUNS_LOOKED_BACK)
-        last = next((record for record in earlier if "concludedAt" in record and record.get("hasLock")), {})
         was_open = first.keys() & last.get("open", ())
         numbers = dict.fromkeys(first, 0) | breaker.half_open(was_open, threshold)
         held = {source: until for source, until in last.get("held", {}).items() if source in first}

@@ -138,7 +138,7 @@ class Concluder:
             written = digest.write(replace(story, is_over=True))
         mark = str(uuid.uuid4())
         kept = {
-            **to_json(done),
+            **to_json(done, record),
             "failed": written.failed,
             "headline": written.headline,
             "concludedAt": record.get("judgedAt", clock.now()),

@@ -267,11 +267,12 @@ def _line(result: Result) -> str:
     )
 
 
-def to_json(done: Conclusion) -> dict[str, Any]:
-    """Give what a run's record keeps."""
+def to_json(done: Conclusion, record: Item) -> dict[str, Any]:
+    """Give what a run's record keeps; a source that it did not ask stays open if it was."""
+    still_open = set(record.get("wasOpen", ())) - set(record.get("sources", ()))
     return {
         "lines": {name: count for name, count in done.lines.items() if count},
-        "open": list(done.open),
+        "open": sorted(still_open.union(done.open)),
         "held": done.held,
         "failures": [
             {"source": each.source, "operation": each.operation, "error": each.error, "count": each.count}
