@@ -199,7 +199,7 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], *, is_
 
 
 def _why(failures: Failures) -> str:
-    """Say in a headline what the API answered; of one that is down not each of its statuses, which would be news each."""
+    """Say in a headline what the API answered; of one that is down no status, for each would be news."""
     is_down = failures.status is None or failures.status >= 500
     return "it is down or overloaded" if is_down else failures.error
 
