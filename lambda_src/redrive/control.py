@@ -126,10 +126,9 @@ class Pace:
         """
         for _ in range(MAX_TRIES):
             rate = self._changed or self._configured
-            if rate is None:
-                return
             now = clock.now()
-            wait = self._take(run_id, now, 1 / (SAFETY * rate), longest)
+            # Without one, the write finds out whether a person has set one since.
+            wait = self._take(run_id, now, 1 / (SAFETY * rate) if rate else 0.0, longest)
             if wait is not None:
                 self._sleep(max(0.0, wait))
                 return
@@ -145,7 +144,7 @@ class Pace:
         due = Update(CONTROL, {}, condition, operands, added={"slot": spacing})
         found = self._table.write(due)
         if found.done and found.item:
-            wait = found.item["slot"] - spacing - now
+            wait = found.item["slot"] - spacing - now if spacing else 0.0
             if wait > longest:
                 raise RateLimited(f"the next slot of the request rate is {wait:.0f} s away")
             return float(wait)

@@ -144,7 +144,7 @@ class Redriving:
         One that is longer than this function may wait ends the tries of this run, and holds the source.
         """
         wait = error.retry_after or 0
-        fits = wait <= min(LONGEST_WAIT_SECONDS, self.remaining() - SECONDS_PER_WRITE)
+        fits = wait <= max(0.0, min(LONGEST_WAIT_SECONDS, self.remaining() - SECONDS_PER_WRITE))
         if fits and not is_last:
             self._insist(lambda: self.ledger.note_turned_away(claim, error.http_status, str(error), comes_back=True))
             time.sleep(wait)
