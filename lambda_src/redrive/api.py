@@ -271,7 +271,9 @@ class Api:
                     allow_redirects=False,
                     stream=True,
                 )
-                body = beginning(answer, most, self.deadline, ANSWER_SECONDS)
+                body, is_whole = beginning(answer, most, self.deadline, ANSWER_SECONDS)
+                if not (is_whole or entry):  # of a call the status says it, of a list the body
+                    raise requests.ReadTimeout
             except requests.RequestException as error:
                 raise ApiUnavailable(f"{what}: {in_words(error)}") from None
             finally:

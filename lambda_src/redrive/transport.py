@@ -163,11 +163,11 @@ def open_session(base_url: str, retry: PatientRetry) -> requests.Session:
     return session
 
 
-def beginning(answer: requests.Response, size: int, deadline: Deadline, seconds: float) -> bytes:
-    """Read the first ``size`` bytes of a streamed answer, decoded.
+def beginning(answer: requests.Response, size: int, deadline: Deadline, seconds: float) -> tuple[bytes, bool]:
+    """Read the first ``size`` bytes of a streamed answer, decoded, and tell whether they came in so many seconds.
 
-    A connection on which more would come is closed. Raises an error of requests where it breaks off, or has not come in
-    so many seconds, or when the deadline is over: a timeout of requests is only between two bytes.
+    A timeout of requests is only between two bytes. A connection on which more would come is closed. Raises an error of
+    requests where the answer breaks off.
     """
     parts, length, until = [], 0, time.monotonic() + min(seconds, deadline.remaining())
     try:
@@ -179,11 +179,11 @@ def beginning(answer: requests.Response, size: int, deadline: Deadline, seconds:
                 parts.append(part)
                 length += len(part)
                 if time.monotonic() > until:
-                    raise requests.ReadTimeout("the body did not come in time")
+                    return b"".join(parts), False
     except HTTPError as error:
         kind = requests.exceptions.ContentDecodingError if isinstance(error, DecodeError) else requests.ConnectionError
         raise kind(error) from None
-    return b"".join(parts)
+    return b"".join(parts), True
 
 
 def in_words(error: requests.RequestException) -> str:

@@ -159,7 +159,9 @@ def concluded(
     return claim
 
 
-def made_manual(ledger: Ledger, communication: Communication, error: str = "HTTP 422", run_id: str = "earlier") -> Entry:
+def made_manual(
+    ledger: Ledger, communication: Communication, error: str = "HTTP 422", run_id: str = "earlier"
+) -> Entry:
     """Make a communication wait for a person, as a run's verdict does."""
     concluded(ledger, communication, OutcomeKind.REFUSED, error=error)
     return ledger.make_manual(entry_of(ledger, communication), OutcomeKind.REFUSED, run_id, clock.now())

@@ -23,7 +23,7 @@ from werkzeug.wrappers import Request, Response
 
 from redrive.api import Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
-from redrive.models import Communication, OutcomeKind
+from redrive.models import Communication
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, AuthSettings, AuthType, RequeueSettings
 from redrive.transport import requeue_retry
@@ -48,8 +48,8 @@ def secret(secrets_manager: SecretsManagerClient) -> Callable[[Any], str]:
     return create
 
 
-def requeue(api: ScriptedApi, caller: Api | None = None, **auth: Any) -> OutcomeKind:
-    return (caller or client(api, **auth)).requeue(CLAIM, REQUEUE).kind
+def requeue(api: ScriptedApi, caller: Api | None = None, **auth: Any) -> bool:
+    return (caller or client(api, **auth)).requeue(CLAIM, REQUEUE).accepted
 
 
 def client(api: ScriptedApi, **auth: Any) -> Api:
@@ -124,7 +124,7 @@ CLIENT = {"client_id": "redrive", "client_secret": "s3cret"}
 def test_a_token_is_fetched_once_and_kept(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
     api.answer = server = TokenServer()
     caller = oauth(api, secret(CLIENT), scope="communications.requeue")
-    assert [requeue(api, caller) for _ in range(3)] == [OutcomeKind.REQUEUED] * 3
+    assert [requeue(api, caller) for _ in range(3)] == [True] * 3
     assert server.forms == [{"grant_type": "client_credentials", "scope": "communications.requeue"}]
 
 
@@ -141,7 +141,7 @@ def test_a_revoked_token_is_fetched_anew_once(api: ScriptedApi, secret: Callable
     caller = oauth(api, secret(CLIENT))
     requeue(api, caller)
     server.valid_from = 2
-    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert requeue(api, caller)
     assert server.issued == 2
 
 
@@ -218,10 +218,10 @@ def test_a_rotated_secret_is_fetched_anew_once_on_a_401(
     api.answer = lambda request: as_json({}, 202 if request.headers["Authorization"] == f"Bearer {accepted}" else 401)
     arn = secret("old")
     caller = client(api, type=AuthType.BEARER, secret_arn=arn)
-    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert requeue(api, caller)
     accepted = "new"
     secrets_manager.put_secret_value(SecretId=arn, SecretString="new")
-    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert requeue(api, caller)
     assert len(api.requests) == 3
 
 
@@ -242,7 +242,7 @@ def test_a_secret_is_read_once_for_many_calls(
     caller = client(api, type=AuthType.BEARER, secret_arn=arn)
     requeue(api, caller)
     secrets_manager.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
-    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert requeue(api, caller)
 
 
 @pytest.mark.parametrize(
@@ -306,12 +306,12 @@ def test_a_private_authority_is_trusted_by_its_secret(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     url, authority = private_api
 
-    def kind(ca_bundle_secret_arn: str | None) -> OutcomeKind:
+    def is_accepted(ca_bundle_secret_arn: str | None) -> bool:
         settings = ApiSettings(base_url=url, ca_bundle_secret_arn=ca_bundle_secret_arn)
-        return patient(settings).requeue(CLAIM, REQUEUE).kind
+        return patient(settings).requeue(CLAIM, REQUEUE).accepted
 
-    assert kind(secret(authority)) is OutcomeKind.REQUEUED
+    assert is_accepted(secret(authority))
     with pytest.raises(ApiUnavailable, match=r"no TLS connection; .*api\.ca_bundle_secret_arn"):
-        kind(None)
+        is_accepted(None)
     with pytest.raises(ConfigurationError, match="must hold certificates in PEM"):
-        kind(secret("no certificate"))
+        is_accepted(secret("no certificate"))
