@@ -167,7 +167,7 @@ class Api:
         # Alike ids of two spaces are two communications, also for an application that keeps all keys in one place.
         space = f"@{communication.id_space}" if communication.id_space else ""
         key = idempotency_key(f"{body.operation}{space}", communication.primary_id, claim.number)
-        return self.call(settings.method, template, entry, key)
+        return self.call(settings.method, template, entry, key, accepted=settings.accepted)
 
     def call(
         self,
@@ -176,6 +176,8 @@ class Api:
         entry: QueueEntry,
         key: str,
         more: Mapping[str, str | int] | None = None,
+        *,
+        accepted: str | None = None,
     ) -> Answer:
         """Make one request about a queue entry, which is its body.
 
@@ -187,6 +189,8 @@ class Api:
             ``Idempotency-Key``: the same one says that it is the same request again.
         more
             Further keys of the body.
+        accepted
+            JMESPath: what must hold of the JSON of a 2xx for it to be believed.
 
         Returns
         -------
@@ -211,6 +215,8 @@ class Api:
         if answer.ok and is_page(body, answer.headers.get("Content-Type", "")):
             # A sign-in or maintenance page in front of the API: nothing says that the application saw the request.
             raise ApiUnavailable(f"{what}: HTTP {status} with a page instead of an answer", status)
+        if answer.ok and accepted and not _holds(accepted, body):
+            return Answer(status, accepted=False, error=f"HTTP {status}, but requeue.accepted does not hold")
         return Answer(status, answer.ok, None if answer.ok else in_full(status), _retry_after(answer))
 
     def _send(
@@ -311,6 +317,17 @@ def is_page(body: bytes, content_type: str) -> bool:
     if text.startswith("<"):
         return True
     return "html" in content_type.lower() and not _is_json(text)
+
+
+def _holds(expression: str, body: bytes) -> bool:
+    """Tell whether an expression gives something true of a JSON body, as JMESPath has it."""
+    from redrive.expressions import search  # most have no such expression, and do not pay for JMESPath
+
+    try:
+        found = search(expression, json.loads(body), "requeue.accepted")
+    except (ValueError, RecursionError, ListingError):
+        return False
+    return found is not None and found is not False and found not in ("", [], {})
 
 
 def _is_json(text: str) -> bool:

@@ -6,6 +6,7 @@ import gzip
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import urllib3
 from werkzeug.wrappers import Request, Response
 
 from redrive.api import Answer, Api
-from redrive.errors import ApiTrouble, ApiUnavailable, CredentialsRefused
+from redrive.errors import ApiTrouble, ApiUnavailable, ConfigurationError, CredentialsRefused
 from redrive.models import Communication
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
@@ -177,6 +178,34 @@ def test_a_2xx_is_a_requeue_where_its_body_is_empty_json_or_plain(
     else:
         with pytest.raises(ApiUnavailable, match="a page instead of an answer"):
             client(settings).requeue(CLAIM, REQUEUE)
+
+
+@pytest.mark.parametrize(
+    ("expression", "body", "accepted"),
+    [
+        ("success", '{"success": true}', True),
+        ("success", '{"success": false}', False),
+        ("result == 'queued'", '{"result": "queued"}', True),
+        ("result == 'queued'", "{}", False),
+        ("success", "", False),
+        ("success", "OK", False),
+        ("length(@)", "[1]", True),
+        ("length(@)", "3", False),
+    ],
+)
+def test_a_2xx_is_believed_where_requeue_accepted_holds(
+    api: ScriptedApi, settings: ApiSettings, expression: str, body: str, accepted: bool
+) -> None:
+    api.answers(Response(body, status=200, content_type="application/json"))
+    answer = client(settings).requeue(CLAIM, replace(REQUEUE, accepted=expression))
+    assert (answer.accepted, answer.status) == (accepted, 200)
+    assert answer.error == (None if accepted else "HTTP 200, but requeue.accepted does not hold")
+
+
+def test_an_expression_that_is_none_is_said(api: ScriptedApi, settings: ApiSettings) -> None:
+    api.answers(as_json({}))
+    with pytest.raises(ConfigurationError, match=r"requeue\.accepted: 'a b' is not"):
+        client(settings).requeue(CLAIM, replace(REQUEUE, accepted="a b"))
 
 
 def test_refused_credentials_are_told_as_such(api: ScriptedApi, settings: ApiSettings) -> None:
