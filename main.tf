@@ -8,7 +8,7 @@ module "consistency" {
 
   names = { name = var.name, stage = var.stage }
   sizes = { batch_size = var.batch_size, max_per_run = var.max_per_run }
-  patience = {
+  timeouts = {
     connect_timeout_seconds  = var.api.connect_timeout_seconds
     read_timeout_seconds     = var.api.read_timeout_seconds
     function_timeout_seconds = var.lambda.timeout_seconds.requeue_communication
