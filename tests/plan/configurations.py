@@ -52,7 +52,7 @@ SPLITS = {
 """How many requests there may be at a time, by what decides it."""
 
 
-def workflows() -> dict[str, Any]:
+def workflow_alone() -> dict[str, Any]:
     """Give a call of modules/workflow alone, once for each of the splits."""
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:"
     retry = {"max_attempts": 3, "interval_seconds": 2, "backoff_rate": 2, "max_delay_seconds": 60}
@@ -212,16 +212,13 @@ RIGHT = configuration(
         "secret_emails": call(
             "secret-emails", notifications={"emails": "${sensitive([\"a@example.com\", \"b@example.com\"])}"}
         ),
-        "split": workflows(),
     }
 )
 LEDGER, TOPIC, GROUP = (
     f"module.same_apply.{output}" for output in ("ledger_table_arn", "topic_arn", "schedule_group_arn")
 )
 RIGHT["output"] = {f"{name}_queue": {"value": f"${{module.{name}.queue}}"} for name in ("complete", "weekly", "china")}
-RIGHT["output"] |= {
-    f"{name}_topic_policy": {"value": f"${{module.{name}.topic_policy}}"} for name in ("own_topic", "minimal")
-}
+RIGHT["output"]["topic_policy"] = {"value": "${module.own_topic.topic_policy}"}
 RIGHT["resource"] = {
     "aws_iam_policy": {"boundary": {"policy": f"${{jsonencode({{ Resource = [{LEDGER}, {TOPIC}, {GROUP}] }})}}"}},
     "aws_kms_key": {"this": {"policy": f"${{jsonencode({{ Resource = {GROUP} }})}}"}},
