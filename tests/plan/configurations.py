@@ -210,7 +210,7 @@ RIGHT = configuration(
             lambda_={"reserved_concurrency": {"requeue_communication": 19}},
         ),
         "secret_emails": call(
-            "secret-emails", notifications={"emails": "${sensitive([\"a@example.com\", \"b@example.com\"])}"}
+            "secret-emails", notifications={"emails": '${sensitive(["a@example.com", "b@example.com"])}'}
         ),
     }
 )

@@ -75,9 +75,7 @@ class Code:
                 if isinstance(part, ast.Name):
                     rest += [each for each in self._named(part.id, module) if each[1].col_offset == 0]
                 elif isinstance(part, ast.Attribute):
-                    rest += [
-                        each for each in self._named(part.attr, module) if part in called or _is_property(each[1])
-                    ]
+                    rest += [each for each in self._named(part.attr, module) if part in called or _is_property(each[1])]
         return found
 
     def _named(self, name: str, module: str) -> list[tuple[str, ast.FunctionDef]]:

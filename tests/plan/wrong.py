@@ -142,7 +142,9 @@ WRONG = [
         for rate in (0, -1, 501)
     ),
     *(
-        Wrong("run_hours", hours, (f"run_hours must be above 0 and at most 168, or null for no deadline; it is {hours}.",))
+        Wrong(
+            "run_hours", hours, (f"run_hours must be above 0 and at most 168, or null for no deadline; it is {hours}.",)
+        )
         for hours in (0, -0.5, 169)
     ),
     *(
@@ -174,7 +176,9 @@ WRONG = [
     Wrong("redrive_limit", {"backoff_rate": 0.99}, ("redrive_limit.backoff_rate must be from 1 to 10; it is 0.99.",)),
     Wrong("redrive_limit", {"max_cooldown_seconds": 604801}, ("must be at most 604800 (a week); it is 604801.",)),
     *(
-        Wrong("redrive_limit", {"open_hours": hours}, (f"redrive_limit.open_hours must be from 1 to 720; it is {hours}.",))
+        Wrong(
+            "redrive_limit", {"open_hours": hours}, (f"redrive_limit.open_hours must be from 1 to 720; it is {hours}.",)
+        )
         for hours in (0.5, 721)
     ),
     *(
@@ -189,7 +193,7 @@ WRONG = [
     Wrong("schedule", {"period_minutes": 0.5}, ("schedule.period_minutes must be a whole number", "it is 0.5")),
     Wrong("notifications", {"emails": ["me at home"]}, ("emails must be plain addresses", "not so: me at home")),
     Wrong("notifications", {"on": ["always"]}, ("notifications.on must hold success, failure", "holds always")),
-    Wrong("notifications", {"digest": "weekly"}, ("notifications.digest must be run or daily; it is \"weekly\".",)),
+    Wrong("notifications", {"digest": "weekly"}, ('notifications.digest must be run or daily; it is "weekly".',)),
     Wrong("notifications", {"topic_arn": "operations"}, ("topic_arn must be the ARN of a standard SNS topic",)),
     Wrong("notifications", {"create_topic": False}, ("notifications.create_topic must be false where",)),
     Wrong("notifications", {"topic_kms_key_arn": "alias/x"}, ("topic_kms_key_arn must be the ARN of a KMS key",)),
