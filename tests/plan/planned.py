@@ -80,10 +80,11 @@ class Plan:
 
     def warnings(self, check: str) -> dict[str, list[str]]:
         """What a check block warns of, by the call of the module."""
-        [found] = [each for each in self.shown["checks"] if each["address"].get("name") == check]
         return {
             instance["address"]["module"].removeprefix("module."): [each["message"] for each in instance["problems"]]
-            for instance in found["instances"]
+            for found in self.shown["checks"]
+            if found["address"].get("name") == check
+            for instance in found.get("instances", ())
             if instance["status"] == "fail"
         }
 

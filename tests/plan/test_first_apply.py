@@ -24,7 +24,7 @@ DOCUMENTS = {
     "aws_lambda_event_source_mapping": ["event_source_arn", "function_name"],
     "aws_lambda_function": ["environment"],
     "aws_lambda_function_event_invoke_config": ["destination_config"],
-    "aws_lambda_permission": ["principal", "function_name"],
+    "aws_lambda_permission": ["principal", "function_name", "source_arn"],
     "aws_scheduler_schedule": ["schedule_expression"],
     "aws_sfn_state_machine": ["definition", "logging_configuration"],
     "aws_sns_topic_policy": ["arn", "policy"],

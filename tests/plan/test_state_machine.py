@@ -44,12 +44,16 @@ def _retrier(task: dict[str, Any], error: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_definition_is_valid_by_the_linter_of_the_states_language(plan: Plan, call: str):
-    definition = plan.one(call, "aws_sfn_state_machine").values["definition"]
-    assert Linter.validate(definition, Config([], False, False)) == []
+    definition = plan.definition(call)
+    # A field of a Distributed Map that the linter does not know:
+    # https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+    del definition["States"]["RequeueBatches"]["Label"]
+    assert Linter.validate(json.dumps(definition), Config([], False, False)) == []
 
 
 def test_the_linter_sees_a_mistake(plan: Plan):
     definition = plan.definition("minimal")
+    del definition["States"]["RequeueBatches"]["Label"]
     definition["States"]["RequeueBatches"]["Next"] = "Nowhere"
     assert Linter.validate(json.dumps(definition), Config([], False, False)) != []
 
