@@ -175,8 +175,14 @@ class Ledger:
             yield from ((each, found.get(each.key)) for each in batch)
 
     def _conclude(self, claim: Claim, entry: Entry) -> bool:
-        operands = {"open": State.OPEN, "owner": claim.entry.lease_owner, "number": claim.entry.number}
-        condition = "#state = :open AND leaseOwner = :owner AND #number = :number"
+        entry_was = claim.entry
+        operands = {
+            "open": State.OPEN,
+            "owner": entry_was.lease_owner,
+            "number": entry_was.number,
+            "attempts": entry_was.attempts,
+        }
+        condition = "#state = :open AND leaseOwner = :owner AND #number = :number AND attempts = :attempts"
         return self._table.write(_difference(claim.entry, entry, condition, operands)).done
 
     def _judge(self, entry: Entry, judged: Entry) -> Entry:
