@@ -49,7 +49,7 @@ def refuses(client: DynamoDBClient, operation: str, code: str, **more: Any) -> N
 
 
 def test_attributes_may_be_called_anything(table: Table) -> None:
-    table.write(Put(KEY, {name: 1 for name in NAMES}))
+    table.write(Put(KEY, dict.fromkeys(NAMES, 1)))
     ordinary, added, removed, kept, new = NAMES[:3], NAMES[3:6], NAMES[6:8], NAMES[8:], ["d:one", "d2"]
     written = table.write(
         Update(
@@ -290,7 +290,7 @@ def test_a_table_that_is_not_reached_is_an_error_in_words(table: Table, client: 
         raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
 
     client.meta.events.register("before-call.dynamodb", no_connection)
-    with pytest.raises(LedgerUnavailable, match="^the ledger's table: EndpointConnectionError$"):
+    with pytest.raises(LedgerUnavailable, match=r"^the ledger's table: EndpointConnectionError$"):
         CALLS[operation](table)
 
 
