@@ -1,5 +1,5 @@
 locals {
-  prefix = "${var.name}-${var.stage}"
+  prefix = module.consistency.prefix
 
   account = {
     partition = data.aws_partition.current.partition
