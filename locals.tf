@@ -1,5 +1,5 @@
 locals {
-  prefix = "${var.name}-${var.stage}"
+  prefix = module.consistency.prefix
 
   account = {
     partition = data.aws_partition.current.partition
@@ -123,12 +123,13 @@ locals {
     requeue_path              = var.requeue.path
   } : key => value if value != null })
 
-  requeue_json = jsonencode({
+  requeue_json = jsonencode({ for key, value in {
     path         = var.requeue.path
     method       = var.requeue.method
     created_by   = coalesce(var.requeue.created_by, local.prefix)
     source_paths = { for name, source in var.sources : name => source.requeue_path if source.requeue_path != null }
-  })
+    accepted     = var.requeue.accepted
+  } : key => value if value != null })
 }
 
 # The longest time between two firings. Of a cron() only this is read: without a restriction of days it fires daily at least.

@@ -13,6 +13,8 @@ module "communications_redrive" {
       secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:letters/redrive-client-a1B2c3"
       token_url  = "https://login.example.com/oauth2/token"
       scope      = "letters.read letters.requeue"
+      audience   = "https://letters.internal.example.com"
+      client_in  = "body"
     }
     headers                 = { X-Tenant = "claims" }
     connect_timeout_seconds = 3
@@ -63,6 +65,7 @@ module "communications_redrive" {
     path       = "/queue/{operation}"
     method     = "POST"
     created_by = "letters-redrive"
+    accepted   = "result == 'queued'"
   }
 
   batch_size              = 50

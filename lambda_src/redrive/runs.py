@@ -138,9 +138,10 @@ class Runs:
     # The lock
 
     def take_lock(self, run_id: str, request: str, until: float) -> Lock | None:
-        """Begin a run; give whose lock hinders it, None where nobody's does."""
+        """Begin a run; give whose lock hinders it, None where nobody's does, nor its own whose answer was lost."""
         lock = {"runId": run_id, "request": request, "execution": "", "taken": clock.now(), "until": until}
-        found = self._table.write(Put(LOCK, lock, "attribute_not_exists(pk)"))
+        is_free = "attribute_not_exists(pk) OR (runId = :run AND #request = :request)"
+        found = self._table.write(Put(LOCK, lock, is_free, {"run": run_id, "request": request}))
         return None if found.done or found.item is None else _lock(found.item)
 
     def lock(self) -> Lock | None:
@@ -287,10 +288,17 @@ class Runs:
 
     # The breaker
 
-    def begin_breaker(self, run_id: str, numbers: Mapping[str, int], probed_by: Mapping[str, int]) -> None:
-        """Write down with which numbers a run begins."""
-        item = {f"n:{source}": number for source, number in numbers.items()}
+    def begin_breaker(
+        self,
+        run_id: str,
+        numbers: Mapping[str, int],
+        probed_by: Mapping[str, int],
+        held: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write down with what a run begins; see :class:`Breaker`."""
+        item: dict[str, float] = {f"n:{source}": number for source, number in numbers.items()}
         item |= {f"probe:{source}": number for source, number in probed_by.items()}
+        item |= {f"hold:{source}": until for source, until in (held or {}).items()}
         self._table.write(Put(Key(f"run/{run_id}", "breaker"), {**item, "expiry": int(clock.now() + self._kept)}))
 
     def move_breaker(self, run_id: str, moves: Mapping[str, Move], probed: Sequence[str], refused: str = "") -> None:
@@ -316,9 +324,10 @@ class Runs:
         self._table.write(Update(Key(f"run/{run_id}", "breaker"), {"ended": why}))
 
     def hold(self, run_id: str, source: str, until: float) -> None:
-        """Write down that the API asked to be left alone until then."""
+        """Write down that the API asked to be left alone until then, unless it has asked for longer."""
         key, name = Key(f"run/{run_id}", "breaker"), f"hold:{source}"
-        self._table.write(Update(key, {name: until}))
+        is_later = "attribute_not_exists(#held) OR #held < :until"
+        self._table.write(Update(key, {name: until}, is_later, {"until": until}, names={"held": name}))
 
     def breaker(self, run_id: str) -> Breaker:
         """Give a run's breaker."""

@@ -61,20 +61,26 @@ locals {
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
-    # a function in a VPC that was idle for weeks
-    "Lambda.ResourceNotReadyException",
-    "Lambda.ENINotReadyException",
-    "Lambda.EC2ThrottledException",
-    "Lambda.ResourceConflictException",
     "Runtime.ExitError",
     "Sandbox.Timedout",
     "States.Timeout",
   ]
 
-  transient = { max_attempts = 6, interval_seconds = 2, max_delay_seconds = 60 }
+  # The function was not run, so nothing was sent: too many run already; its turn at the request rate has not come; or it is
+  # in a VPC, was idle, and takes minutes to be connected again: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+  not_run_errors = [
+    "Lambda.TooManyRequestsException",
+    "RateLimited",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.ENINotReadyException",
+    "Lambda.EC2ThrottledException",
+    "Lambda.ResourceConflictException",
+  ]
 
-  # A throttled invocation sent nothing, nor did one whose turn at the request rate has not come: it waits, and a
-  # reservation is a brake, not a failure. As often as 25,000 events of an execution allow, of which a third is left to
+  # A batch that cannot be opened ends the run, and a few minutes without DynamoDB must not.
+  transient = { max_attempts = 10, interval_seconds = 2, max_delay_seconds = 60 }
+
+  # Whoever was not run waits for its turn, half an hour and more: a reservation is a brake, not a failure. As often as 25,000 events of an execution allow, of which a third is left to
   # batches that wait before they open: an iteration is six events, and three for each try.
   # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
   events_of_items        = 18000
@@ -86,7 +92,7 @@ locals {
   retriers = {
     for name, retrier in {
       unavailable = { errors = concat(["ApiUnavailable", "LedgerUnavailable"], local.lambda_errors), rate = var.retry.backoff_rate, waits = var.retry }
-      throttled   = { errors = ["Lambda.TooManyRequestsException", "RateLimited"], rate = 2, waits = local.throttled }
+      throttled   = { errors = local.not_run_errors, rate = 2, waits = local.throttled }
       transient   = { errors = concat(["LedgerUnavailable"], local.lambda_errors), rate = 2, waits = local.transient }
       unfinished  = { errors = ["ConcludeUnfinished"], rate = 1, waits = { max_attempts = local.max_unfinished_retries, interval_seconds = 1, max_delay_seconds = 2 } }
       any         = { errors = ["States.ALL"], rate = 2, waits = local.transient }

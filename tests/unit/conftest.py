@@ -16,8 +16,8 @@ from werkzeug.wrappers import Response
 
 from redrive import observability
 from redrive.ledger import Ledger
-from redrive.ledger_table import dynamodb
 from redrive.settings import ApiSettings
+from redrive.table import Table, dynamodb
 from tests.unit.first_loop import FirstLoop
 from tests.unit.support import LEDGER, Context, ScriptedApi, TableFront, Time, create_table
 
@@ -69,9 +69,15 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-def ledger(aws: None) -> Ledger:
-    """The ledger as a test looks at it, beside the functions."""
-    return Ledger(create_table(), LEDGER)
+def table(aws: None) -> Table:
+    """The table as a test looks at it, beside the functions."""
+    return Table(create_table(), LEDGER.table)
+
+
+@pytest.fixture
+def ledger(table: Table) -> Ledger:
+    """The ledger in that table."""
+    return Ledger(table, LEDGER)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from werkzeug.wrappers import Request, Response
 
 from redrive import clock
 from redrive.ledger import Ledger
-from redrive.ledger_rules import Claim, Entry
+from redrive.ledger_rules import Body, Claim, Entry, State
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
 
@@ -69,21 +70,10 @@ def create_table() -> DynamoDBClient:
         TableName=LEDGER.table,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
-            {"AttributeName": "communication", "AttributeType": "S"},
-            {"AttributeName": "waitingFor", "AttributeType": "S"},
-            {"AttributeName": "waitingSince", "AttributeType": "N"},
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
         ],
-        KeySchema=[{"AttributeName": "communication", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "waiting",
-                "KeySchema": [
-                    {"AttributeName": "waitingFor", "KeyType": "HASH"},
-                    {"AttributeName": "waitingSince", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
     return client
 
@@ -93,6 +83,7 @@ class TableFront:
 
     def __init__(self, client: DynamoDBClient) -> None:
         self.calls: list[str] = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
         self._script: list[Literal["fine", "throttled", "answer lost"]] = []
         client.meta.events.register("before-call.dynamodb", self._before)
         client.meta.events.register("after-call.dynamodb", self._after)
@@ -101,8 +92,17 @@ class TableFront:
         """Let the next calls go so, and those after them well."""
         self._script = list(script)
 
-    def _before(self, model: Any, **_: Any) -> Any:
+    def writes(self) -> Counter[str]:
+        """Count the single writes by their partition."""
+        return Counter(
+            (body.get("Key") or body["Item"])["pk"]["S"]
+            for name, body in self.requests
+            if name in ("PutItem", "UpdateItem", "DeleteItem")
+        )
+
+    def _before(self, model: Any, params: dict[str, Any], **_: Any) -> Any:
         self.calls.append(model.name)
+        self.requests.append((model.name, json.loads(params["body"])))
         if self._script and self._script[0] == "throttled":
             error = {"Code": "ProvisionedThroughputExceededException", "Message": "slow down"}
             return SimpleNamespace(status_code=400), {"Error": error}
@@ -116,10 +116,19 @@ class TableFront:
 def second_attempt(communication: Communication) -> Claim:
     """Give a claim to a communication's second attempt, opened at 2026-11-24T02:15:00Z."""
     opened = datetime(2026, 11, 24, 2, 15, tzinfo=UTC).timestamp()
-    return Claim(communication, "an execution", attempt=2, attempts=1, opened=opened, first_seen=opened - 3600)
+    entry = Entry(
+        communication,
+        State.OPEN,
+        attempts=1,
+        number=2,
+        body=Body(communication.operation, "redrive-test", opened),
+        lease_owner="run/1",
+        first_seen=opened - 3600,
+    )
+    return Claim(entry)
 
 
-_executions = itertools.count(1)
+_batches = itertools.count(1)
 
 
 def entry_of(ledger: Ledger, communication: Communication) -> Entry:
@@ -137,11 +146,25 @@ def concluded(
     owner: str | None = None,
     error: str | None = None,
 ) -> Claim:
-    """Claim a communication and conclude the attempt; each time as another execution, unless ``owner`` says which."""
-    claim = ledger.claim(communication, owner or f"execution {next(_executions)}", "an earlier run", clock.now())
+    """Claim a communication and conclude it; each time as another batch, unless ``owner`` says which."""
+    claim = ledger.claim(communication, owner or f"earlier/{next(_batches)}", "earlier", clock.now())
     assert isinstance(claim, Claim)
-    assert ledger.conclude(claim, outcome, {"requeued": 202, "skipped": 409, "rejected": 422}[outcome], error)
+    if outcome is OutcomeKind.REQUEUED:
+        assert ledger.accept(claim, 202)
+    elif outcome is OutcomeKind.SKIPPED:
+        assert ledger.note_already_queued(claim)
+    else:
+        status = {OutcomeKind.REFUSED: 422, OutcomeKind.FAILED: 503}[outcome]
+        assert ledger.note_turned_away(claim, status, error or f"HTTP {status}")
     return claim
+
+
+def made_manual(
+    ledger: Ledger, communication: Communication, error: str = "HTTP 422", run_id: str = "earlier"
+) -> Entry:
+    """Make a communication wait for a person, as a run's verdict does."""
+    concluded(ledger, communication, OutcomeKind.REFUSED, error=error)
+    return ledger.make_manual(entry_of(ledger, communication), OutcomeKind.REFUSED, run_id, clock.now())
 
 
 @dataclass
