@@ -31,7 +31,6 @@ output "topic_name" {
 output "topic_policy" {
   description = "What the topic's policy has to allow, as JSON: for notifications.topic_arn; the module's own topic has it."
   value       = module.notifications.topic_policy
-  depends_on  = [module.workflow, module.conclude] # SNS refuses a policy that names a role that is not there
 }
 
 output "ledger_table_name" {

@@ -80,8 +80,9 @@ locals {
   # A batch that cannot be opened ends the run, and a few minutes without DynamoDB must not.
   transient = { max_attempts = 10, interval_seconds = 2, max_delay_seconds = 60 }
 
-  # Whoever was not run waits for its turn, half an hour and more: a reservation is a brake, not a failure. As often as 25,000 events of an execution allow, of which a third is left to
-  # batches that wait before they open: an iteration is six events, and three for each try.
+  # Whoever was not run waits for its turn, half an hour and more: a reservation is a brake, not a failure. As often as
+  # 25,000 events of an execution allow, of which a third is left to batches that wait before they open: an iteration is
+  # six events, and three for each try.
   # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
   events_of_items        = 18000
   tries_within_events    = floor((local.events_of_items / var.batch_size - 6) / 3) - 1 - var.retry.max_attempts

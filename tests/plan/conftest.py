@@ -130,13 +130,13 @@ def splits(endpoint: str) -> dict[str, int]:
     return found
 
 
-def refused(calls: dict[str, Any], endpoint: str) -> str:
+def refused(calls: dict[str, Any], endpoint: str, state: dict[str, Any] | None = None) -> str:
     """Give what Terraform prints when it refuses to plan these calls, as one line without its frames."""
-    with (
-        initialised(configuration(calls), endpoint) as runner,
-        pytest.raises(subprocess.CalledProcessError) as refusal,
-    ):
-        runner.plan()
+    with initialised(configuration(calls), endpoint) as runner:
+        if state:
+            (Path(runner.module_dir) / "terraform.tfstate").write_text(json.dumps(state))
+        with pytest.raises(subprocess.CalledProcessError) as refusal:
+            runner.plan()
     return " ".join(refusal.value.output.decode().replace("│", " ").split())
 
 
@@ -149,4 +149,5 @@ def refusal(endpoint: str) -> str:
 @pytest.fixture(scope="session")
 def second_refusal(endpoint: str) -> str:
     """What it prints for inputs that are right one by one, and wrong together."""
-    return refused(wrong.CALLS_WRONG_TOGETHER | wrong_queue.CALLS_WRONG_TOGETHER, endpoint)
+    calls = wrong.CALLS_WRONG_TOGETHER | wrong_queue.CALLS_WRONG_TOGETHER
+    return refused(calls | wrong.CALLS_OF_ANOTHER_NAME, endpoint, wrong.STATE)

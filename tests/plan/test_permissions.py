@@ -78,9 +78,9 @@ def test_what_a_topic_of_another_account_must_allow_is_an_output_known_before_th
     policy = json.loads(plan.output("topic_policy"))
     alarms, digests = policy["Statement"]
     assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert digests["Principal"]["AWS"] == [
-        f"arn:aws:iam::{ACCOUNT}:role/own-topic-test-{part}" for part in ("run", "conclude")
-    ]
+    assert digests["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    publishers = {f"arn:aws:iam::{ACCOUNT}:role/own-topic-test-{part}" for part in ("run", "conclude")}
+    assert set(digests["Condition"]["ArnEquals"]["aws:PrincipalArn"]) == publishers
     for statement in (alarms, digests):
         assert statement["Action"] == "sns:Publish"
         assert statement["Resource"] == f"arn:aws:sns:eu-west-1:{ACCOUNT}:operations"
@@ -100,6 +100,10 @@ def test_the_lister_may_start_runs_see_whether_one_is_on_and_have_it_concluded(p
     assert environment["REDRIVE_CONCLUDE_ARN"] == _function("conclude")
     [own_log] = listed(policy["WriteLogs"]["Resource"])
     assert own_log.endswith(f":log-group:/aws/lambda/{NAME}-list-failed:*")
+    decrypt = plan.policy("complete", "list_failed")["DecryptRuns"]
+    machine = plan.environment("complete", "list_failed")["REDRIVE_STATE_MACHINE_ARN"]
+    assert (decrypt["Action"], decrypt["Resource"]) == ("kms:Decrypt", KEY)
+    assert decrypt["Condition"] == {"StringEquals": {"kms:EncryptionContext:aws:states:stateMachineArn": machine}}
 
 
 def test_conclude_may_publish_digests_to_its_topic(plan: Plan):

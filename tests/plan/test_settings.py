@@ -85,6 +85,7 @@ def test_both_callers_of_the_api_log_in_the_same_way(plan: Plan):
     assert lister.api == requeuer.api
     assert lister.api.auth.type is AuthType.OAUTH2_CLIENT_CREDENTIALS
     assert lister.api.auth.scope == "letters.read letters.requeue"
+    assert (lister.api.auth.audience, lister.api.auth.client_in) == ("https://letters.internal.example.com", "body")
     assert lister.api.headers == {"X-Tenant": "claims"}
 
 
@@ -92,6 +93,7 @@ def test_a_source_with_a_path_of_its_own_is_sent_back_there(plan: Plan):
     settings = RequeueCommunicationSettings.from_environment(plan.environment("complete", "requeue_communication"))
     assert settings.requeue.source_paths == {"sms": "/sms/{primaryId}/requeue"}
     assert settings.requeue.path == "/queue/{operation}"
+    assert settings.requeue.accepted == "result == 'queued'"
 
 
 def test_queue_entries_are_created_by_the_modules_name_and_stage_unless_said_otherwise(plan: Plan):

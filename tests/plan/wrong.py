@@ -52,6 +52,7 @@ WRONG = [
         header="X Key",
     ),
     _auth(("api.auth.token_url must be the https:// URL",), type="oauth2_client_credentials", secret_arn=SECRET),
+    _auth(("api.auth.client_in must be header or body", '"query"'), client_in="query"),
     _auth(
         ("api.auth.service must be execute-api", '"s3"'), type="aws_iam", service="s3", resource_arns=["arn:a:s3:::b"]
     ),
@@ -127,6 +128,7 @@ WRONG = [
         {"path": "/r", "created_by": "shop\twindow"},
         ("requeue.created_by must be 1 to 128 printable characters",),
     ),
+    Wrong("requeue", {"path": "/r", "accepted": ""}, ("requeue.accepted must not be empty: it is JMESPath",)),
     Wrong("batch_size", 101, ("batch_size must be a whole number from 1 to 100; it is 101",)),
     Wrong("max_per_run", 100001, ("max_per_run must be a whole number from 1, and at least", "it is 100001")),
     *(
@@ -290,3 +292,34 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 CALLS["eight"] = {"source": MODULE, **LEAST, **{name: value for name, (value, _) in EIGHT.items()}}
 CALLS_WRONG_TOGETHER = {key: {"source": MODULE, **LEAST, **inputs} for key, (inputs, _) in TOGETHER.items()}
+
+CALLS_OF_ANOTHER_NAME = {"renamed": {"source": MODULE, **LEAST, "name": "new"}}
+
+STATE: dict[str, Any] = {
+    "version": 4,
+    "terraform_version": "1.9.0",
+    "serial": 1,
+    "lineage": "wrong",
+    "outputs": {},
+    "resources": [
+        {
+            "module": "module.renamed.module.consistency",
+            "mode": "managed",
+            "type": "terraform_data",
+            "name": "first_prefix",
+            "provider": 'provider["terraform.io/builtin/terraform"]',
+            "instances": [
+                {
+                    "schema_version": 0,
+                    "attributes": {
+                        "id": "1",
+                        "input": {"value": "old-test", "type": "string"},
+                        "output": {"value": "old-test", "type": "string"},
+                        "triggers_replace": None,
+                    },
+                }
+            ],
+        }
+    ],
+}
+"""What an apply under another name has left."""
