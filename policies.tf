@@ -46,6 +46,12 @@ data "aws_iam_policy_document" "send_digests" {
     resources = [local.topic.arn]
   }
 
+  statement {
+    sid       = "SeeWhetherARunHasBegun"
+    actions   = ["states:DescribeExecution"]
+    resources = ["${replace(local.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
+  }
+
   dynamic "statement" {
     for_each = local.topic.kms_key_arn == null ? [] : [local.topic.kms_key_arn]
 
