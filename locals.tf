@@ -69,7 +69,7 @@ locals {
   } }
 }
 
-# What the functions read from their environment. A null would only take room.
+# What the functions read from their environment. A null would only take space.
 locals {
   environment = {
     REDRIVE_NAME                 = var.name
@@ -123,12 +123,13 @@ locals {
     requeue_path              = var.requeue.path
   } : key => value if value != null })
 
-  requeue_json = jsonencode({
+  requeue_json = jsonencode({ for key, value in {
     path         = var.requeue.path
     method       = var.requeue.method
     created_by   = coalesce(var.requeue.created_by, local.prefix)
     source_paths = { for name, source in var.sources : name => source.requeue_path if source.requeue_path != null }
-  })
+    accepted     = var.requeue.accepted
+  } : key => value if value != null })
 }
 
 # The longest time between two firings. Of a cron() only this is read: without a restriction of days it fires daily at least.

@@ -9,7 +9,7 @@ output "state_machine_name" {
 }
 
 output "function_arns" {
-  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), requeue_communication, summarise, ledger_admin and, with queue, worker."
+  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), batch, requeue_communication, conclude, ledger_admin and, with queue, worker."
   value       = { for function, submodule in local.functions : function => submodule.arn }
 }
 
@@ -31,6 +31,7 @@ output "topic_name" {
 output "topic_policy" {
   description = "What the topic's policy has to allow, as JSON: for notifications.topic_arn; the module's own topic has it."
   value       = module.notifications.topic_policy
+  depends_on  = [module.workflow, module.conclude] # SNS refuses a policy that names a role that is not there
 }
 
 output "ledger_table_name" {

@@ -1,6 +1,7 @@
-"""Write the module's inputs, outputs and costs into the README: ``python docs/generate.py [--check]``.
+"""Write the module's inputs, outputs, costs and state machine into the README: ``python docs/generate.py [--check]``.
 
-They come from ``variables.tf``, ``outputs.tf`` and the cost model alone, so that the README cannot say anything else.
+They come from ``variables.tf``, ``outputs.tf``, the cost model and the definition alone, so that the README cannot say
+anything else.
 ``--check`` writes nothing and fails where it does.
 """
 
@@ -20,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench import cost  # noqa: E402 (it lies beside this folder)
 from bench.model import Workload  # noqa: E402
+from docs.drawing import mermaid  # noqa: E402
 
 README = ROOT / "README.md"
 PRICED = (10_000, 1_000_000)
@@ -53,15 +55,22 @@ class Variable:
 def main(check: bool) -> None:
     """Write the README, or compare it and exit with what is wrong."""
     old = new = README.read_text(encoding="utf-8")
-    for name, write in (("INPUTS AND OUTPUTS", tables), ("COSTS", costs)):
+    for name, write in (("STATE MACHINE", drawing), ("INPUTS AND OUTPUTS", tables), ("COSTS", costs)):
         begin, end = f"<!-- BEGIN {name} -->", f"<!-- END {name} -->"
         if begin not in new or end not in new:
             sys.exit(f"{README.name} has no place for the {name.lower()}: put {begin} and {end} where they belong.")
         new = f"{new[: new.index(begin)]}{begin}\n\n{write()}\n{new[new.index(end) :]}"
     if check and new != old:
-        sys.exit(f"{README.name} does not tell the inputs, outputs and costs as they are. Run: make docs")
+        sys.exit(
+            f"{README.name} does not show the inputs, outputs, costs and the state machine as they are. Run: make docs"
+        )
     if not check:
         README.write_text(new, encoding="utf-8", newline="\n")
+
+
+def drawing() -> str:
+    """Give the Markdown of the state machine's drawing."""
+    return f"{mermaid()}\n"
 
 
 def costs() -> str:

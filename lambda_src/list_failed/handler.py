@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,7 +19,7 @@ from redrive.mailing import EVERY_SOURCE
 from redrive.observability import observed, publish
 from redrive.ordering import deal
 from redrive.parsing import parse
-from redrive.run import Request, Trigger, delivered_since, select
+from redrive.run import RUNS_LOOKED_BACK, Request, Trigger, delivered_since, select
 from redrive.runs import Batch, Runs
 from redrive.secrets import Secrets
 from redrive.settings import ListSettings
@@ -135,6 +136,7 @@ class Lister:
         if self.request.dry_run or not (sends or selection.exhausted or self.problems or self._has_something_to_say()):
             return result
         exhausted = deal([selection.exhausted], settings.batch_size)
+        last = self._last()
         record = {
             "trigger": self.request.trigger,
             "listedAt": self._listed_at,
@@ -147,6 +149,7 @@ class Lister:
             "configured": sorted(settings.sources),
             "complete": sorted(self.listing.complete),
             "idle": self._idle(),
+            "wasOpen": last.get("open", []),
             "sends": sends,
             "batches": len(batches),
             "exhaustedBatches": len(exhausted),
@@ -156,7 +159,7 @@ class Lister:
             return result | {"eligible": 0, "batches": 0}
         numbered = enumerate([*batches, *exhausted], start=1)
         runs.write_batches(Batch(self.run_id, n, self.request_id, tuple(batch)) for n, batch in numbered)
-        self._begin_breaker(batches)
+        self._begin_breaker(batches, last)
         machine = StateMachine(step_functions(), settings.state_machine_arn)
         self.execution = machine.start(
             self.run_id, self.request_id, self._listed_at, len(batches), force=self.request.force
@@ -169,9 +172,9 @@ class Lister:
 
     def look_back(self, function: Deadline) -> None:
         """See, in the time that is left, what became of what earlier runs requeued; the next digest says it."""
+        before = len(self._problems)
         with self._noted("earlier runs"):
-            delivered = self.selection.came_back.copy()
-            delivered.clear()
+            delivered: Counter[str] = Counter()
             if self.request.is_full:
                 is_time = function.remaining
                 delivered = delivered_since(
@@ -181,6 +184,9 @@ class Lister:
             _runs().add_news({"delivered": delivered.total(), "cameBack": came_back.total()})
             for source in {*delivered, *came_back}:
                 publish({"Delivered": delivered[source], "CameBack": came_back[source]}, source=source)
+        if self.execution and len(self._problems) > before:
+            with self._noted("the run's record"):
+                _runs().write(self.run_id, {"problems": self.problems})
 
     def _has_something_to_say(self) -> bool:
         """Tell whether a digest is due with nothing to send: that bad news is over, or what was collected."""
@@ -194,14 +200,20 @@ class Lister:
         busy = selection.pending | selection.candidates.new.keys() | selection.candidates.tried.keys()
         return sorted(self.listing.complete - busy) if self.request.is_full else []
 
-    def _begin_breaker(self, batches: list[list[Any]]) -> None:
+    @staticmethod
+    def _last() -> dict[str, Any]:
+        """Give the record of the last run that was alone, none where there is none."""
+        earlier, _ = _runs().newest(RUNS_LOOKED_BACK)
+        return next((record for record in earlier if "concludedAt" in record and record.get("hasLock")), {})
+
+    def _begin_breaker(self, batches: list[list[Any]], last: dict[str, Any]) -> None:
         """Let sources that were open when the last run ended begin with one batch, and each other one with nothing."""
         threshold = _settings().breaker_turned_away
         first = {each.source: n for n, batch in reversed(list(enumerate(batches, 1))) for each in batch}
-        earlier, _ = _runs().newest(2)
-        was_open = next((set(record.get("open", ())) for record in earlier if "concludedAt" in record), set())
-        numbers = dict.fromkeys(first, 0) | breaker.half_open(was_open & first.keys(), threshold)
-        _runs().begin_breaker(self.run_id, numbers, {source: first[source] for source in was_open & first.keys()})
+        was_open = first.keys() & last.get("open", ())
+        numbers = dict.fromkeys(first, 0) | breaker.half_open(was_open, threshold)
+        held = {source: until for source, until in last.get("held", {}).items() if source in first}
+        _runs().begin_breaker(self.run_id, numbers, {source: first[source] for source in was_open}, held)
 
     @contextmanager
     def _noted(self, what: str) -> Iterator[None]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
+import json
+import re
 import ssl
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
@@ -18,6 +22,7 @@ from redrive.entries import QueueEntry
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.ledger_rules import Claim
 from redrive.models import idempotency_key
+from redrive.origins import on_own_origin
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
 from redrive.transport import Deadline, PatientRetry, beginning, in_words, open_session
@@ -35,6 +40,12 @@ PHRASES = {
 
 LEAST_SECONDS = 0.5
 """With less than this left no request is begun."""
+
+MAX_LIST_BYTES = 16 * 1024 * 1024
+"""Of one page of a list, decoded: parsed it takes some ten times that, and the function has 256 MB."""
+
+ANSWER_SECONDS = 60.0
+"""How long an answer may take from its first byte to its last: a body that drips must not take the others' time."""
 
 MAX_ANSWER_BYTES = 65536
 """Read of an answer that is judged by its status; what is shorter leaves its connection to the next request."""
@@ -118,15 +129,8 @@ class Api:
         return self._settings.base_url.rstrip("/") + path
 
     def same_origin_url(self, url: str, base: str) -> str:
-        """Resolve the URL of a next page; raises ``ListingError`` where it leads to another origin than the API's."""
-        try:
-            url = urljoin(base, url)
-            theirs, own = _origin(url), _origin(self._settings.base_url)
-        except ValueError:
-            raise ListingError("the next page's URL is not a URL") from None
-        if theirs != own:
-            raise ListingError(f"the next page is on another origin than api.base_url; not followed: {theirs}, {own}")
-        return url
+        """Give the URL of a next page as it is asked; see :func:`redrive.origins.on_own_origin`."""
+        return on_own_origin(url, base, self._settings.base_url)
 
     def get(self, url: str, params: Sequence[tuple[str, str]]) -> ListAnswer:
         """Read one page of a list; a parameter may come more than once.
@@ -143,7 +147,9 @@ class Api:
         """
         what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
         # Spaces as %20, not as +: a signature (SigV4) is over that form.
-        answer, body = self._send(what, "GET", url, params=urlencode(params, quote_via=quote))
+        answer, body = self._send(what, "GET", url, params=urlencode(params, quote_via=quote), most=MAX_LIST_BYTES + 1)
+        if len(body) > MAX_LIST_BYTES:
+            raise ListingError(f"{what}: the answer is larger than {MAX_LIST_BYTES:,} bytes; ask for smaller pages")
         milliseconds = answer.elapsed.total_seconds() * 1000
         return ListAnswer(answer.status_code, answer.url, answer.headers, body, milliseconds)
 
@@ -161,7 +167,7 @@ class Api:
         # Alike ids of two spaces are two communications, also for an application that keeps all keys in one place.
         space = f"@{communication.id_space}" if communication.id_space else ""
         key = idempotency_key(f"{body.operation}{space}", communication.primary_id, claim.number)
-        return self.call(settings.method, template, entry, key)
+        return self.call(settings.method, template, entry, key, accepted=settings.accepted)
 
     def call(
         self,
@@ -170,6 +176,8 @@ class Api:
         entry: QueueEntry,
         key: str,
         more: Mapping[str, str | int] | None = None,
+        *,
+        accepted: str | None = None,
     ) -> Answer:
         """Make one request about a queue entry, which is its body.
 
@@ -181,6 +189,8 @@ class Api:
             ``Idempotency-Key``: the same one says that it is the same request again.
         more
             Further keys of the body.
+        accepted
+            JMESPath: what must hold of the JSON of a 2xx for it to be believed.
 
         Returns
         -------
@@ -197,15 +207,17 @@ class Api:
             what,
             method,
             self.url(entry.path(template)),
-            json={**entry.to_json(), **(more or {})},
+            entry={**entry.to_json(), **(more or {})},
             headers={"Idempotency-Key": key},
             most=MAX_ANSWER_BYTES,
         )
         status = answer.status_code
-        if answer.ok and body.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
+        if answer.ok and is_page(body, answer.headers.get("Content-Type", "")):
             # A sign-in or maintenance page in front of the API: nothing says that the application saw the request.
-            raise ApiUnavailable(f"{what}: HTTP {status} with an HTML page", status)
-        return Answer(status, answer.ok, None if answer.ok else in_full(status))
+            raise ApiUnavailable(f"{what}: HTTP {status} with a page instead of an answer", status)
+        if answer.ok and accepted and not _holds(accepted, body):
+            return Answer(status, accepted=False, error=f"HTTP {status}, but requeue.accepted does not hold")
+        return Answer(status, answer.ok, None if answer.ok else in_full(status), _retry_after(answer))
 
     def _send(
         self,
@@ -214,18 +226,18 @@ class Api:
         url: str,
         *,
         params: str | None = None,
-        json: Mapping[str, str | int] | None = None,
+        entry: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
-        most: int | None = None,
+        most: int,
     ) -> tuple[requests.Response, bytes]:
-        """Send a request; on a 401 once more with credentials fetched anew, for they may have been rotated.
+        """Send a request; on a 401 or 403 once more with credentials fetched anew, for they may have been rotated.
 
         Parameters
         ----------
         what
             The request as errors call it.
         most
-            Bytes of the body to read; all of it, if not given.
+            Bytes of the body to read.
 
         Returns
         -------
@@ -240,7 +252,7 @@ class Api:
             No answer, or one that asks to come back: 408, 425, 429, 5xx. Also a redirect, which is not followed: it
             would carry the credentials elsewhere, and turn a POST into a GET.
         CredentialsRefused
-            401 with fresh credentials, or 403.
+            401 with fresh credentials; 403 of a list.
         """
         if clock.now() - self._last_used > IDLE_SECONDS:
             self._session.close()  # it opens others
@@ -250,31 +262,34 @@ class Api:
             if remaining < LEAST_SECONDS:
                 raise ApiUnavailable(f"{what}: no time left to ask")
             connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
-            if json is not None:
+            if entry is not None:
                 self.pace()
             try:
                 answer = self._session.request(
                     method,
                     url,
                     params=params,
-                    json=json,
+                    json=entry,
                     headers=headers,
                     auth=self._auth,
                     verify=self._verify,
                     timeout=(min(connect, remaining), min(read, remaining)),
                     allow_redirects=False,
-                    stream=most is not None,
+                    stream=True,
                 )
-                body = answer.content if most is None else beginning(answer, most, self.deadline)
+                body, is_whole = beginning(answer, most, self.deadline, ANSWER_SECONDS)
+                if not (is_whole or entry):  # of a call the status says it, of a list the body
+                    raise requests.ReadTimeout
             except requests.RequestException as error:
                 raise ApiUnavailable(f"{what}: {in_words(error)}") from None
             finally:
                 self._last_used = clock.now()
                 self.milliseconds = (time.perf_counter() - started) * 1000
-            if answer.status_code != HTTPStatus.UNAUTHORIZED or is_last_try or not self._auth.renew():
+            is_refused = answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+            if not is_refused or "Retry-After" in answer.headers or is_last_try or not self._auth.renew():
                 break
         status = answer.status_code
-        if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and json is None):
+        if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and entry is None):
             raise CredentialsRefused(f"{what}: {in_full(status)}", status)
         if status < 200 or 300 <= status < 400 or status in TRANSIENT or status >= 500:
             raise ApiUnavailable(f"{what}: {in_full(status)}", status, _retry_after(answer))
@@ -289,16 +304,49 @@ def in_full(status: int) -> str:
         return f"HTTP {status}"
 
 
-def _retry_after(answer: requests.Response) -> float | None:
+def is_page(body: bytes, content_type: str) -> bool:
+    """Tell whether a 2xx is a page for people, which says nothing of whether the application saw the request.
+
+    Nothing at all, JSON and plain text are answers, whatever they are called; markup is none, and text/html that is not
+    JSON is none either.
+    """
+    text = body.decode("utf-16" if body[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig", "replace")
+    text = text.strip()
+    if not text:
+        return False
+    if text.startswith("<"):
+        return True
+    return "html" in content_type.lower() and not _is_json(text)
+
+
+def _holds(expression: str, body: bytes) -> bool:
+    """Tell whether an expression gives something true of a JSON body, as JMESPath has it."""
+    from redrive.expressions import search  # most have no such expression, and do not pay for JMESPath
+
     try:
-        return float(answer.headers["Retry-After"])
-    except (KeyError, ValueError):
+        found = search(expression, json.loads(body), "requeue.accepted")
+    except (ValueError, RecursionError, ListingError):
+        return False
+    return found is not None and found is not False and found not in ("", [], {})
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _retry_after(answer: requests.Response) -> float | None:
+    """Read ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date); one that makes no sense counts as none."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - clock.now())
+    except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _ca_bundle(arn: str, secrets: Secrets) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,14 +16,21 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
 from redrive.secrets import Secrets, is_header_safe
-from redrive.settings import ApiSettings, AuthSettings, AuthType
-from redrive.transport import Deadline, in_words, token_retry
+from redrive.settings import ApiSettings, AuthSettings, AuthType, ClientIn
+from redrive.transport import Deadline, beginning, in_words, token_retry
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
 TOKEN_MARGIN_SECONDS = 60.0
 """A token is renewed this long before it ends, so that it does not end on its way."""
+
+DEFAULT_LIFETIME_SECONDS = 300.0
+"""Of a token whose endpoint does not say it, or says what cannot be."""
+
+LONGEST_LIFETIME_SECONDS = 86400.0
+
+MAX_TOKEN_BYTES = 65536
 
 TOKEN_SECONDS = 10.0
 """How long a token endpoint is waited for."""
@@ -91,7 +99,10 @@ class ClientCredentialsAuth(ApiAuth):
     ) -> None:
         self._url = _required(settings.token_url, "token_url", settings.type)
         self._secret_arn = _required(settings.secret_arn, "secret_arn", settings.type)
-        self._scope = settings.scope
+        self._form = {"grant_type": "client_credentials"}
+        self._form |= {"scope": settings.scope} if settings.scope else {}
+        self._form |= {"audience": settings.audience} if settings.audience else {}
+        self._client_in = settings.client_in
         self._secrets = secrets
         self._session = session
         self._deadline = deadline
@@ -114,32 +125,43 @@ class ClientCredentialsAuth(ApiAuth):
 
     def _fetch_token(self, *, fresh_secret: bool) -> None:
         client = self._secrets.fields(self._secret_arn, ("client_id", "client_secret"), fresh=fresh_secret)
-        form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
+        in_body = dict(zip(("client_id", "client_secret"), client, strict=True))
         try:
             answer = self._session.post(
                 self._url,
-                data=form,
+                data=self._form | (in_body if self._client_in is ClientIn.BODY else {}),
                 # By HTTP Basic, which every server must take, each form-encoded before (RFC 6749, 2.3.1).
-                auth=HTTPBasicAuth(*map(quote_plus, client)),
+                auth=HTTPBasicAuth(*map(quote_plus, client)) if self._client_in is ClientIn.HEADER else None,
                 timeout=max(0.1, min(TOKEN_SECONDS, self._deadline.remaining())),
                 verify=self._verify,
                 allow_redirects=False,
+                stream=True,
             )
+            body, is_whole = beginning(answer, MAX_TOKEN_BYTES, self._deadline, TOKEN_SECONDS)
         except requests.RequestException as error:
             raise ApiUnavailable(f"token endpoint: {in_words(error)}") from None
         if answer.status_code in (400, 401, 403):
             raise CredentialsRefused(f"token endpoint: HTTP {answer.status_code} for the client's credentials")
-        if answer.status_code != 200:
-            raise ApiUnavailable(f"token endpoint: HTTP {answer.status_code}")
+        if answer.status_code != 200 or not is_whole:
+            raise ApiUnavailable(f"token endpoint: HTTP {answer.status_code}" + ("" if is_whole else ", cut short"))
         try:
-            body = answer.json()
-            token, lifetime = body["access_token"], float(body.get("expires_in", 300))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            token = None
+            given = json.loads(body)
+            token, lifetime = given["access_token"], _lifetime(given.get("expires_in"))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            token, lifetime = None, 0.0
         if not is_header_safe(token):
             raise ApiUnavailable("token endpoint: the answer holds no usable access_token")
         self._token = token
         self._valid_until = time.monotonic() + max(0.0, lifetime - TOKEN_MARGIN_SECONDS)
+
+
+def _lifetime(value: object) -> float:
+    """Read ``expires_in`` in seconds: a number, or a text that is one; a default for whatever cannot be."""
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return DEFAULT_LIFETIME_SECONDS
+    return min(seconds, LONGEST_LIFETIME_SECONDS) if seconds > 0 else DEFAULT_LIFETIME_SECONDS
 
 
 class SigV4Auth(ApiAuth):

@@ -11,7 +11,7 @@ from redrive.control import CONTROL, control_of
 from redrive.errors import BreakerOpen, DeadlineReached, RunStopped
 from redrive.ledger_rules import SECONDS_PER_HOUR
 from redrive.models import OutcomeKind
-from redrive.runs import LEFT_OUT, Batch, Result, Runs, Tally
+from redrive.runs import LEFT_OUT, Batch, Breaker, Result, Runs, Tally
 from redrive.settings import RunSettings
 from redrive.wording import reason
 
@@ -116,7 +116,7 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
         return answer | _wait(min(control.paused_until - now, max(now - control.paused_since, 0) / 4))
     left_out = breaker.open_sources(counts.turned_away, settings.breaker_turned_away)
     left_out |= breaker.held_too_long(counts.held, now)
-    if counts.refused or left_out >= counts.turned_away.keys():
+    if counts.refused or (counts.turned_away and left_out >= counts.turned_away.keys()):
         raise BreakerOpen(counts.refused or "the API turns everything away")
     sources = {each.source for each in batch.communications} - left_out
     if held := [until for source, until in counts.held.items() if source in sources and until > now]:
@@ -126,6 +126,7 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
     goes = [each for each in batch.communications if each.source in sources]
     if not goes:
         runs.write_tally(asked.run_id, Tally(asked.batch, (Result(LEFT_OUT),) * len(batch.communications)))
+        runs.move_breaker(asked.run_id, {}, _probed(counts, asked.batch))
         return answer | {"go": "skip"}
     return answer | {"go": "go", "communications": [each.to_json() for each in goes]}
 
@@ -138,7 +139,7 @@ def close_batch(closed: Closed, runs: Runs) -> Tally | None:
     batch, counts, _ = runs.open_batch(closed.run_id, closed.batch)
     if batch is None or batch.request != closed.request:
         return None
-    probed = [source for source, number in counts.probed_by.items() if number == closed.batch]
+    probed = _probed(counts, closed.batch)
     if closed.stopped:
         refused = _in_words(closed.stopped) if closed.stopped.error in STOPS_ALL else ""
         runs.move_breaker(closed.run_id, {}, probed, refused)
@@ -146,9 +147,16 @@ def close_batch(closed: Closed, runs: Runs) -> Tally | None:
     results = _results(batch, closed.outcomes)
     tally = Tally(closed.batch, results)
     if not runs.write_tally(closed.run_id, tally):
+        # Whoever wrote it may have ended before the breaker was moved, and the other batches wait for a probe.
+        runs.move_breaker(closed.run_id, {}, probed)
         return None
     runs.move_breaker(closed.run_id, _moves(batch, results), probed)
     return tally
+
+
+def _probed(counts: Breaker, number: int) -> list[str]:
+    """Name the sources whose probe a batch is."""
+    return [source for source, prober in counts.probed_by.items() if prober == number]
 
 
 def _results(batch: Batch, outcomes: Sequence[Outcome]) -> tuple[Result, ...]:

@@ -68,4 +68,4 @@ def half_open(sources: Iterable[str], threshold: int) -> dict[str, int]:
 
     One more that is turned away, without one that is accepted, opens them again.
     """
-    return {source: threshold - 1 for source in sources}
+    return dict.fromkeys(sources, threshold - 1)

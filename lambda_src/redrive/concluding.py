@@ -21,7 +21,6 @@ from redrive.runs import BECAME_MANUAL, Runs
 from redrive.settings import ConcludeSettings, DigestKind, NotifyOn
 from redrive.table import Item
 from redrive.waiting import Waiting
-from redrive.wording import reason
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -50,12 +49,15 @@ class End:
         None where its execution concludes it in the ordinary way.
     by
         Who publishes the digest: the execution itself, or this function.
+    is_early
+        Whether its Map ended before every batch was done.
     """
 
     run_id: str
     request: str = ""
     ending: digest.Ending | None = None
     by: str = BY_EVENT
+    is_early: bool = False
 
 
 def end_of(event: Mapping[str, Any]) -> End:
@@ -65,8 +67,8 @@ def end_of(event: Mapping[str, Any]) -> End:
             is_ordinary = event["status"] == "SUCCEEDED" or event.get("error") == RUN_INCOMPLETE
             return End(event["runId"], ending=None if is_ordinary else digest.Ending(event["status"]))
         if "run" in event:
-            stopped = event["run"].get("stopped")
-            return End(event["run"]["runId"], event["run"]["request"], _stopped(stopped), BY_EXECUTION)
+            run = event["run"]
+            return End(run["runId"], run["request"], by=BY_EXECUTION, is_early="stopped" in run)
         if event.get("detail-type") == "Step Functions Execution Status Change":
             detail = event["detail"]
             why = ": ".join(str(detail[key]) for key in ("error", "cause") if detail.get(key))
@@ -83,20 +85,18 @@ def end_of(event: Mapping[str, Any]) -> End:
         raise ConfigurationError(f"event: none that conclude knows ({type(error).__name__}: {error})") from None
 
 
-def _stopped(stopped: Mapping[str, Any] | None) -> digest.Ending | None:
-    """Say why the Map ended early. That every source's breaker was open is no accident, and said otherwise."""
-    if not stopped or "BreakerOpen" in str(stopped.get("Cause", "")):
-        return None
-    error = str(stopped.get("Error", ""))
-    if error == "States.ExceedToleratedFailureThreshold":
-        return None
-    return digest.Ending(error, reason(str(stopped.get("Cause", "")))[:MAX_CAUSE])
-
-
 def _run_id(payload: Mapping[str, Any], request: str) -> str:
     if payload.get("scheduledTime"):
         return scheduled_run_id(str(payload["scheduledTime"]))
     return operator_run_id(datetime.fromtimestamp(clock.now(), UTC), request)
+
+
+_BATCH_FAILED = digest.Ending("BATCH FAILED", "The functions of a batch failed: see the execution.")
+
+
+def _is_explained(record: Item, done: Conclusion) -> bool:
+    """Tell whether it is known why a run's Map ended early: by its circuit breakers, or by a person or its deadline."""
+    return bool(done.refused or done.ended or set(done.open) >= set(record.get("sources", ())))
 
 
 class Concluder:
@@ -138,7 +138,7 @@ class Concluder:
             written = digest.write(replace(story, is_over=True))
         mark = str(uuid.uuid4())
         kept = {
-            **to_json(done),
+            **to_json(done, record),
             "failed": written.failed,
             "headline": written.headline,
             "concludedAt": record.get("judgedAt", clock.now()),
@@ -189,7 +189,7 @@ class Concluder:
             record=record,
             done=done,
             requeue_path=self._settings.run.requeue_path,
-            ending=end.ending,
+            ending=end.ending or (_BATCH_FAILED if end.is_early and not _is_explained(record, done) else None),
             news=news,
             quiet=memory.quiet,
             bad=memory.bad,

@@ -58,6 +58,8 @@ class Conclusion:
         By source, how many were accepted (True) and turned away (False), 429 among them.
     open
         Sources whose breaker was open at the end.
+    held
+        By source, until when its API asked to be left alone.
     refused
         Why nothing could be sent at all.
     ended
@@ -70,6 +72,7 @@ class Conclusion:
     answers: Counter[tuple[str, bool]] = field(default_factory=Counter)
     tried: dict[str, Tried] = field(default_factory=dict)
     open: tuple[str, ...] = ()
+    held: dict[str, float] = field(default_factory=dict)
     refused: str = ""
     ended: str = ""
 
@@ -102,7 +105,7 @@ class Concluding:
         batches = int(record["batches"])
         at = float(self._runs.write(run_id, {"judgedAt": clock.now()}, only_new=True)["judgedAt"])
         counts = self._runs.breaker(run_id)
-        done = Conclusion(refused=counts.refused, ended=counts.ended)
+        done = Conclusion(held=dict(counts.held), refused=counts.refused, ended=counts.ended)
         is_open = breaker.open_sources(counts.turned_away, self._run.breaker_turned_away)
         is_open |= breaker.held_too_long(counts.held, at)
         done.open = tuple(sorted(counts.turned_away if counts.refused else is_open))
@@ -164,24 +167,27 @@ class Concluding:
             for communication, entry in self._ledger.read_whole(asked):
                 self._go_on()
                 result = turned_away[communication.key]
-                self._judge_one(communication, entry, result, str(record["sk"]), at, held, done)
+                self._judge_one(communication, entry, result, record, at, held, done)
 
     def _judge_one(
         self,
         communication: Communication,
         entry: Entry | None,
         result: Result,
-        run_id: str,
+        record: Item,
         at: float,
         held: set[str],
         done: Conclusion,
     ) -> None:
+        run_id = str(record["sk"])
         if entry and entry.judged != run_id and _may_be_judged(entry, run_id, at):
             found = verdict(
                 result.http_status,
                 done.tried.get(communication.source, Tried()),
                 at - entry.turned_away if entry.turned_away else 0,
                 self._settings.open_hours * SECONDS_PER_HOUR,
+                is_first_time=not 0 < entry.turned_away < float(record["listedAt"]),
+                ended_open=communication.source in done.open,
                 was_asked_to_wait=communication.source in held and result.http_status in (503, TOO_MANY_REQUESTS),
             )
             if found is Verdict.MANUAL:
@@ -261,11 +267,13 @@ def _line(result: Result) -> str:
     )
 
 
-def to_json(done: Conclusion) -> dict[str, Any]:
-    """Give what a run's record keeps."""
+def to_json(done: Conclusion, record: Item) -> dict[str, Any]:
+    """Give what a run's record keeps; a source that it did not ask stays open if it was."""
+    still_open = set(record.get("wasOpen", ())) - set(record.get("sources", ()))
     return {
         "lines": {name: count for name, count in done.lines.items() if count},
-        "open": list(done.open),
+        "open": sorted(still_open.union(done.open)),
+        "held": done.held,
         "failures": [
             {"source": each.source, "operation": each.operation, "error": each.error, "count": each.count}
             for each in sorted(done.failures.values(), key=lambda each: -each.count)[:20]

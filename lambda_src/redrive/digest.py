@@ -184,9 +184,9 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], *, is_
         return f"The run ended before everything was sent: {done.ended}."
     largest = max(done.failures.values(), key=lambda each: each.count, default=None)
     if largest and _dead(done):
-        return f"The API turned everything away: {largest.error} ({', '.join(_dead(done))})."
+        return f"The API turned everything away: {_why(largest)} ({', '.join(_dead(done))})."
     if largest:
-        return f"Some communications were turned away: {largest.error} ({largest.source})."
+        return f"Some communications were turned away: {_why(largest)} ({largest.source})."
     if problems:
         return f"Not everything that failed could be listed: {problems[0]}."
     if any(lines[name] for name in NOT_OUT):
@@ -196,6 +196,12 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], *, is_
     if lines[BECAME_MANUAL]:
         return "Some communications wait for a person."
     return "All that could be sent was requeued."
+
+
+def _why(failures: Failures) -> str:
+    """Say in a headline what the API answered; of one that is down no status, for each would be news."""
+    is_down = failures.status is None or failures.status >= 500
+    return "it is down or overloaded" if is_down else failures.error
 
 
 def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: Story) -> str:

@@ -261,6 +261,7 @@ def already_queued(entry: Entry, now: float, settings: LedgerSettings) -> Entry:
         entry,
         now,
         settings,
+        "HTTP 409 Conflict",
         outcome=OutcomeKind.SKIPPED,
         http_status=409,
         turned_away=entry.turned_away or now,

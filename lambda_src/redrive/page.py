@@ -155,7 +155,6 @@ def page_of(name: str, source: Source, content: Content) -> Page:
             young.add(id_)
         elif id_ and source.max_age_seconds and at < now - source.max_age_seconds:
             old.add(id_)
-    old -= young
     return Page(
         ids=tuple(id_ for id_ in ids if id_ not in young and id_ not in old),
         young=tuple(id_ for id_ in ids if id_ in young),

@@ -24,6 +24,9 @@ T = TypeVar("T")
 TOO_MANY_HELD_SECONDS = 60.0
 """How long a source is left alone that answers 429 without saying for how long."""
 
+LONGEST_WAIT_SECONDS = 30.0
+"""A ``Retry-After`` is waited for in the function up to so long."""
+
 SECONDS_PER_WRITE = 2.0
 """With less time left a write that failed is not tried again."""
 
@@ -136,13 +139,17 @@ class Redriving:
         return Outcome(communication, kind, claim.attempt, status, error)
 
     def _unavailable(self, claim: Claim, errand: Errand, error: ApiUnavailable, *, is_last: bool) -> Outcome:
-        """Note that the API did not take it. What it asked to leave alone for longer is not tried again."""
-        is_asked_to_wait = error.retry_after is not None
-        if not (is_last or is_asked_to_wait):
+        """Note that the API did not take it, and let it be tried again, but not before its ``Retry-After``.
+
+        One that is longer than this function may wait ends the tries of this run, and holds the source.
+        """
+        wait = error.retry_after or 0
+        fits = wait <= max(0.0, min(LONGEST_WAIT_SECONDS, self.remaining() - SECONDS_PER_WRITE))
+        if fits and not is_last:
             self._insist(lambda: self.ledger.note_turned_away(claim, error.http_status, str(error), comes_back=True))
+            time.sleep(wait)
             raise error
-        wait = error.retry_after
-        if wait is None and error.http_status == TOO_MANY_REQUESTS:
+        if not wait and error.http_status == TOO_MANY_REQUESTS:
             wait = TOO_MANY_HELD_SECONDS
         self._turned_away(claim, errand, error.http_status, str(error), wait)
         return Outcome(claim.communication, OutcomeKind.FAILED, claim.attempt, error.http_status, str(error))
@@ -151,8 +158,8 @@ class Redriving:
         self, claim: Claim, errand: Errand, status: int | None, error: str, retry_after: float | None
     ) -> None:
         self._insist(lambda: self.ledger.note_turned_away(claim, status, error, retry_after=retry_after))
-        if retry_after:
-            self._insist(lambda: self.runs.hold(errand.run_id, claim.communication.source, clock.now() + retry_after))
+        if wait := retry_after:
+            self._insist(lambda: self.runs.hold(errand.run_id, claim.communication.source, clock.now() + wait))
 
     def _insist(self, write: Callable[[], T]) -> T:
         """Make a write, again where the table does not answer: what the API has done must not be forgotten."""

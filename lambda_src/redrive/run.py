@@ -28,7 +28,7 @@ MAX_IDS = 100
 NOT_LISTED = "not_listed"
 
 RUNS_LOOKED_BACK = 100
-"""Earlier runs whose deliveries are looked for."""
+"""Earlier runs that are looked at: for their deliveries, and for what was wrong when the last one ended."""
 
 
 class Trigger(StrEnum):

@@ -288,10 +288,17 @@ class Runs:
 
     # The breaker
 
-    def begin_breaker(self, run_id: str, numbers: Mapping[str, int], probed_by: Mapping[str, int]) -> None:
-        """Write down with which numbers a run begins."""
-        item = {f"n:{source}": number for source, number in numbers.items()}
+    def begin_breaker(
+        self,
+        run_id: str,
+        numbers: Mapping[str, int],
+        probed_by: Mapping[str, int],
+        held: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write down with what a run begins; see :class:`Breaker`."""
+        item: dict[str, float] = {f"n:{source}": number for source, number in numbers.items()}
         item |= {f"probe:{source}": number for source, number in probed_by.items()}
+        item |= {f"hold:{source}": until for source, until in (held or {}).items()}
         self._table.write(Put(Key(f"run/{run_id}", "breaker"), {**item, "expiry": int(clock.now() + self._kept)}))
 
     def move_breaker(self, run_id: str, moves: Mapping[str, Move], probed: Sequence[str], refused: str = "") -> None:

@@ -7,10 +7,11 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, TypeGuard
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from redrive import aws
-from redrive.errors import ConfigurationError
+from redrive.errors import ApiUnavailable, ConfigurationError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -38,14 +39,20 @@ class Secrets:
         ------
         ConfigurationError
             Where there is no such secret, no permission to read it, or it is binary. Names the ARN, never the value.
+        ApiUnavailable
+            Where Secrets Manager does not answer at the moment, and no value was read before that might still do.
         """
         read, value = self._kept.get(arn, (0.0, None))
         if fresh or value is None or time.monotonic() - read > MAX_AGE_SECONDS:
             try:
                 value = _client().get_secret_value(SecretId=arn).get("SecretString")
             except (ClientError, BotoCoreError) as error:
-                raise ConfigurationError(f"secret {arn}: cannot be read: {error}") from None
-            self._kept[arn] = time.monotonic(), value
+                if not _may_pass(error):
+                    raise ConfigurationError(f"secret {arn}: cannot be read: {error}") from None
+                if fresh or value is None:
+                    raise ApiUnavailable(f"Secrets Manager does not answer: {_name(error)}") from None
+            else:
+                self._kept[arn] = time.monotonic(), value
         if not isinstance(value, str) or not value.strip():
             raise ConfigurationError(f"secret {arn}: must hold a text")
         return value.strip()
@@ -81,8 +88,22 @@ class Secrets:
 
 @cache
 def _client() -> SecretsManagerClient:
-    found: SecretsManagerClient = aws.client("secretsmanager")
+    """Give the sandbox's client; it retries with backoff and jitter (botocore's standard mode)."""
+    config = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 4})
+    found: SecretsManagerClient = aws.client("secretsmanager", config)
     return found
+
+
+def _may_pass(error: ClientError | BotoCoreError) -> bool:
+    """Tell whether a later try may go well: throttling, Secrets Manager's own trouble, a connection that failed."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or "Throttl" in _name(error) or _name(error) == "RequestLimitExceeded"
+    return isinstance(error, HTTPClientError)
+
+
+def _name(error: ClientError | BotoCoreError) -> str:
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 def is_header_safe(value: object) -> TypeGuard[str]:

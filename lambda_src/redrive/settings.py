@@ -22,6 +22,13 @@ class AuthType(StrEnum):
     AWS_IAM = "aws_iam"
 
 
+class ClientIn(StrEnum):
+    """Where a token endpoint wants the client's id and secret (RFC 6749, 2.3.1)."""
+
+    HEADER = "header"
+    BODY = "body"
+
+
 class PaginationStyle(StrEnum):
     """How a source hands out a list that is longer than one answer."""
 
@@ -49,6 +56,8 @@ class AuthSettings:
     header: str = "X-Api-Key"
     token_url: str | None = None
     scope: str | None = None
+    audience: str | None = None
+    client_in: ClientIn = ClientIn.HEADER
     service: str = "execute-api"
     region: str | None = None
 
@@ -130,12 +139,16 @@ class Source:
 
 @dataclass(frozen=True)
 class RequeueSettings:
-    """``requeue``: the endpoint that takes a queue entry; ``source_paths`` go before ``path``."""
+    """``requeue``: the endpoint that takes a queue entry; ``source_paths`` go before ``path``.
+
+    ``accepted`` is JMESPath: what must hold of a 2xx answer's JSON for the communication to count as requeued.
+    """
 
     path: str
     method: str = "POST"
     created_by: str = "communications-redrive"
     source_paths: dict[str, str] = field(default_factory=dict)
+    accepted: str | None = None
 
 
 @dataclass(frozen=True)

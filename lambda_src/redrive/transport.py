@@ -163,23 +163,27 @@ def open_session(base_url: str, retry: PatientRetry) -> requests.Session:
     return session
 
 
-def beginning(answer: requests.Response, size: int, deadline: Deadline) -> bytes:
-    """Read the first ``size`` bytes of a streamed answer, or what has come of them when the deadline is over.
+def beginning(answer: requests.Response, size: int, deadline: Deadline, seconds: float) -> tuple[bytes, bool]:
+    """Read the first ``size`` bytes of a streamed answer, decoded, and tell whether they came in so many seconds.
 
-    A connection on which more would come is closed. Raises an error of requests where it breaks off.
+    A timeout of requests is only between two bytes. A connection on which more would come is closed. Raises an error of
+    requests where the answer breaks off.
     """
-    read = b""
+    parts, length, until = [], 0, time.monotonic() + min(seconds, deadline.remaining())
     try:
         with answer:
-            while len(read) < size and deadline.remaining() > 0:
-                part = answer.raw.read1(size - len(read), decode_content=True)
+            while length < size:
+                part = answer.raw.read1(size - length, decode_content=True)
                 if not part:
                     break
-                read += part
+                parts.append(part)
+                length += len(part)
+                if time.monotonic() > until:
+                    return b"".join(parts), False
     except HTTPError as error:
         kind = requests.exceptions.ContentDecodingError if isinstance(error, DecodeError) else requests.ConnectionError
         raise kind(error) from None
-    return read
+    return b"".join(parts), True
 
 
 def in_words(error: requests.RequestException) -> str:

@@ -58,7 +58,9 @@ def verdict(
     open_seconds: float,
     limit_seconds: float,
     *,
+    is_first_time: bool = True,
     was_asked_to_wait: bool = False,
+    ended_open: bool = False,
 ) -> Verdict:
     """Decide what a communication that was turned away is charged with.
 
@@ -72,10 +74,16 @@ def verdict(
         How long the attempt has been turned away.
     limit_seconds
         ``redrive_limit.open_hours``: after that it is charged, whoever is to blame, so that nothing is endless.
+    is_first_time
+        Whether no earlier run had it turned away.
     was_asked_to_wait
         Whether the API asked to come back later than could be waited for.
+    ended_open
+        Whether its source's circuit breaker was open when the run ended: perhaps the API began to refuse everything in
+        the middle of the run, and then an answer about a communication must come in two.
     """
-    if status in ABOUT_THE_ENTITY and not tried.turned_everything_away:
+    is_suspect = tried.turned_everything_away or (ended_open and is_first_time)
+    if status in ABOUT_THE_ENTITY and not is_suspect:
         return Verdict.MANUAL
     is_overdue = open_seconds >= limit_seconds
     if status == ALREADY_QUEUED:

@@ -84,7 +84,7 @@ class Waiting:
         )
 
     def take(self, name: str, count: int) -> None:
-        """Take some from a group's entry in the directory, when they are gone; a group in which nothing is left goes."""
+        """Take some that are gone from a group's entry in the directory; a group in which nothing is left goes."""
         if not count:
             return
         key = Key(GROUPS, name)

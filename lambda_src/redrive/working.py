@@ -29,6 +29,9 @@ from redrive.transport import Deadline
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+PERHAPS_LATER = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+"""Refusals that a later receive may not meet: a row that is not committed or replicated yet, a rule of a firewall."""
+
 SECONDS_TO_END = 10.0
 """Kept from the function's time for what SQS must still be told."""
 
@@ -115,7 +118,10 @@ class Batch:
         try:
             status = self._send(entry)
         except EntryRefused as error:
-            self._give_up(message, entry, str(error), error.http_status)
+            if error.http_status in PERHAPS_LATER:
+                self._try_later(message, entry, str(error), error.http_status)
+            else:
+                self._give_up(message, entry, str(error), error.http_status)
         except ApiTrouble as error:
             self._try_later(message, entry, str(error), error.http_status)
         except RedriveError as error:

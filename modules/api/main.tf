@@ -1,4 +1,4 @@
-# What the functions are told of the API. A null would only take room.
+# What the functions are told of the API. A null would only take space.
 locals {
   auth = {
     type       = var.api.auth.type
@@ -6,6 +6,8 @@ locals {
     header     = var.api.auth.type == "api_key" ? var.api.auth.header : null
     token_url  = var.api.auth.token_url
     scope      = var.api.auth.scope
+    audience   = var.api.auth.audience
+    client_in  = var.api.auth.client_in == "header" ? null : var.api.auth.client_in
     service    = local.signs ? var.api.auth.service : null
     region     = local.signs ? local.signing_region : null
   }

@@ -19,6 +19,8 @@ variable "api" {
       header        = string
       token_url     = string
       scope         = string
+      audience      = string
+      client_in     = string
       service       = string
       region        = string
       resource_arns = list(string)

@@ -7,11 +7,12 @@ variable "api" {
     - auth.type: none, bearer, api_key, basic, oauth2_client_credentials or aws_iam.
     - auth.secret_arn: the secret; needed by every type but none and aws_iam.
     - auth.header: the header that carries the key of api_key.
-    - auth.token_url, auth.scope: where oauth2_client_credentials gets its token, and for what.
+    - auth.token_url, auth.scope, auth.audience: where oauth2_client_credentials gets its token, and for what.
+    - auth.client_in: where the token endpoint wants the client's id and secret: header (HTTP Basic) or body.
     - auth.service, auth.region: what aws_iam signs requests for: execute-api (API Gateway) or lambda (a function URL); the region is read from an API Gateway URL, else the provider's.
     - auth.resource_arns: what the functions may call by aws_iam, such as arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*; read from an API Gateway URL, else needed.
     - headers: further headers of every request; no credentials.
-    - connect_timeout_seconds, read_timeout_seconds: patience with one request.
+    - connect_timeout_seconds, read_timeout_seconds: timeouts per request.
     - ca_bundle_secret_arn: a secret with the PEM certificates that sign the API's, where no public authority does.
     - secrets_kms_key_arn: the key these secrets are encrypted with, if it is one of your own.
   EOT
@@ -24,6 +25,8 @@ variable "api" {
       header        = optional(string, "X-Api-Key")
       token_url     = optional(string)
       scope         = optional(string)
+      audience      = optional(string)
+      client_in     = optional(string, "header")
       service       = optional(string, "execute-api")
       region        = optional(string)
       resource_arns = optional(list(string), [])
@@ -67,6 +70,11 @@ variable "api" {
   validation {
     condition     = var.api.auth.type != "oauth2_client_credentials" || can(regex("^(https://[^/?#@\\s]+|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^#\\s]*)?$", var.api.auth.token_url))
     error_message = "api.auth.token_url must be the https:// URL that gives tokens where api.auth.type is oauth2_client_credentials, such as https://login.example.com/oauth2/token."
+  }
+
+  validation {
+    condition     = contains(["header", "body"], var.api.auth.client_in)
+    error_message = "api.auth.client_in must be header or body; it is \"${var.api.auth.client_in}\"."
   }
 
   validation {

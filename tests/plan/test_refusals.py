@@ -48,7 +48,9 @@ def test_every_validation_of_the_module_refuses_something(refusal: str, second_r
 
 
 def test_every_message_is_seen(refusal: str, second_refusal: str):
-    messages = re.findall(r'error_message += "(.+)"', "".join(file.read_text() for file in MODULE))
+    """But those of check blocks, which refuse nothing."""
+    files = [file for file in MODULE if file.name != "checks.tf"]
+    messages = re.findall(r'error_message += "(.+)"', "".join(file.read_text() for file in files))
     for message in messages:
         beginning = message.replace('\\"', '"').split("${")[0]
         assert " ".join(beginning.split()) in refusal + second_refusal

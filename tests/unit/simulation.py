@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from redrive import breaker, ledger_rules, mailing
+from redrive.ledger import group_of
 from redrive.ledger_rules import Entry, Refusal, State, judge
 from redrive.models import Communication, OutcomeKind, idempotency_key
 from redrive.ordering import Candidates, Rank, deal
@@ -351,7 +352,8 @@ class Weeks:
                 tried[result.communication.source],
                 self.now - entry.turned_away,
                 self.settings.open_hours * HOUR,
-                is_repeated=0 < entry.turned_away < run.began,
+                is_first_time=not 0 < entry.turned_away < run.began,
+                ended_open=result.communication.source in run.left_out(self.now),
                 was_asked_to_wait=result.was_asked_to_wait,
             )
             if decided is Verdict.MANUAL:
@@ -387,7 +389,9 @@ class Weeks:
         else:
             headline = "most were turned away" if is_bad else "requeued"
         numbers = {"requeued": accepted.total(), "turned away": away.total()}
-        decision = mailing.decide(self.memory, headline, moods, numbers, self.now, has_news=bool(new))
+        decision = mailing.decide(
+            self.memory, headline, moods, numbers, self.now, news={group_of(entry) for entry in new}
+        )
         self.memory = decision.memory
         if decision.is_sent:
             self.mails.append(Mail(self.now - BEGIN, headline, decision.is_over))

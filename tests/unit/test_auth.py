@@ -8,7 +8,9 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -21,11 +23,12 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from redrive import secrets
 from redrive.api import Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
-from redrive.models import Communication, OutcomeKind
+from redrive.models import Communication
 from redrive.secrets import Secrets
-from redrive.settings import ApiSettings, AuthSettings, AuthType, RequeueSettings
+from redrive.settings import ApiSettings, AuthSettings, AuthType, ClientIn, RequeueSettings
 from redrive.transport import requeue_retry
 from tests.unit.support import ScriptedApi, as_json, second_attempt
 
@@ -48,8 +51,8 @@ def secret(secrets_manager: SecretsManagerClient) -> Callable[[Any], str]:
     return create
 
 
-def requeue(api: ScriptedApi, caller: Api | None = None, **auth: Any) -> OutcomeKind:
-    return (caller or client(api, **auth)).requeue(CLAIM, REQUEUE).kind
+def requeue(api: ScriptedApi, caller: Api | None = None, **auth: Any) -> bool:
+    return (caller or client(api, **auth)).requeue(CLAIM, REQUEUE).accepted
 
 
 def client(api: ScriptedApi, **auth: Any) -> Api:
@@ -95,7 +98,7 @@ def test_basic_credentials_are_sent_as_utf_8(api: ScriptedApi, secret: Callable[
 class TokenServer:
     """An OAuth 2.0 token endpoint and the API that takes its tokens, on one origin."""
 
-    def __init__(self, lifetime: int = 3600) -> None:
+    def __init__(self, lifetime: Any = 3600) -> None:
         self.lifetime = lifetime
         self.issued = 0
         self.valid_from = 1
@@ -103,8 +106,9 @@ class TokenServer:
 
     def __call__(self, request: Request) -> Response:
         if request.path == "/oauth/token":
-            assert request.authorization is not None
-            if (request.authorization.username, request.authorization.password) != ("redrive", "s3cret"):
+            basic, form = request.authorization, request.form
+            client = (basic.username, basic.password) if basic else (form.get("client_id"), form.get("client_secret"))
+            if client != ("redrive", "s3cret"):
                 return as_json({"error": "invalid_client"}, status=401)
             self.issued += 1
             self.forms.append(request.form.to_dict())
@@ -124,8 +128,82 @@ CLIENT = {"client_id": "redrive", "client_secret": "s3cret"}
 def test_a_token_is_fetched_once_and_kept(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
     api.answer = server = TokenServer()
     caller = oauth(api, secret(CLIENT), scope="communications.requeue")
-    assert [requeue(api, caller) for _ in range(3)] == [OutcomeKind.REQUEUED] * 3
+    assert [requeue(api, caller) for _ in range(3)] == [True] * 3
     assert server.forms == [{"grant_type": "client_credentials", "scope": "communications.requeue"}]
+
+
+def test_a_token_endpoint_may_want_an_audience_and_the_client_in_the_body(
+    api: ScriptedApi, secret: Callable[[Any], str]
+) -> None:
+    api.answer = server = TokenServer()
+    assert requeue(api, oauth(api, secret(CLIENT), audience="https://api", client_in=ClientIn.BODY))
+    assert server.forms == [{"grant_type": "client_credentials", "audience": "https://api", **CLIENT}]
+
+
+@pytest.mark.parametrize("lifetime", [None, "soon", 0, -5, "3600", 1e12])
+def test_a_token_whose_lifetime_is_not_said_is_kept_for_some_minutes(
+    api: ScriptedApi, secret: Callable[[Any], str], lifetime: Any
+) -> None:
+    api.answer = server = TokenServer(lifetime=lifetime)
+    caller = oauth(api, secret(CLIENT))
+    assert [requeue(api, caller) for _ in range(2)] == [True] * 2
+    assert server.issued == 1
+
+
+class PassingTrouble:
+    """Secrets Manager, which is throttled whenever it is told to be."""
+
+    def __init__(self) -> None:
+        self.is_throttled = False
+        client = secrets._client()
+        client.meta.events.register("before-call.secretsmanager", self._before)
+
+    def _before(self, **_: Any) -> Any:
+        error = {"Code": "ThrottlingException", "Message": "slow down"}
+        return (SimpleNamespace(status_code=400), {"Error": error}) if self.is_throttled else None
+
+
+@pytest.fixture
+def trouble(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[PassingTrouble]:
+    secrets._client.cache_clear()
+    yield PassingTrouble()
+    secrets._client.cache_clear()
+
+
+def test_a_secret_that_cannot_be_read_at_the_moment_is_worth_another_try(
+    api: ScriptedApi, secret: Callable[[Any], str], trouble: PassingTrouble
+) -> None:
+    api.answers(as_json({}))
+    caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
+    trouble.is_throttled = True
+    with pytest.raises(ApiUnavailable, match="Secrets Manager does not answer: ThrottlingException"):
+        requeue(api, caller)
+    trouble.is_throttled = False
+    assert requeue(api, caller)
+
+
+def test_a_value_read_before_serves_while_the_secret_cannot_be_read(
+    api: ScriptedApi, secret: Callable[[Any], str], trouble: PassingTrouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.answers(as_json({}))
+    caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
+    assert requeue(api, caller)
+    monkeypatch.setattr(secrets, "MAX_AGE_SECONDS", -1)
+    trouble.is_throttled = True
+    assert requeue(api, caller)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_rotated_secret_is_read_anew_also_where_the_api_says_forbidden(
+    api: ScriptedApi, secret: Callable[[Any], str], status: int
+) -> None:
+    arn = secret("old")
+    caller = client(api, type=AuthType.BEARER, secret_arn=arn)
+    api.answer = lambda request: as_json({}, status=202 if request.headers["Authorization"] == "Bearer new" else status)
+    with suppress(CredentialsRefused):
+        assert not requeue(api, caller)
+    boto3.client("secretsmanager", region_name="eu-west-1").put_secret_value(SecretId=arn, SecretString="new")
+    assert requeue(api, caller)
 
 
 def test_a_token_about_to_end_is_renewed(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
@@ -141,7 +219,7 @@ def test_a_revoked_token_is_fetched_anew_once(api: ScriptedApi, secret: Callable
     caller = oauth(api, secret(CLIENT))
     requeue(api, caller)
     server.valid_from = 2
-    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert requeue(api, caller)
     assert server.issued == 2
 
 
@@ -218,10 +296,10 @@ def test_a_rotated_secret_is_fetched_anew_once_on_a_401(
     api.answer = lambda request: as_json({}, 202 if request.headers["Authorization"] == f"Bearer {accepted}" else 401)
     arn = secret("old")
     caller = client(api, type=AuthType.BEARER, secret_arn=arn)
-    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert requeue(api, caller)
     accepted = "new"
     secrets_manager.put_secret_value(SecretId=arn, SecretString="new")
-    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert requeue(api, caller)
     assert len(api.requests) == 3
 
 
@@ -242,7 +320,7 @@ def test_a_secret_is_read_once_for_many_calls(
     caller = client(api, type=AuthType.BEARER, secret_arn=arn)
     requeue(api, caller)
     secrets_manager.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
-    assert requeue(api, caller) is OutcomeKind.REQUEUED
+    assert requeue(api, caller)
 
 
 @pytest.mark.parametrize(
@@ -306,12 +384,12 @@ def test_a_private_authority_is_trusted_by_its_secret(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     url, authority = private_api
 
-    def kind(ca_bundle_secret_arn: str | None) -> OutcomeKind:
+    def is_accepted(ca_bundle_secret_arn: str | None) -> bool:
         settings = ApiSettings(base_url=url, ca_bundle_secret_arn=ca_bundle_secret_arn)
-        return patient(settings).requeue(CLAIM, REQUEUE).kind
+        return patient(settings).requeue(CLAIM, REQUEUE).accepted
 
-    assert kind(secret(authority)) is OutcomeKind.REQUEUED
+    assert is_accepted(secret(authority))
     with pytest.raises(ApiUnavailable, match=r"no TLS connection; .*api\.ca_bundle_secret_arn"):
-        kind(None)
+        is_accepted(None)
     with pytest.raises(ConfigurationError, match="must hold certificates in PEM"):
-        kind(secret("no certificate"))
+        is_accepted(secret("no certificate"))

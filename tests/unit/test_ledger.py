@@ -464,7 +464,7 @@ def test_an_ordinary_communication_keeps_the_last_events_of_its_history(ledger: 
         ledger.note_turned_away(claim, status, f"POST /v1/communications/requeue: HTTP {status} Some Reason Phrase")
         time.passes(LONGEST_COOLDOWN)
     history = entry_of(ledger, EMAIL).history
-    assert [event.detail[37:45] for event in history] == ["HTTP 503", "HTTP 404", "HTTP 500"]
+    assert [event.detail[33:41] for event in history] == ["HTTP 503", "HTTP 404", "HTTP 500"]
 
 
 def test_a_communication_that_is_accepted_costs_two_write_units(ledger: Ledger, client: DynamoDBClient) -> None:

@@ -128,6 +128,12 @@ def test_what_a_next_link_has_stays_as_it_is(api: ScriptedApi, read: Read, link:
     assert api.requests[1].query_string.decode() == query
 
 
+def test_a_filter_without_a_value_travels_too(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(10)), "next": "?page=2"}), as_json({"emails": [], "next": None}))
+    read(source(PaginationStyle.NEXT_URL, filters={"sent": ""}))
+    assert api.requests[1].query_string.decode() == "page=2&sent=&limit=10"
+
+
 def test_a_filter_with_several_values_is_sent_as_often_on_every_page(api: ScriptedApi, read: Read) -> None:
     def answer(request: Request) -> Response:
         assert request.args.getlist("status[]") == ["failed", "bounced"]
@@ -213,7 +219,7 @@ def test_a_page_without_a_match_is_not_the_end(
 
 
 @pytest.mark.parametrize("style", NUMBERED)
-@pytest.mark.parametrize("present", [[0, 2, 3], [1, 2], [0, 1, 3], [0, 2, 4]])
+@pytest.mark.parametrize("present", [[0, 2, 3], [1, 2], [0, 1, 3], [0, 2, 4], [0, 2, 6]])
 def test_an_empty_page_in_the_middle_is_passed(
     api: ScriptedApi, read: Read, style: PaginationStyle, present: list[int]
 ) -> None:
@@ -407,15 +413,30 @@ def test_a_number_that_counts_something_else_can_be_left_aside(api: ScriptedApi,
     assert not complete(read(source(PaginationStyle.CURSOR, pagination={"total": "`0`"}))[1])
 
 
-def test_what_leaves_the_list_meanwhile_is_not_missed_in_the_total(api: ScriptedApi, read: Read) -> None:
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_what_leaves_the_list_meanwhile_is_not_missed_in_the_total(
+    api: ScriptedApi, read: Read, is_cached: bool
+) -> None:
     def answer(request: Request) -> Response:
         left = ids(60)[5:] if len(api.requests) > 1 else ids(60)
-        return numbered(left, total=len(left))(request)
+        return numbered(left, total=60 if is_cached else len(left))(request)
 
     api.answer = answer
     found, listing = read(source())
     assert set(found) == set(ids(60))
     assert complete(listing)
+
+
+def test_what_joins_the_list_meanwhile_is_the_next_runs(api: ScriptedApi, read: Read) -> None:
+    pages = [{"emails": items(ids(10)), "next": "b", "total": 20}, {"emails": items(ids(20)[10:]), "total": 23}]
+    api.answers(*map(as_json, pages))
+    assert complete(read(source(PaginationStyle.CURSOR))[1])
+
+
+def test_what_comes_twice_is_counted_once_in_the_total(api: ScriptedApi, read: Read) -> None:
+    pages = [{"emails": items(ids(10)), "next": "b", "total": 25}, {"emails": items(ids(20)[5:]), "total": 25}]
+    api.answers(*map(as_json, pages))
+    assert not complete(read(source(PaginationStyle.CURSOR))[1])
 
 
 # Answers beyond the end.
@@ -486,6 +507,23 @@ def test_an_api_that_refuses_to_go_deeper_has_not_ended_its_list(api: ScriptedAp
     assert found == ids(1000)
     assert not complete(listing)
     assert "pagination.total" in listing.problems[0]
+
+
+def test_a_404_after_a_short_page_is_not_asked_for_twice(api: ScriptedApi, read: Read) -> None:
+    api.answer = numbered(ids(13), lambda: Response(status=404))
+    assert complete(read(source())[1])
+    assert len(api.requests) == 2 * 3  # two pages and what is behind, read twice
+
+
+def test_a_404_after_a_short_page_that_names_a_next_one_is_not_the_end(api: ScriptedApi, read: Read) -> None:
+    api.answer = numbered(ids(13), lambda: Response(status=404), next="/emails?page=3")
+    assert not complete(read(source())[1])
+
+
+@pytest.mark.parametrize("status", [405, 418, 499])
+def test_a_status_that_says_nothing_of_an_end_is_none(api: ScriptedApi, read: Read, status: int) -> None:
+    api.answer = numbered(ids(13), lambda: Response(status=status))
+    assert not complete(read(source())[1])
 
 
 def test_a_page_of_html_is_not_the_end(api: ScriptedApi, read: Read) -> None:

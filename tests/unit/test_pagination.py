@@ -343,16 +343,13 @@ def test_the_last_page_given_again_is_the_end(api: ScriptedApi, settings: ApiSet
 
 
 @pytest.mark.parametrize("style", [PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER])
-@pytest.mark.parametrize(
-    "url",
-    ["https://elsewhere.example/emails", "//elsewhere.example/x", "http://127.0.0.1:1/emails", "http://u@h/x"],
-)
+@pytest.mark.parametrize("url", ["https://elsewhere.example/emails", "//elsewhere.example/x", "http://127.0.0.1:1/x"])
 def test_a_next_page_on_another_origin_is_refused(
     api: ScriptedApi, settings: ApiSettings, style: PaginationStyle, url: str
 ) -> None:
     headers = {"Link": f'<{url}>; rel="next"'} if style is PaginationStyle.LINK_HEADER else {}
     api.answers(as_json({"emails": [{"id": 1}], "next": url}, **headers))
-    with pytest.raises(ListingError, match="another origin"):
+    with pytest.raises(ListingError, match="not followed, for the credentials would go there"):
         read(source(style), settings)
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from redrive import clock
-from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, LedgerUnavailable
+from redrive import clock, redriving, secrets
+from redrive.control import Controls
+from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, LedgerUnavailable, RateLimited
 from redrive.ledger import Ledger
-from redrive.ledger_rules import State, WaitingFor
+from redrive.ledger_rules import Claim, State
 from redrive.models import Communication, OutcomeKind
+from redrive.runs import Runs
+from redrive.table import Table
 from requeue_communication import handler as requeue_communication
 from tests.unit.support import (
     A_LEASE,
+    LEDGER,
     LONGEST_COOLDOWN,
     ONE_COOLDOWN,
     Context,
@@ -27,35 +35,83 @@ from tests.unit.support import (
     as_json,
     concluded,
     entry_of,
+    made_manual,
 )
 
 EMAIL = Communication("123455", "send.email", "email")
-ITEM: dict[str, Any] = {
-    "runId": "20261124T021500Z",
-    "execution": "20261124T021500Z-0123456789abcdef",
-    "force": False,
-    "communication": EMAIL.to_json(),
-}
-ANOTHER = ITEM | {"runId": "20261124T031500Z", "execution": "20261124T031500Z-0123456789abcdef"}
+RUN, LATER_RUN = "20261124T021500Z", "20261124T031500Z"
+ITEM: dict[str, Any] = {"runId": RUN, "batch": 1, "force": False, "paced": False, "communication": EMAIL.to_json()}
+ANOTHER = ITEM | {"runId": LATER_RUN}
+OWNER = f"{RUN}/1"
+RETRIES = 3
+
+
+class Pauses:
+    """What a function sleeps passes on the functions' clock, and takes no time."""
+
+    def __init__(self, time: Time) -> None:
+        self.seconds: list[float] = []
+        self._time = time
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        self._time.passes(seconds)
+
+
+@pytest.fixture
+def pauses(time: Time, monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    pauses = Pauses(time)
+    monkeypatch.setattr(redriving, "time", SimpleNamespace(sleep=pauses.sleep))
+    return pauses
+
+
+Configure = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
-def _sandbox(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REDRIVE_API", json.dumps({"base_url": api.url, "read_timeout_seconds": 1}))
-    monkeypatch.setenv("REDRIVE_REQUEUE", json.dumps({"path": "/requeue", "created_by": "redrive"}))
-    for kept in (requeue_communication._settings, requeue_communication._api, requeue_communication._ledger):
-        kept.cache_clear()
+def configure(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Set the function's environment, as a deployment would: the next invocation has a new sandbox."""
+
+    def new_sandbox(**changes: dict[str, Any]) -> None:
+        settings: dict[str, dict[str, Any]] = {
+            "api": {"base_url": api.url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1},
+            "requeue": {"path": "/requeue", "created_by": "redrive"},
+            "run": {"max_attempts_of_a_request": RETRIES},
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(f"REDRIVE_{name.upper()}", json.dumps(value | changes.get(name, {})))
+        for kept in (requeue_communication._settings, requeue_communication._redriving, secrets._client):
+            kept.cache_clear()
+
+    new_sandbox()
     api.answers(as_json({}, status=202))
+    return new_sandbox
 
 
-def invoke(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Invoke the function for what was listed just now, unless the event says otherwise."""
-    answer = requeue_communication.handler({"listedAt": clock.now()} | event, context)  # type: ignore[arg-type]
-    as_others_see_it: dict[str, Any] = json.loads(json.dumps(answer))
+@pytest.fixture
+def runs(table: Table) -> Runs:
+    return Runs(table, LEDGER.retention_days)
+
+
+def invoke(item: dict[str, Any], context: Context, retry: int = 0) -> dict[str, Any]:
+    """Invoke the function for what was listed just now, unless the item says otherwise."""
+    event = {"item": {"listedAt": clock.now()} | item, "retry": retry}
+    as_others_see_it: dict[str, Any] = json.loads(json.dumps(requeue_communication.handler(event, context)))  # type: ignore[arg-type]
     return as_others_see_it
 
 
-def told(answer: dict[str, Any]) -> tuple[str, int | None, str | None]:
+def carry_out(item: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Invoke the function as the state machine does: again as long as it raises what is worth a retry."""
+    item = {"listedAt": clock.now()} | item
+    for retry in range(RETRIES):
+        try:
+            return invoke(item, context, retry)
+        except ApiUnavailable:
+            pass
+    return invoke(item, context, RETRIES)
+
+
+def said(answer: dict[str, Any]) -> tuple[str, int | None, str | None]:
     """What an answer says of the outcome."""
     return answer["outcome"], answer["attempt"], answer["error"]
 
@@ -65,9 +121,36 @@ def sent(api: ScriptedApi) -> list[tuple[str, bytes]]:
     return [(request.headers["Idempotency-Key"], request.get_data()) for request in api.requests]
 
 
+def numbers(api: ScriptedApi) -> list[str]:
+    """What the keys call each request's attempt."""
+    return [key.rpartition("-")[2] for key, _ in sent(api)]
+
+
+def times_of(api: ScriptedApi, *answers: Response) -> list[float]:
+    """Let the API give these answers; gives when it was asked, as that goes on."""
+    asked: list[float] = []
+    api.answers(*answers)
+    scripted = api.answer
+
+    def answer(request: Request) -> Response:
+        asked.append(clock.now())
+        return scripted(request)
+
+    api.answer = answer
+    return asked
+
+
+# One answer, one outcome
+
+
 @pytest.mark.parametrize(
     ("status", "outcome", "error"),
-    [(202, "requeued", None), (409, "skipped", "HTTP 409 Conflict"), (410, "rejected", "HTTP 410 Gone")],
+    [
+        (202, "requeued", None),
+        (409, "skipped", "HTTP 409 Conflict"),
+        (410, "refused", "HTTP 410 Gone"),
+        (403, "refused", "HTTP 403 Forbidden"),
+    ],
 )
 def test_an_answer_becomes_an_outcome_a_line_and_a_metric(
     api: ScriptedApi,
@@ -90,27 +173,35 @@ def test_an_answer_becomes_an_outcome_a_line_and_a_metric(
     assert (metrics["source"], metrics[outcome.title()]) == ("email", [1.0])
     assert metrics["ApiLatency"][0] > 0
     (done,) = [line for line in lines if line.get("message") == "communication done"]
-    assert (done["runId"], done["execution"], done["primaryId"]) == (ITEM["runId"], ITEM["execution"], "123455")
+    assert (done["runId"], done["batch"], done["primaryId"], done["outcome"]) == (RUN, 1, "123455", outcome)
     assert "ann@example.com" not in json.dumps(lines)
 
 
 @pytest.mark.parametrize(
-    ("status", "state", "waiting_for"),
+    ("status", "state", "attempts", "number", "cools_down"),
     [
-        (202, State.REQUEUED, WaitingFor.DELIVERY),
-        (409, State.REQUEUED, WaitingFor.DELIVERY),
-        (422, State.MANUAL, WaitingFor.PERSON),
+        (202, State.REQUEUED, 1, 2, True),
+        (409, State.OPEN, 0, 1, True),
+        (422, State.OPEN, 0, 2, True),
+        (403, State.OPEN, 0, 2, True),
     ],
 )
-def test_an_outcome_is_in_the_ledger_and_counts_as_an_attempt(
-    api: ScriptedApi, ledger: Ledger, context: Context, status: int, state: State, waiting_for: WaitingFor
+def test_an_outcome_is_in_the_ledger_and_only_an_accepted_one_counts_yet(
+    api: ScriptedApi,
+    ledger: Ledger,
+    context: Context,
+    status: int,
+    state: State,
+    attempts: int,
+    number: int,
+    cools_down: bool,
 ) -> None:
     api.answers(as_json({}, status=status))
     invoke(ITEM, context)
     entry = entry_of(ledger, EMAIL)
-    assert (entry.state, entry.attempts, entry.http_status) == (state, 1, status)
-    assert (entry.run_id, entry.lease_owner, entry.lease_until) == (ITEM["runId"], ITEM["execution"], 0)
-    assert ledger.waiting(waiting_for).entries == (entry,)
+    assert (entry.state, entry.attempts, entry.number, entry.http_status) == (state, attempts, number, status)
+    assert (entry.run_id, entry.lease_owner, entry.lease_until) == (RUN, OWNER, 0)
+    assert (entry.not_before > clock.now() + LEDGER.cooldown_seconds - 60) is cools_down
 
 
 def test_it_claims_before_it_posts(api: ScriptedApi, ledger: Ledger, context: Context) -> None:
@@ -122,12 +213,16 @@ def test_it_claims_before_it_posts(api: ScriptedApi, ledger: Ledger, context: Co
 
     api.answer = answer
     invoke(ITEM, context)
-    assert [(entry.state, entry.lease_owner) for entry in seen] == [(State.ATTEMPTING, ITEM["execution"])]
+    assert [(entry.state, entry.lease_owner) for entry in seen] == [(State.OPEN, OWNER)]
+    assert seen[0].lease_until > clock.now()
 
 
-def test_the_happy_path_is_two_writes_and_no_read(front: TableFront, context: Context) -> None:
+def test_the_happy_path_is_one_post_two_writes_and_no_read(
+    api: ScriptedApi, front: TableFront, context: Context
+) -> None:
     invoke(ITEM, context)
     assert front.calls == ["UpdateItem", "UpdateItem"]
+    assert len(api.requests) == 1
 
 
 def test_a_refusal_is_one_write(front: TableFront, ledger: Ledger, context: Context) -> None:
@@ -136,160 +231,64 @@ def test_a_refusal_is_one_write(front: TableFront, ledger: Ledger, context: Cont
     assert front.calls == ["UpdateItem"]
 
 
-def test_a_retry_of_the_execution_goes_on_with_the_same_attempt_key_and_payload(
-    api: ScriptedApi, context: Context, time: Time
+# Who may send
+
+
+def test_what_another_batch_is_sending_is_skipped_even_if_forced(
+    api: ScriptedApi, ledger: Ledger, context: Context
 ) -> None:
-    api.answers(Response(status=503), as_json({}, status=202))
-    with pytest.raises(ApiUnavailable):
-        invoke(ITEM, context)
-    time.passes(30)
-    assert told(invoke(ITEM, context)) == ("requeued", 1, None)
-    first, second = sent(api)
-    assert first == second
-    assert re.fullmatch(r"send\.email:123455:\d{10}-1", first[0])
-
-
-def test_after_a_crash_another_execution_sends_the_same_key_and_payload(
-    api: ScriptedApi, ledger: Ledger, context: Context, time: Time
-) -> None:
-    api.answers(Response(status=503), as_json({}, status=202))
-    with pytest.raises(ApiUnavailable):
-        invoke(ITEM, context)
-    time.passes(A_LEASE)
-    assert told(invoke(ANOTHER, context)) == ("requeued", 1, None)
-    first, second = sent(api)
-    assert first == second
-    assert entry_of(ledger, EMAIL).attempts == 1
-
-
-def test_the_next_attempt_has_a_key_and_a_time_of_its_own(api: ScriptedApi, context: Context, time: Time) -> None:
-    invoke(ITEM, context)
-    time.passes(ONE_COOLDOWN)
-    assert told(invoke(ANOTHER, context)) == ("requeued", 2, None)
-    assert [key.rpartition("-")[2] for key, _ in sent(api)] == ["1", "2"]
-    assert len({json.loads(payload)["created"] for _, payload in sent(api)}) == 2
-
-
-@pytest.mark.parametrize("status", [202, 409, 422])
-@pytest.mark.parametrize(
-    ("force", "seconds"),
-    [(False, 0), (True, 0), (False, LONGEST_COOLDOWN)],
-    ids=["at once", "with force", "after the cooldown"],
-)
-def test_an_execution_that_concluded_gives_the_same_outcome_again_without_a_post(
-    api: ScriptedApi, context: Context, time: Time, status: int, force: bool, seconds: float
-) -> None:
-    api.answers(as_json({}, status=status))
-    first = invoke(ITEM | {"force": force}, context)
-    time.passes(seconds)
-    assert invoke(ITEM | {"force": force}, context) == first
-    assert len(api.requests) == 1
-
-
-def test_it_gives_the_same_outcome_again_though_it_was_delivered_meanwhile(
-    api: ScriptedApi, ledger: Ledger, context: Context, time: Time
-) -> None:
-    first = invoke(ITEM, context)
-    time.passes(LONGEST_COOLDOWN)
-    assert ledger.deliver(EMAIL, entry_of(ledger, EMAIL).not_before)
-    assert invoke(ITEM, context) == first
-    assert len(api.requests) == 1
-
-
-def test_what_another_execution_is_sending_is_skipped(api: ScriptedApi, ledger: Ledger, context: Context) -> None:
-    ledger.claim(EMAIL, "another execution", "run", clock.now())
+    ledger.claim(EMAIL, "run/2", "run", clock.now())
     for force in (False, True):
-        assert told(invoke(ITEM | {"force": force}, context)) == ("skipped", None, "leased")
+        assert said(invoke(ITEM | {"force": force}, context)) == ("skipped", None, "leased")
     assert not api.requests
 
 
 def test_what_cools_down_is_skipped_unless_forced(api: ScriptedApi, ledger: Ledger, context: Context) -> None:
     concluded(ledger, EMAIL)
-    assert told(invoke(ITEM, context)) == ("skipped", None, "cooling_down")
+    assert said(invoke(ITEM, context)) == ("skipped", None, "cooling_down")
     assert not api.requests
-    assert told(invoke(ITEM | {"force": True}, context)) == ("requeued", 2, None)
+    assert said(invoke(ITEM | {"force": True}, context)) == ("requeued", 2, None)
 
 
-def test_what_a_person_discarded_is_skipped_even_if_forced(api: ScriptedApi, ledger: Ledger, context: Context) -> None:
-    concluded(ledger, EMAIL)
-    ledger.discard(EMAIL, "ann", "customer left")
+@pytest.mark.parametrize("state", ["manual", "discarded"])
+def test_what_waits_for_a_person_or_was_discarded_is_skipped_even_if_forced(
+    api: ScriptedApi, ledger: Ledger, context: Context, time: Time, state: str
+) -> None:
+    entry = made_manual(ledger, EMAIL)
+    if state == "discarded":
+        assert ledger.discard(entry, "ann", "customer left")
+    time.passes(LONGEST_COOLDOWN)
     for force in (False, True):
-        assert told(invoke(ITEM | {"force": force}, context)) == ("skipped", None, "discarded")
+        assert said(invoke(ITEM | {"force": force}, context)) == ("skipped", None, state)
     assert not api.requests
 
 
 def test_what_was_discarded_in_the_middle_of_an_attempt_has_no_outcome_of_an_earlier_one(
-    api: ScriptedApi, ledger: Ledger, context: Context, time: Time
+    ledger: Ledger, context: Context, time: Time
 ) -> None:
     concluded(ledger, EMAIL)
     time.passes(ONE_COOLDOWN)
-    ledger.claim(EMAIL, ITEM["execution"], "run", clock.now())
+    assert isinstance(ledger.claim(EMAIL, OWNER, RUN, clock.now()), Claim)
     time.passes(A_LEASE)
-    ledger.discard(EMAIL, "ann", "customer left")
-    assert told(invoke(ITEM, context)) == ("skipped", None, "discarded")
+    assert ledger.discard(entry_of(ledger, EMAIL), "ann", "customer left")
+    assert said(invoke(ITEM, context)) == ("skipped", None, "discarded")
 
 
-def test_used_up_attempts_make_it_manual_and_are_told_once(
-    api: ScriptedApi,
-    ledger: Ledger,
-    context: Context,
-    time: Time,
-    logged: Callable[[], list[dict[str, Any]]],
-) -> None:
-    for _ in range(3):
+def test_used_up_attempts_are_skipped(api: ScriptedApi, ledger: Ledger, context: Context, time: Time) -> None:
+    for _ in range(LEDGER.max_attempts):
         concluded(ledger, EMAIL)
         time.passes(LONGEST_COOLDOWN)
-    first = invoke(ITEM, context)
-    assert told(first) == ("exhausted", 3, "3 attempts made")
-    assert first["httpStatus"] is None
-    assert [line["Exhausted"] for line in logged() if "_aws" in line] == [[1.0]]
-    assert invoke(ITEM, context) == first, "a retry whose answer was lost"
-    assert told(invoke(ANOTHER, context)) == ("skipped", None, "manual")
-    assert [entry.communication for entry in ledger.waiting(WaitingFor.PERSON).entries] == [EMAIL]
+    assert said(invoke(ITEM, context)) == ("skipped", None, "exhausted")
     assert not api.requests
 
 
-def test_two_executions_that_find_the_attempts_used_up_tell_it_once(
-    front: TableFront, ledger: Ledger, context: Context, time: Time
-) -> None:
-    for _ in range(3):
-        concluded(ledger, EMAIL)
-        time.passes(LONGEST_COOLDOWN)
-    front.goes("fine", "throttled")
-    with pytest.raises(LedgerUnavailable):
-        invoke(ITEM, context)
-    assert told(invoke(ANOTHER, context)) == ("exhausted", 3, "3 attempts made")
-    assert told(invoke(ITEM, context)) == ("skipped", None, "manual")
-
-
-def test_an_exhaustion_whose_answer_was_lost_is_told_by_the_retry(
-    front: TableFront, ledger: Ledger, context: Context, time: Time
-) -> None:
-    for _ in range(3):
-        concluded(ledger, EMAIL)
-        time.passes(LONGEST_COOLDOWN)
-    front.goes("fine", "answer lost")
-    with pytest.raises(LedgerUnavailable):
-        invoke(ITEM, context)
-    assert told(invoke(ITEM, context)) == ("exhausted", 3, "3 attempts made")
-
-
-def test_a_rejected_one_is_manual_at_once(api: ScriptedApi, context: Context, time: Time) -> None:
-    api.answers(as_json({}, status=422))
-    assert told(invoke(ITEM, context)) == ("rejected", 1, "HTTP 422 Unprocessable Content")
-    time.passes(LONGEST_COOLDOWN)
-    assert told(invoke(ANOTHER | {"force": True}, context)) == ("skipped", None, "manual")
-    assert len(api.requests) == 1
-
-
 def test_a_released_one_is_sent_under_a_new_key(api: ScriptedApi, ledger: Ledger, context: Context) -> None:
-    concluded(ledger, EMAIL, OutcomeKind.REJECTED)
-    ledger.release(EMAIL, "ann", "address corrected")
-    assert told(invoke(ITEM, context)) == ("requeued", 2, None)
-    assert [key.rpartition("-")[2] for key, _ in sent(api)] == ["2"]
+    assert ledger.release(made_manual(ledger, EMAIL), "ann", "address corrected")
+    assert said(invoke(ITEM, context)) == ("requeued", 1, None)
+    assert numbers(api) == ["2"]
 
 
-def test_what_was_listed_before_another_execution_sent_it_is_not_sent_again(
+def test_what_was_listed_before_another_run_sent_it_is_not_sent_again(
     api: ScriptedApi, ledger: Ledger, context: Context, time: Time
 ) -> None:
     listed_at = clock.now()
@@ -297,15 +296,72 @@ def test_what_was_listed_before_another_execution_sent_it_is_not_sent_again(
     time.passes(LONGEST_COOLDOWN)
     for force in (False, True):
         late = ITEM | {"listedAt": listed_at, "force": force}
-        assert told(invoke(late, context)) == ("skipped", None, "cooling_down")
+        assert said(invoke(late, context)) == ("skipped", None, "cooling_down")
     assert not api.requests
 
 
-def test_refused_credentials_leave_no_lease_behind(api: ScriptedApi, ledger: Ledger, context: Context) -> None:
-    api.answers(as_json({}, status=403), as_json({}, status=202))
-    with pytest.raises(CredentialsRefused):
+# Retries of the state machine
+
+
+def test_a_retry_goes_on_with_the_same_attempt_key_and_payload(
+    api: ScriptedApi, ledger: Ledger, context: Context, time: Time
+) -> None:
+    api.answers(Response(status=503), as_json({}, status=202))
+    with pytest.raises(ApiUnavailable):
         invoke(ITEM, context)
-    assert told(invoke(ANOTHER, context)) == ("requeued", 1, None)
+    assert len(api.requests) == 1, "retries are the state machine's alone"
+    time.passes(30)
+    assert said(invoke(ANOTHER, context)) == ("skipped", None, "leased"), "the lease is kept between retries"
+    assert said(invoke(ITEM, context, retry=1)) == ("requeued", 1, None)
+    first, second = sent(api)
+    assert first == second
+    assert re.fullmatch(r"send\.email:123455:\d{10}-1", first[0])
+
+
+@pytest.mark.parametrize(("retry_after", "least"), [({}, 0), ({"Retry_After": "1"}, 1)])
+def test_an_api_that_is_down_meets_one_request_and_its_retries_spaced_as_it_asks(
+    api: ScriptedApi, ledger: Ledger, context: Context, pauses: Pauses, retry_after: dict[str, str], least: float
+) -> None:
+    asked = times_of(api, as_json({}, status=503, **retry_after))
+    assert said(carry_out(ITEM, context)) == ("failed", 1, "POST /requeue: HTTP 503 Service Unavailable")
+    assert len(asked) == 1 + RETRIES
+    assert all(after - before >= least for before, after in itertools.pairwise(asked))
+    assert pauses.seconds == [least] * RETRIES
+
+
+def test_the_last_retry_gives_the_lease_back(api: ScriptedApi, ledger: Ledger, context: Context, time: Time) -> None:
+    api.answers(Response(status=503))
+    for retry in range(RETRIES):
+        with pytest.raises(ApiUnavailable):
+            invoke(ITEM, context, retry)
+        assert entry_of(ledger, EMAIL).lease_until > clock.now()
+    answer = invoke(ITEM, context, RETRIES)
+    assert (answer["outcome"], answer["httpStatus"]) == ("failed", 503)
+    entry = entry_of(ledger, EMAIL)
+    assert (entry.state, entry.attempts, entry.lease_until) == (State.OPEN, 0, 0)
+    time.passes(ONE_COOLDOWN)
+    api.answers(as_json({}, status=202))
+    assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
+
+
+def test_how_often_a_request_is_retried_is_the_modules(
+    configure: Configure, api: ScriptedApi, context: Context
+) -> None:
+    configure(run={"max_attempts_of_a_request": 0})
+    api.answers(Response(status=503))
+    assert invoke(ITEM, context)["outcome"] == "failed"
+
+
+def test_an_outage_counts_nothing_and_is_noted(api: ScriptedApi, ledger: Ledger, context: Context, time: Time) -> None:
+    api.answers(Response(status=503))
+    for number in range(5):
+        assert invoke(ITEM | {"runId": f"run {number}"}, context, RETRIES)["outcome"] == "failed"
+        entry = entry_of(ledger, EMAIL)
+        assert (entry.state, entry.attempts, entry.number) == (State.OPEN, 0, 1)
+        assert (entry.error, entry.http_status) == ("POST /requeue: HTTP 503 Service Unavailable", 503)
+        time.passes(LONGEST_COOLDOWN)
+    api.answers(as_json({}, status=202))
+    assert said(invoke(ITEM, context)) == ("requeued", 1, None)
 
 
 def test_an_unavailable_api_is_raised_for_the_state_machine_and_measured(
@@ -315,34 +371,187 @@ def test_an_unavailable_api_is_raised_for_the_state_machine_and_measured(
     with pytest.raises(ApiUnavailable):
         invoke(ITEM, context)
     lines = logged()
-    assert [line["ApiLatency"] for line in lines if "_aws" in line]
+    (metrics,) = [line for line in lines if "_aws" in line]
+    assert metrics["ApiLatency"][0] > 0
+    assert "Failed" not in metrics
     (warning,) = [line for line in lines if line.get("level") == "WARNING"]
     assert (warning["error"], warning["primaryId"]) == ("ApiUnavailable", "123455")
 
 
-def test_an_outage_burns_no_attempt_and_is_noted(
-    api: ScriptedApi, ledger: Ledger, context: Context, time: Time
+# Retry-After
+
+
+def test_a_retry_after_that_cannot_be_waited_for_ends_the_tries_and_holds_the_source(
+    api: ScriptedApi, ledger: Ledger, runs: Runs, context: Context, time: Time, pauses: Pauses
 ) -> None:
-    api.answers(Response(status=503))
-    for number in range(5):
+    asked = times_of(api, as_json({}, status=429, Retry_After="3600"), as_json({}, status=202))
+    before = clock.now()
+    assert said(carry_out(ITEM, context)) == ("failed", 1, "POST /requeue: HTTP 429 Too Many Requests")
+    assert len(asked) == 1
+    assert pauses.seconds == []
+    assert runs.breaker(RUN).held["email"] >= before + 3600
+    time.passes(ONE_COOLDOWN)  # shorter than what the API asked for
+    assert said(invoke(ANOTHER, context)) == ("skipped", None, "cooling_down")
+    time.passes(3600)
+    assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
+    assert len(asked) == 2
+
+
+def test_429_with_120_seconds_is_not_asked_again_before(
+    api: ScriptedApi, runs: Runs, context: Context, pauses: Pauses
+) -> None:
+    asked = times_of(api, as_json({}, status=429, Retry_After="120"))
+    before = clock.now()
+    assert carry_out(ITEM, context)["outcome"] == "failed"
+    assert said(carry_out(ANOTHER, context)) == ("skipped", None, "cooling_down")
+    assert len(asked) == 1
+    assert before + 120 <= runs.breaker(RUN).held["email"] <= clock.now() + 121
+
+
+def test_a_refusal_with_a_retry_after_is_not_asked_before_either(
+    api: ScriptedApi, ledger: Ledger, runs: Runs, context: Context, pauses: Pauses
+) -> None:
+    api.answers(as_json({}, status=503, Retry_After="3600"))
+    before = clock.now()
+    assert carry_out(ITEM, context)["httpStatus"] == 503
+    assert len(api.requests) == 1
+    assert entry_of(ledger, EMAIL).not_before >= before + 3600
+    assert "email" in runs.breaker(RUN).held
+
+
+@pytest.mark.parametrize(("seconds", "is_waited_for"), [(30, True), (31, False)])
+def test_thirty_seconds_are_waited_for_in_the_function_and_no_more(
+    api: ScriptedApi, pauses: Pauses, seconds: int, is_waited_for: bool
+) -> None:
+    api.answers(as_json({}, status=503, Retry_After=str(seconds)))
+    context = Context(seconds=60)
+    if is_waited_for:
         with pytest.raises(ApiUnavailable):
-            invoke(ITEM | {"execution": f"execution {number}"}, context)
-        entry = entry_of(ledger, EMAIL)
-        assert (entry.state, entry.attempts) == (State.ATTEMPTING, 0)
-        assert entry.error == "POST /requeue: HTTP 503 Service Unavailable"
-        time.passes(A_LEASE)
-    api.answers(as_json({}, status=202))
-    assert told(invoke(ITEM, context)) == ("requeued", 1, None)
+            invoke(ITEM, context)
+    else:
+        assert invoke(ITEM, context)["outcome"] == "failed"
+    assert pauses.seconds == [seconds] * is_waited_for
 
 
-def test_refused_credentials_are_raised_for_the_state_machine_and_burn_no_attempt(
-    api: ScriptedApi, ledger: Ledger, context: Context
+def test_what_the_functions_time_does_not_allow_is_not_waited_for(api: ScriptedApi, pauses: Pauses) -> None:
+    api.answers(as_json({}, status=503, Retry_After="9"))
+    # 5 s are kept to end in and 2 s for a write, so that 8 s are left.
+    assert invoke(ITEM, Context(seconds=15))["outcome"] == "failed"
+    assert pauses.seconds == []
+
+
+def test_429_without_a_retry_after_is_tried_again_and_then_left_alone_for_a_minute(
+    api: ScriptedApi, runs: Runs, context: Context, pauses: Pauses
 ) -> None:
-    api.answers(as_json({}, status=403))
-    with pytest.raises(CredentialsRefused):
-        invoke(ITEM, context)
-    entry = entry_of(ledger, EMAIL)
-    assert (entry.state, entry.attempts) == (State.ATTEMPTING, 0)
+    api.answers(as_json({}, status=429))
+    before = clock.now()
+    assert carry_out(ITEM, context)["httpStatus"] == 429
+    assert len(api.requests) == 1 + RETRIES
+    assert before + 60 <= runs.breaker(RUN).held["email"] <= clock.now() + 61
+
+
+def test_503_without_a_retry_after_holds_nothing(api: ScriptedApi, runs: Runs, context: Context) -> None:
+    api.answers(as_json({}, status=503))
+    carry_out(ITEM, context)
+    assert not runs.breaker(RUN).held
+
+
+# One key, one body
+
+
+@pytest.mark.parametrize("trouble", ["503", "no answer"])
+def test_a_later_run_sends_the_same_key_and_body_after_a_post_that_nothing_definite_came_of(
+    configure: Configure, api: ScriptedApi, ledger: Ledger, context: Context, time: Time, trouble: str
+) -> None:
+    def hang_up(request: Request) -> Response:
+        raise ConnectionAbortedError
+
+    if trouble == "503":
+        api.answers(Response(status=503))
+    else:
+        api.answer = lambda request: Response((_ for _ in ()), headers={"Content-Length": "5"})
+    assert invoke(ITEM, context, RETRIES)["outcome"] == "failed"
+    time.passes(LONGEST_COOLDOWN)
+    configure(requeue={"created_by": "somebody else"})
+    api.answers(as_json({}, status=202))
+    assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
+    first, second = sent(api)
+    assert first == second
+    assert entry_of(ledger, EMAIL).attempts == 1
+
+
+def test_after_a_crash_another_run_sends_the_same_key_and_payload(
+    api: ScriptedApi, front: TableFront, ledger: Ledger, time: Time
+) -> None:
+    front.goes("fine", "throttled")
+    with pytest.raises(LedgerUnavailable):
+        invoke(ITEM, Context(seconds=7))  # no time to write what came of it
+    time.passes(A_LEASE)
+    assert said(invoke(ANOTHER, Context())) == ("requeued", 1, None)
+    first, second = sent(api)
+    assert first == second
+    assert entry_of(ledger, EMAIL).attempts == 1
+
+
+@pytest.mark.parametrize("status", [404, 422, 403])
+def test_the_number_rises_after_a_definite_answer(api: ScriptedApi, context: Context, time: Time, status: int) -> None:
+    api.answers(as_json({}, status=status), as_json({}, status=202))
+    invoke(ITEM, context)
+    time.passes(ONE_COOLDOWN)
+    assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
+    assert numbers(api) == ["1", "2"]
+
+
+def test_409_stays_open_under_the_same_key(api: ScriptedApi, ledger: Ledger, context: Context, time: Time) -> None:
+    api.answers(as_json({}, status=409), as_json({}, status=202))
+    assert said(invoke(ITEM, context)) == ("skipped", 1, "HTTP 409 Conflict")
+    assert said(invoke(ANOTHER, context)) == ("skipped", None, "cooling_down")
+    time.passes(ONE_COOLDOWN)
+    assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
+    first, second = sent(api)
+    assert first == second
+
+
+def test_the_next_attempt_has_a_key_and_a_time_of_its_own(api: ScriptedApi, context: Context, time: Time) -> None:
+    invoke(ITEM, context)
+    time.passes(ONE_COOLDOWN)
+    assert said(invoke(ANOTHER, context)) == ("requeued", 2, None)
+    assert numbers(api) == ["1", "2"]
+    assert len({json.loads(payload)["created"] for _, payload in sent(api)}) == 2
+
+
+def test_alike_ids_of_two_spaces_have_keys_of_their_own(api: ScriptedApi, context: Context) -> None:
+    invoke(ITEM, context)
+    invoke(ITEM | {"communication": replace(EMAIL, id_space="billing").to_json()}, context)
+    keys = [key.rpartition(":")[0] for key, _ in sent(api)]
+    assert keys == ["send.email:123455", "send.email@billing:123455"]
+
+
+# A lost answer
+
+
+@pytest.mark.parametrize("status", [202, 409, 422])
+@pytest.mark.parametrize(
+    ("force", "seconds"),
+    [(False, 0), (True, 0), (False, LONGEST_COOLDOWN)],
+    ids=["at once", "with force", "after the cooldown"],
+)
+def test_a_batch_whose_answer_was_lost_gets_its_own_outcome_again_without_a_post(
+    api: ScriptedApi, context: Context, time: Time, status: int, force: bool, seconds: float
+) -> None:
+    api.answers(as_json({}, status=status))
+    first = invoke(ITEM | {"force": force}, context)
+    time.passes(seconds)
+    assert invoke(ITEM | {"force": force}, context, retry=1) == first
+    assert len(api.requests) == 1
+
+
+def test_another_batch_of_the_same_run_does_not_get_it(api: ScriptedApi, context: Context) -> None:
+    invoke(ITEM, context)
+    assert said(invoke(ITEM | {"batch": 2}, context)) == ("skipped", None, "cooling_down")
+
+
+# The ledger's table does not answer
 
 
 @pytest.mark.parametrize("trouble", ["throttled", "answer lost"])
@@ -353,46 +562,201 @@ def test_without_the_ledger_nothing_is_sent(
     with pytest.raises(LedgerUnavailable, match="the ledger's table: "):
         invoke(ITEM, context)
     assert not api.requests
-    assert told(invoke(ITEM, context)) == ("requeued", 1, None)
+    assert said(invoke(ITEM, context)) == ("requeued", 1, None)
 
 
-def test_a_conclusion_that_was_not_written_leads_to_the_same_key_again(
+@pytest.mark.parametrize("trouble", ["throttled", "answer lost"])
+@pytest.mark.parametrize(("status", "outcome"), [(202, "requeued"), (409, "skipped"), (422, "refused")])
+def test_what_the_api_has_answered_is_written_down_as_long_as_there_is_time(
+    api: ScriptedApi,
+    front: TableFront,
+    ledger: Ledger,
+    context: Context,
+    pauses: Pauses,
+    trouble: Any,
+    status: int,
+    outcome: str,
+) -> None:
+    api.answers(as_json({}, status=status))
+    front.goes("fine", *[trouble] * 5)
+    assert invoke(ITEM, context)["outcome"] == outcome
+    assert len(pauses.seconds) == 5
+    assert sorted(pauses.seconds) == pauses.seconds, "it waits longer each time"
+    assert len(api.requests) == 1
+    assert entry_of(ledger, EMAIL).http_status == status
+
+
+def test_a_hold_of_a_source_is_insisted_on_as_well(
+    api: ScriptedApi, front: TableFront, runs: Runs, context: Context, pauses: Pauses
+) -> None:
+    api.answers(as_json({}, status=429, Retry_After="120"))
+    front.goes("fine", "fine", "throttled", "throttled")
+    assert invoke(ITEM, context)["outcome"] == "failed"
+    assert "email" in runs.breaker(RUN).held
+
+
+def test_without_time_the_ledgers_trouble_is_raised_and_the_retry_has_the_same_key(
     api: ScriptedApi, front: TableFront, ledger: Ledger, context: Context, time: Time
 ) -> None:
     front.goes("fine", "throttled")
     with pytest.raises(LedgerUnavailable, match="ProvisionedThroughputExceeded"):
-        invoke(ITEM, context)
+        invoke(ITEM, Context(seconds=7))
+    assert entry_of(ledger, EMAIL).lease_until > clock.now()
     time.passes(30)
-    assert told(invoke(ITEM, context)) == ("requeued", 1, None)
+    assert said(invoke(ITEM, context)) == ("requeued", 1, None)
     first, second = sent(api)
     assert first == second
-    assert entry_of(ledger, EMAIL).attempts == 1
 
 
-def test_a_conclusion_whose_answer_was_lost_is_not_sent_again(
-    api: ScriptedApi, front: TableFront, ledger: Ledger, context: Context
+def test_a_function_that_must_end_asks_no_more(api: ScriptedApi, ledger: Ledger) -> None:
+    with pytest.raises(ApiUnavailable, match="no time left"):
+        invoke(ITEM, Context(seconds=5.2))
+    assert not api.requests
+    assert entry_of(ledger, EMAIL).lease_until > clock.now()
+
+
+# Credentials and settings
+
+
+@pytest.fixture
+def rotated(configure: Configure, api: ScriptedApi) -> Callable[[str], None]:
+    """Put another token into the secret, that the sandbox has read before."""
+    client = boto3.client("secretsmanager")
+    arn = client.create_secret(Name="token", SecretString="first")["ARN"]
+    configure(api={"auth": {"type": "bearer", "secret_arn": arn}})
+
+    def rotate(token: str) -> None:
+        client.put_secret_value(SecretId=arn, SecretString=token)
+
+    return rotate
+
+
+def tokens(api: ScriptedApi) -> list[str]:
+    return [request.headers["Authorization"].removeprefix("Bearer ") for request in api.requests]
+
+
+def test_after_401_the_secret_is_read_anew_once(
+    api: ScriptedApi, context: Context, rotated: Callable[[str], None]
 ) -> None:
-    front.goes("fine", "answer lost")
-    with pytest.raises(LedgerUnavailable):
+    invoke(ITEM, context)
+    rotated("second")
+    api.answer = lambda request: as_json({}, status=202 if "second" in request.headers["Authorization"] else 401)
+    assert said(invoke(ITEM | {"communication": replace(EMAIL, primary_id="2").to_json()}, context)) == (
+        "requeued",
+        1,
+        None,
+    )
+    assert tokens(api) == ["first", "first", "second"]
+
+
+def test_401_with_a_fresh_secret_is_raised_counts_nothing_and_leaves_no_lease_behind(
+    api: ScriptedApi, ledger: Ledger, context: Context, rotated: Callable[[str], None]
+) -> None:
+    api.answers(as_json({}, status=401))
+    with pytest.raises(CredentialsRefused, match="HTTP 401"):
         invoke(ITEM, context)
-    assert told(invoke(ITEM, context)) == ("requeued", 1, None)
+    assert len(api.requests) == 2
+    entry = entry_of(ledger, EMAIL)
+    assert (entry.state, entry.attempts, entry.lease_until, entry.lease_owner) == (State.OPEN, 0, 0, "")
+    api.answers(as_json({}, status=202))
+    assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
+    assert numbers(api) == ["1", "1", "1"]
+
+
+def test_settings_that_are_wrong_are_raised_and_leave_no_lease_behind(
+    configure: Configure, api: ScriptedApi, ledger: Ledger, context: Context
+) -> None:
+    configure(api={"auth": {"type": "bearer", "secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"}})
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        invoke(ITEM, context)
+    configure()
+    assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
+
+
+def test_giving_the_lease_back_is_insisted_on(
+    api: ScriptedApi, front: TableFront, ledger: Ledger, context: Context, pauses: Pauses
+) -> None:
+    api.answers(as_json({}, status=401))
+    front.goes("fine", "throttled", "throttled")
+    with pytest.raises(CredentialsRefused):
+        invoke(ITEM, context)
+    assert entry_of(ledger, EMAIL).lease_until == 0
+
+
+# Rate, pause, stop
+
+
+@pytest.mark.parametrize("what", ["paused", "stopped"])
+@pytest.mark.parametrize("by", ["the module", "a person"])
+def test_a_request_that_takes_a_slot_sees_a_pause_or_a_stop_and_gives_the_lease_back(
+    configure: Configure, api: ScriptedApi, ledger: Ledger, table: Table, context: Context, what: str, by: str
+) -> None:
+    controls = Controls(table)
+    if by == "the module":
+        configure(run={"max_requests_per_second": 1000})
+    else:
+        controls.slow_down(1000)
+    controls.pause(clock.now() + 600, "ann", "maintenance") if what == "paused" else controls.stop(RUN)
+    item = ITEM | {"paced": by == "a person"}
+    assert said(invoke(item, context)) == ("skipped", None, what)
+    assert not api.requests
+    assert entry_of(ledger, EMAIL).lease_until == 0
+    controls.resume() if what == "paused" else controls.stop("another")
+    assert said(invoke(item | {"runId": LATER_RUN}, context)) == ("requeued", 1, None)
+
+
+def test_without_a_rate_nothing_is_asked_of_the_control(front: TableFront, table: Table, context: Context) -> None:
+    Controls(table).pause(clock.now() + 600, "ann", "maintenance")
+    assert said(invoke(ITEM, context)) == ("requeued", 1, None)
+    assert front.calls == ["UpdateItem", "UpdateItem"]
+
+
+def test_a_slot_that_is_too_far_away_is_raised_and_the_lease_is_kept(
+    configure: Configure, api: ScriptedApi, ledger: Ledger, context: Context
+) -> None:
+    configure(run={"max_requests_per_second": 0.01})
+    assert invoke(ITEM | {"communication": replace(EMAIL, primary_id="1").to_json()}, context)["outcome"] == "requeued"
+    with pytest.raises(RateLimited):
+        invoke(ITEM, context)
     assert len(api.requests) == 1
-    assert entry_of(ledger, EMAIL).attempts == 1
+    assert entry_of(ledger, EMAIL).lease_owner == OWNER
+    assert entry_of(ledger, EMAIL).lease_until > clock.now()
+
+
+def test_a_request_without_a_pace_does_not_keep_that_of_the_one_before(
+    api: ScriptedApi, table: Table, context: Context
+) -> None:
+    Controls(table).slow_down(0.01)
+    for number, paced in (("1", True), ("2", False)):
+        item = ITEM | {"paced": paced, "communication": replace(EMAIL, primary_id=number).to_json()}
+        assert invoke(item, context)["outcome"] == "requeued"
+
+
+# Events
 
 
 @pytest.mark.parametrize(
-    ("event", "message"),
+    ("item", "message"),
     [
-        ({}, "event.runId: missing"),
-        ({"runId": "20261124T021500Z"}, "event.execution: missing"),
-        (ITEM | {"communication": {"primaryId": 5}}, "event.communication.primaryId: must be a text"),
-        (ITEM | {"force": "yes"}, "event.force: must be true or false"),
+        ({"communication": None}, "event.item.communication: must be an object"),
+        ({"runId": 5}, "event.item.runId: must be a text"),
+        ({"batch": "1"}, "event.item.batch: must be a whole number"),
+        ({"communication": {"primaryId": 5}}, "event.item.communication.primaryId: must be a text"),
+        ({"force": "yes"}, "event.item.force: must be true or false"),
     ],
 )
-def test_an_event_that_is_wrong_sends_nothing(
-    api: ScriptedApi, front: TableFront, context: Context, event: dict[str, Any], message: str
+def test_an_item_that_is_wrong_sends_nothing(
+    api: ScriptedApi, front: TableFront, context: Context, item: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        invoke(event, context)
+        invoke(ITEM | item, context)
     assert not api.requests
     assert not front.calls
+
+
+def test_an_earlier_outcome_is_not_taken_for_this_batchs_own(
+    api: ScriptedApi, ledger: Ledger, context: Context
+) -> None:
+    """A run of named ids beside another has batches of the same number."""
+    concluded(ledger, EMAIL, OutcomeKind.REFUSED, owner="another/1")
+    assert said(invoke(ITEM, context)) == ("skipped", None, "cooling_down")

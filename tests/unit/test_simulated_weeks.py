@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from redrive.models import Communication
 from redrive.settings import LedgerSettings
+from redrive.verdicts import ABOUT_THE_ENTITY, ENOUGH_TRIED
 from tests.unit.simulation import (
     ACCEPTED,
     BATCH_SIZE,
@@ -79,7 +80,7 @@ def test_a_poison_among_good_ones_is_manual_within_a_day_and_named_once(status: 
     assert max(weeks.weekly_mails()) < 10
 
 
-@pytest.mark.parametrize("status", [None, 400, 403, 404, 422, 503])
+@pytest.mark.parametrize("status", [None, 403, 404, 503])
 def test_a_poison_in_a_quiet_system_is_manual_within_days(status: int | None) -> None:
     application = Application(only("poison", Reply(status)))
     poison = some(1, "poison")
@@ -91,15 +92,15 @@ def test_a_poison_in_a_quiet_system_is_manual_within_days(status: int | None) ->
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_what_is_refused_for_its_content_is_manual_in_the_second_run_that_accepts_others(status: int) -> None:
+def test_what_is_refused_for_its_content_is_manual_at_once(status: int) -> None:
     application = Application(only("poison", Reply(status)))
     poison = some(1, "poison")
     application.will_fail(0, poison)
     good = arriving(application, WEEK)
     weeks = Weeks(application).go_on(WEEK)
     assert weeks.condemned(poison + good) == ["poison-1"]
-    assert weeks.condemned_at(poison[0]) < A_RUN_OR_TWO
-    assert weeks.posts(poison) == [2]
+    assert weeks.condemned_at(poison[0]) < HOUR
+    assert weeks.posts(poison) == [1]
 
 
 def test_hundreds_refused_for_their_content_hold_up_no_good_ones_and_are_manual_within_days() -> None:
@@ -218,6 +219,10 @@ def test_an_api_at_fault_condemns_nobody_and_what_waits_is_sent_when_it_is_back(
     application.will_fail(begin - MINUTE, communications)
     others = arriving(application, WEEK) if is_busy else []
     weeks = Weeks(application).go_on(WEEK)
+    if reply.status in ABOUT_THE_ENTITY and count < ENOUGH_TRIED and not is_busy:
+        # Nothing but three answers about three communications: that these are at fault is the likelier story.
+        assert len(weeks.manual) == count
+        return
     assert not weeks.manual
     back = (hours + (reply.retry_after or 0) / HOUR) * HOUR
     assert max(weeks.waits(communications + others)) <= back + A_RUN_OR_TWO
@@ -280,7 +285,7 @@ def test_an_api_that_takes_forty_and_then_asks_to_wait_gets_the_whole_list_in_a_
 
 @pytest.mark.parametrize("count", [3, 1000])
 @pytest.mark.parametrize(
-    ("many", "status"), [(10, 404), (10, 422), (2, 503), (10 / 9, 503), (3, 404)], ids=lambda value: f"{value:.2g}"
+    ("many", "status"), [(10, 404), (10, 421), (2, 503), (10 / 9, 503), (3, 404)], ids=lambda value: f"{value:.2g}"
 )
 def test_an_api_that_fails_now_and_then_condemns_nobody(many: float, status: int, count: int) -> None:
     application = Application(one_in(many, Reply(status)))
@@ -288,10 +293,7 @@ def test_an_api_that_fails_now_and_then_condemns_nobody(many: float, status: int
     application.will_fail(0, communications)
     everyone = communications + arriving(application, WEEK - DAY)
     weeks = Weeks(application).go_on(WEEK)
-    if status == 422:
-        assert len(weeks.manual) < 0.03 * len(everyone), "who meets it in two runs: one in a hundred"
-    else:
-        assert not weeks.manual
+    assert not weeks.manual
     waits = [wait for each, wait in zip(everyone, weeks.waits(everyone), strict=True) if each.key not in weeks.manual]
     assert max(waits) < (12 * HOUR if many >= 2 else DAY)
     assert max(weeks.weekly_mails()) <= 14, "that it is bad once a day, and that it is over"

@@ -16,25 +16,26 @@ NOTHING_COUNTED = Tried()
 
 
 def decide(status: int | None, tried: Tried, open_seconds: float = 0, **more: Any) -> Verdict:
-    return verdict(status, tried, open_seconds, DAY, **{"is_repeated": True, **more})
+    return verdict(status, tried, open_seconds, DAY, **more)
 
 
 @pytest.mark.parametrize("status", sorted(ABOUT_THE_ENTITY))
-def test_an_answer_about_the_entity_in_two_runs_beside_an_accepted_one_needs_a_person(status: int) -> None:
-    assert decide(status, FEW_ACCEPTED) is Verdict.MANUAL
+@pytest.mark.parametrize("tried", [FEW_ACCEPTED, MOSTLY_ACCEPTED, Tried(1, 0), Tried(4, 0)])
+def test_an_answer_about_the_entity_needs_a_person_at_once(status: int, tried: Tried) -> None:
+    assert decide(status, tried) is Verdict.MANUAL
 
 
 @pytest.mark.parametrize("status", sorted(ABOUT_THE_ENTITY))
-@pytest.mark.parametrize("tried", [Tried(1, 0), NONE_ACCEPTED])
-def test_an_answer_about_the_entity_says_nothing_where_none_was_accepted(status: int, tried: Tried) -> None:
+@pytest.mark.parametrize("tried", [Tried(5, 0), NONE_ACCEPTED])
+def test_an_answer_about_the_entity_that_everything_gets_accuses_nobody(status: int, tried: Tried) -> None:
     assert decide(status, tried) is Verdict.OPEN
     assert decide(status, tried, DAY) is Verdict.CHARGED
 
 
 @pytest.mark.parametrize("status", sorted(ABOUT_THE_ENTITY))
-def test_one_answer_about_the_entity_is_an_attempt_at_most(status: int) -> None:
-    assert decide(status, FEW_ACCEPTED, is_repeated=False) is Verdict.OPEN
-    assert decide(status, MOSTLY_ACCEPTED, is_repeated=False) is Verdict.CHARGED
+def test_where_the_breaker_was_open_at_the_end_it_must_come_in_two_runs(status: int) -> None:
+    assert decide(status, FEW_ACCEPTED, ended_open=True) is Verdict.OPEN
+    assert decide(status, FEW_ACCEPTED, ended_open=True, is_first_time=False) is Verdict.MANUAL
 
 
 @pytest.mark.parametrize("status", [None, 200, 401, 403, 404, 408, 421, 425, 500, 503])

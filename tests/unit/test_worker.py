@@ -104,7 +104,28 @@ def test_an_operation_without_a_path_is_refused(loop: FirstLoop, api: ScriptedAp
     assert api.requests[0].json["reason"] == reason
 
 
-@pytest.mark.parametrize("status", [400, 404, 410, 418])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_that_may_pass_comes_back_and_stops_no_other(
+    loop: FirstLoop, api: ScriptedApi, context: Context, status: int
+) -> None:
+    loop.enqueue(entry("1"), entry("2"))
+    api.answer = by_path({"1/send": as_json({}, status=status), "/given-up": as_json({})})
+    assert loop.turn(context) == [entry("1")]
+    assert asked(api) == ["POST /communications/1/send", "POST /communications/2/send"]
+    assert loop.dead() == {}
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_that_might_have_passed_is_final_at_the_last_receive(
+    loop: FirstLoop, api: ScriptedApi, context: Context, status: int
+) -> None:
+    loop.enqueue(entry("1"))
+    api.answer = by_path({"1/send": as_json({}, status=status), "/given-up": as_json({})})
+    assert loop.turn(context, MAX_RECEIVES) == []
+    assert [dead["HttpStatus"] for dead in loop.dead().values()] == [status]
+
+
+@pytest.mark.parametrize("status", [400, 410, 418, 422])
 def test_what_the_application_refuses_is_told_and_a_dead_letter_at_once(
     loop: FirstLoop, api: ScriptedApi, context: Context, status: int
 ) -> None:
@@ -289,13 +310,12 @@ def test_a_receipt_that_has_expired_is_no_trouble(loop: FirstLoop, api: Scripted
     assert invoke(event, context)["batchItemFailures"] == [{"itemIdentifier": record["messageId"]}]
 
 
-@pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_stop_the_batch_and_fail_the_invocation(
-    loop: FirstLoop, api: ScriptedApi, context: Context, status: int
+    loop: FirstLoop, api: ScriptedApi, context: Context
 ) -> None:
     loop.enqueue(entry("1"), entry("2"), entry("3", operation="send.fax"))
-    api.answers(as_json({}, status=status))
-    with pytest.raises(CredentialsRefused, match=f"HTTP {status}"):
+    api.answers(as_json({}, status=401))
+    with pytest.raises(CredentialsRefused, match="HTTP 401"):
         loop.turn(context)
     assert asked(api) == ["POST /communications/1/send"]
     assert len(loop.front.waits) == 3
@@ -306,7 +326,7 @@ def test_what_was_done_before_the_batch_stopped_is_not_done_again(
     loop: FirstLoop, api: ScriptedApi, context: Context
 ) -> None:
     loop.enqueue(entry("1"), entry("2"), entry("3"))
-    api.answer = by_path({"2/send": Response(status=403)})
+    api.answer = by_path({"2/send": Response(status=401)})
     assert loop.turn(context) == [entry("2"), entry("3")]
     assert asked(api) == ["POST /communications/1/send", "POST /communications/2/send"]
     assert len(loop.front.waits) == 2
@@ -314,7 +334,7 @@ def test_what_was_done_before_the_batch_stopped_is_not_done_again(
 
 def test_the_next_batch_is_tried_again(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
     loop.enqueue(entry("1"))
-    api.answers(as_json({}, status=403), as_json({}))
+    api.answers(as_json({}, status=401), as_json({}))
     with pytest.raises(CredentialsRefused):
         loop.turn(context)
     loop.enqueue(entry("2"))
@@ -550,7 +570,7 @@ def test_a_failed_invocation_says_why_and_is_measured(
     loop: FirstLoop, api: ScriptedApi, context: Context, logged: Lines
 ) -> None:
     loop.enqueue(entry("1"), entry("2"))
-    api.answers(as_json({}, status=403))
+    api.answers(as_json({}, status=401))
     with pytest.raises(CredentialsRefused):
         loop.turn(context)
     lines = logged()
