@@ -211,9 +211,12 @@ def test_the_last_attempt_is_the_last(ledger: Ledger, time: Time) -> None:
     assert refused(ledger, force=True) is Refusal.EXHAUSTED
 
 
-def test_what_was_forgotten_begins_anew_though_dynamodb_has_not_deleted_it(ledger: Ledger, time: Time) -> None:
+@pytest.mark.parametrize("attempts", [1, LEDGER.max_attempts])
+def test_what_was_forgotten_begins_anew_though_dynamodb_has_not_deleted_it(
+    ledger: Ledger, time: Time, attempts: int
+) -> None:
     first = concluded(ledger, EMAIL)
-    for _ in range(LEDGER.max_attempts - 1):
+    for _ in range(attempts - 1):
         time.passes(LONGEST_COOLDOWN)
         concluded(ledger, EMAIL)
     time.passes(THIRTY_DAYS + LONGEST_COOLDOWN)
