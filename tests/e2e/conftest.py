@@ -197,8 +197,7 @@ def api(deployment, scripted_api) -> ScriptedApi:
     for path in ("/emails", "/sms"):
         scripted_api.on("GET", path, Answer([]))
     scripted_api.on("POST", "/communications/requeue", Answer({}, 202))
-    deployment.restore(REDRIVE_API={"base_url": scripted_api.url})
-    deployment.configure("list_failed", REDRIVE_SOURCES=sources())
+    deployment.restore(REDRIVE_API={"base_url": scripted_api.url}, REDRIVE_SOURCES=sources())
     return scripted_api
 
 

@@ -350,7 +350,7 @@ def lines(mail: Mail) -> dict[str, int]:
 def named(mails: list[Mail]) -> list[str]:
     """Give the ids that digests name, each as often as it is named."""
     rows = [row for mail in mails for row in re.findall(r"^- [\d,]+ x .*?: ([^:\n]*)$", mail.body, re.MULTILINE)]
-    return sorted(key for row in rows for key in re.findall(r"(?:em-)?\d{6,}", row))
+    return sorted(key for row in rows for key in re.findall(r"em-\d+|\d{6,}", row))
 
 
 def next_hour() -> str:

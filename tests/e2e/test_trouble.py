@@ -29,7 +29,7 @@ def test_refused_credentials_end_the_batch_at_once_with_one_digest_in_words(api,
     [mail] = deployment.mails_since(mail_count, wanted=1)
     assert headline(mail) == "Nothing more could be sent: POST /communications/requeue: HTTP 401 Unauthorized."
     assert "What to check: the secret of api.auth" in mail.body
-    assert mail.subject.startswith("20 of 20 communications not requeued")
+    assert "20 of 20 communications not requeued" in mail.subject
 
 
 def test_an_api_that_refuses_to_list_is_asked_once_more_with_a_fresh_secret_and_no_more(api, deployment, mail_count):
@@ -52,7 +52,7 @@ def test_one_source_failing_leaves_the_other_alone_and_the_digest_says_so(api, d
     assert (run.status, run.error) == ("FAILED", "RunIncomplete")
     [mail] = deployment.mails_since(mail_count, wanted=1)
     assert headline(mail).startswith("Not everything that failed could be listed: source email: GET /emails: HTTP 400")
-    assert mail.subject.startswith("list incomplete, 2 communications requeued")
+    assert "list incomplete, 2 communications requeued" in mail.subject
 
 
 def test_an_application_that_is_down_makes_one_digest(deployment, api, stack, mail_count):
@@ -76,7 +76,7 @@ def test_an_application_that_goes_down_after_listing_is_asked_four_times_under_o
     assert len(keys) == 3 * 4
     assert len(set(keys)) == 3
     [mail] = deployment.mails_since(mail_count, wanted=1)
-    assert mail.subject.startswith("3 of 3 communications not requeued")
+    assert "3 of 3 communications not requeued" in mail.subject
 
 
 def test_every_kind_of_answer_to_a_requeue_has_its_outcome(api, deployment):
