@@ -45,6 +45,9 @@ HOUR = 3600
 BREAKER = 50
 """`breaker.turned_away`: so many in a row leave a source out."""
 
+MOST_SECONDS = 900
+"""For a run, on a machine that does other things besides."""
+
 AT_A_TIME = 2
 """Batches of a run that go on side by side, with `max_concurrency` 10."""
 
@@ -128,7 +131,9 @@ class Scene:
 
     def ended(self, answer: dict[str, Any]) -> Ended:
         """See a run through that the lister has answered for."""
-        return Ended(answer, runs.follow(self.stack, answer["execution"]) if answer["execution"] else None)
+        return Ended(
+            answer, runs.follow(self.stack, answer["execution"], seconds=MOST_SECONDS) if answer["execution"] else None
+        )
 
     def fires(self, scheduled_time: str | None = None) -> str:
         """Let the schedule fire; give the run's id."""
@@ -143,18 +148,33 @@ class Scene:
         lines = runs.log(self.stack, "list_failed")
         return [line for line in lines if (line.get("message"), line.get("runId")) == ("run skipped", run_id)]
 
+    def opened(self, run_id: str, go: str, times: int = 1) -> None:
+        """Wait until so many batches of a run were answered in this way: `go`, `wait` or `skip`."""
+
+        def count() -> int:
+            lines = runs.log(self.stack, "batch")
+            return sum((line.get("runId"), line.get("go")) == (run_id, go) for line in lines)
+
+        wait_until(lambda: count() >= times, f"{times} batches that {go}")
+
     def later(self, seconds: float) -> None:
         """Move the clock of every function."""
         self.deployed.move_clocks(seconds)
 
+    def an_hour_later(self) -> None:
+        """Let what was queued be sent, and the first cooldown pass."""
+        self.workers_go_on()
+        self.later(HOUR)
+
     @contextmanager
     def machine(self, **changes: Any) -> Iterator[None]:
-        """Change keys of the deployed definition, or of one of its states where they are an object."""
+        """Have runs use another definition: keys of the deployed one changed, or states, by functions of them."""
         client, arn = self.stack.client("stepfunctions"), self.stack.outputs["state_machine_arn"]
         deployed = client.describe_state_machine(stateMachineArn=arn)["definition"]
         changed = json.loads(deployed)
         for name, value in changes.items():
-            changed[name] = value(changed[name]) if callable(value) else value
+            where = changed["States"] if callable(value) else changed
+            where[name] = value(where[name]) if callable(value) else value
         client.update_state_machine(stateMachineArn=arn, definition=json.dumps(changed))
         try:
             yield
