@@ -282,10 +282,13 @@ class Scene:
 
     def items(self) -> list[dict[str, Any]]:
         """Give everything in the table."""
-        client, table = self.stack.client("dynamodb"), self.stack.outputs["ledger_table_name"]
         read = TypeDeserializer().deserialize
-        pages = client.get_paginator("scan").paginate(TableName=table)
-        return [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+        return [{name: read(value) for name, value in item.items()} for item in self.raw_items()]
+
+    def raw_items(self) -> list[dict[str, Any]]:
+        """Give everything in the table, as DynamoDB writes it."""
+        client, table = self.stack.client("dynamodb"), self.stack.outputs["ledger_table_name"]
+        return [item for page in client.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
 
     def ledger(self) -> dict[str, dict[str, Any]]:
         """Give what the ledger has of each communication, by primary id."""
