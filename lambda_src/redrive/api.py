@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import codecs
-import json
-import re
 import ssl
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
+from urllib3.util.retry import Retry
 
 from redrive import clock
+from redrive.answers import expect_expression, holds, in_full, is_page, retry_after
 from redrive.auth import ApiAuth, api_auth
 from redrive.entries import QueueEntry
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
@@ -25,27 +23,16 @@ from redrive.models import idempotency_key
 from redrive.origins import on_own_origin
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import Deadline, PatientRetry, beginning, in_words, open_session
+from redrive.transport import Deadline, beginning, in_words, open_session
 
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
-
-PHRASES = {
-    413: "Content Too Large",
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    422: "Unprocessable Content",
-}
-"""Of RFC 9110, as Python has them since 3.13: the same words under every runtime."""
 
 LEAST_SECONDS = 0.5
 """With less than this left no request is begun."""
 
 MAX_LIST_BYTES = 16 * 1024 * 1024
 """Of one page of a list, decoded: parsed it takes some ten times that, and the function has 256 MB."""
-
-ANSWER_SECONDS = 60.0
-"""How long an answer may take from its first byte to its last: a body that drips must not take the others' time."""
 
 MAX_ANSWER_BYTES = 65536
 """Read of an answer that is judged by its status; what is shorter leaves its connection to the next request."""
@@ -74,9 +61,9 @@ class Answer:
     accepted
         Whether it is a 2xx that is believed.
     error
-        Why not, in words.
+        Why not, in words that many communications share: never content, ids or secrets. None where it is accepted.
     retry_after
-        Seconds that the API asked to wait, None where it named none.
+        Seconds that the API asked to wait, None where it named none; see :func:`redrive.answers.retry_after`.
     """
 
     status: int
@@ -93,7 +80,7 @@ class Api:
     settings
         ``api`` of the module.
     make_retry
-        Makes the session's policy, from its deadline and from how many seconds a try takes at most.
+        Makes the session's policy, from its deadline and from how many seconds a try takes until its answer begins.
     secrets
         Where credentials and the CA bundle are read.
 
@@ -102,27 +89,29 @@ class Api:
     deadline
         Bounds every request; each invocation sets it.
     try_seconds
-        How long one try takes at most: to connect, and to wait for an answer.
+        How long one try takes at most until its answer begins: to connect, and to wait.
     milliseconds
         How long the API took for the last request, whatever came of it; 0 where it was not asked.
     pace
         Called before every request about a queue entry: waits for its turn.
     """
 
-    def __init__(
-        self, settings: ApiSettings, make_retry: Callable[[Deadline, float], PatientRetry], secrets: Secrets
-    ) -> None:
+    def __init__(self, settings: ApiSettings, make_retry: Callable[[Deadline, float], Retry], secrets: Secrets) -> None:
         self._settings = settings
-        self.deadline = Deadline()
+        self.deadline = secrets.deadline = Deadline()
         self.milliseconds = 0.0
         self.pace: Callable[[], None] = lambda: None
         self._last_used = 0.0
         self.try_seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
-        self._session = open_session(settings.base_url, make_retry(self.deadline, self.try_seconds))
+        retry = make_retry(self.deadline, self.try_seconds)
+        try:
+            self._session = open_session(settings.base_url, self.deadline, retry)
+        except ValueError:
+            raise ConfigurationError("api.base_url: not a URL, or can be read in two ways") from None
         self._session.headers.update(settings.headers)
         # With each request and not on the session, where an environment variable (REQUESTS_CA_BUNDLE) goes before it.
         self._verify = _ca_bundle(settings.ca_bundle_secret_arn, secrets) if settings.ca_bundle_secret_arn else True
-        self._auth: ApiAuth = api_auth(settings, secrets, self._session, self.deadline, self._verify)
+        self._auth: ApiAuth = api_auth(settings, secrets, self.deadline, self._verify)
 
     def url(self, path: str) -> str:
         """Give the URL of a path of the API; a path's own query is kept."""
@@ -142,16 +131,26 @@ class Api:
 
         Raises
         ------
-        ApiUnavailable, CredentialsRefused
-            See :meth:`_send`.
+        ApiUnavailable
+            See :meth:`_send`; also a body that does not come to its end in time, and a 403 that says when to come back.
+        CredentialsRefused
+            401, or 403, with fresh credentials.
+        ListingError
+            A body of more than ``MAX_LIST_BYTES``, unpacked.
         """
         what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
         # Spaces as %20, not as +: a signature (SigV4) is over that form.
-        answer, body = self._send(what, "GET", url, params=urlencode(params, quote_via=quote), most=MAX_LIST_BYTES + 1)
-        if len(body) > MAX_LIST_BYTES:
+        query = urlencode(params, quote_via=quote)
+        got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
+        if got.status == HTTPStatus.FORBIDDEN:
+            if got.retry_after is not None:
+                raise ApiUnavailable(f"{what}: {in_full(got.status)}", got.status, got.retry_after)
+            raise CredentialsRefused(f"{what}: {in_full(got.status)}", got.status)
+        if len(got.body) > MAX_LIST_BYTES:
             raise ListingError(f"{what}: the answer is larger than {MAX_LIST_BYTES:,} bytes; ask for smaller pages")
-        milliseconds = answer.elapsed.total_seconds() * 1000
-        return ListAnswer(answer.status_code, answer.url, answer.headers, body, milliseconds)
+        if not got.is_whole:
+            raise ApiUnavailable(f"{what}: HTTP {got.status} did not come to its end in time", got.status)
+        return ListAnswer(got.status, got.url, got.headers, got.body, self.milliseconds)
 
     def requeue(self, claim: Claim, settings: RequeueSettings) -> Answer:
         """Send one communication back: one request with its queue entry, under the key of the claim's attempt.
@@ -195,15 +194,21 @@ class Api:
         Returns
         -------
         Answer
-            2xx, 409, or a 4xx that no later try would change.
+            2xx, or a 4xx that no later try would change; 403 with fresh credentials is one.
 
         Raises
         ------
-        ApiUnavailable, CredentialsRefused
-            See :meth:`_send`. A 2xx with an HTML page is no answer either.
+        ApiUnavailable
+            See :meth:`_send`. A 2xx with a page is no answer either.
+        CredentialsRefused
+            401 with fresh credentials.
+        ConfigurationError
+            ``accepted`` is not JMESPath; nothing was sent.
         """
         what = f"{method} {template}"  # without the ids: it stands in errors that are counted by their text
-        answer, body = self._send(
+        if accepted:
+            expect_expression(accepted)
+        got = self._send(
             what,
             method,
             self.url(entry.path(template)),
@@ -211,13 +216,18 @@ class Api:
             headers={"Idempotency-Key": key},
             most=MAX_ANSWER_BYTES,
         )
-        status = answer.status_code
-        if answer.ok and is_page(body, answer.headers.get("Content-Type", "")):
+        if got.status >= HTTPStatus.MULTIPLE_CHOICES:
+            return Answer(got.status, accepted=False, error=in_full(got.status), retry_after=got.retry_after)
+        if is_page(got.body, got.headers.get("Content-Type", "")):
             # A sign-in or maintenance page in front of the API: nothing says that the application saw the request.
-            raise ApiUnavailable(f"{what}: HTTP {status} with a page instead of an answer", status)
-        if answer.ok and accepted and not _holds(accepted, body):
-            return Answer(status, accepted=False, error=f"HTTP {status}, but requeue.accepted does not hold")
-        return Answer(status, answer.ok, None if answer.ok else in_full(status), _retry_after(answer))
+            raise ApiUnavailable(f"{what}: HTTP {got.status} with a page instead of an answer", got.status)
+        if accepted and not got.is_whole:
+            raise ApiUnavailable(
+                f"{what}: HTTP {got.status}, but the answer did not come to its end in time", got.status
+            )
+        if accepted and not holds(accepted, got.body):
+            return Answer(got.status, accepted=False, error=f"HTTP {got.status}, but requeue.accepted does not hold")
+        return Answer(got.status, accepted=True)
 
     def _send(
         self,
@@ -229,7 +239,7 @@ class Api:
         entry: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         most: int,
-    ) -> tuple[requests.Response, bytes]:
+    ) -> _Got:
         """Send a request; on a 401 or 403 once more with credentials fetched anew, for they may have been rotated.
 
         Parameters
@@ -237,14 +247,12 @@ class Api:
         what
             The request as errors call it.
         most
-            Bytes of the body to read.
+            Bytes of the body to read, decoded.
 
         Returns
         -------
-        requests.Response
-            A 2xx answer, or a 4xx that no later try would change.
-        bytes
-            Its body.
+        _Got
+            A 2xx, or a 4xx that no later try would change.
 
         Raises
         ------
@@ -252,101 +260,78 @@ class Api:
             No answer, or one that asks to come back: 408, 425, 429, 5xx. Also a redirect, which is not followed: it
             would carry the credentials elsewhere, and turn a POST into a GET.
         CredentialsRefused
-            401 with fresh credentials; 403 of a list.
+            401 with fresh credentials.
         """
         if clock.now() - self._last_used > IDLE_SECONDS:
             self._session.close()  # it opens others
-        self.milliseconds, started = 0.0, time.perf_counter()
-        for is_last_try in (False, True):
-            remaining = self.deadline.remaining()
-            if remaining < LEAST_SECONDS:
-                raise ApiUnavailable(f"{what}: no time left to ask")
-            connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
-            if entry is not None:
-                self.pace()
-            try:
-                answer = self._session.request(
-                    method,
-                    url,
-                    params=params,
-                    json=entry,
-                    headers=headers,
-                    auth=self._auth,
-                    verify=self._verify,
-                    timeout=(min(connect, remaining), min(read, remaining)),
-                    allow_redirects=False,
-                    stream=True,
-                )
-                body, is_whole = beginning(answer, most, self.deadline, ANSWER_SECONDS)
-                if not (is_whole or entry):  # of a call the status says it, of a list the body
-                    raise requests.ReadTimeout
-            except requests.RequestException as error:
-                raise ApiUnavailable(f"{what}: {in_words(error)}") from None
-            finally:
-                self._last_used = clock.now()
-                self.milliseconds = (time.perf_counter() - started) * 1000
-            is_refused = answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-            if not is_refused or "Retry-After" in answer.headers or is_last_try or not self._auth.renew():
-                break
-        status = answer.status_code
-        if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and entry is None):
+        self.milliseconds = 0.0
+        request = requests.Request(method, url, headers, params=params, json=entry, auth=self._auth)
+        got = self._send_once(what, request, most)
+        if self._renew(got):
+            got = self._send_once(what, request, most)
+        status = got.status
+        if status == HTTPStatus.UNAUTHORIZED:
             raise CredentialsRefused(f"{what}: {in_full(status)}", status)
         if status < 200 or 300 <= status < 400 or status in TRANSIENT or status >= 500:
-            raise ApiUnavailable(f"{what}: {in_full(status)}", status, _retry_after(answer))
-        return answer, body
+            raise ApiUnavailable(f"{what}: {in_full(status)}", status, got.retry_after)
+        return got
+
+    def _renew(self, got: _Got) -> bool:
+        """Fetch the credentials anew where they may be the reason for an answer; tell whether to ask once more.
+
+        A 403 may be about one communication: then credentials that are the same would be refused the same. And one
+        that says when to come back is about too many requests.
+        """
+        if got.status == HTTPStatus.FORBIDDEN and got.retry_after is None:
+            return self._auth.renew(only_if_changed=True)
+        return got.status == HTTPStatus.UNAUTHORIZED and self._auth.renew()
+
+    def _send_once(self, what: str, request: requests.Request, most: int) -> _Got:
+        self._expect_time(what)
+        try:
+            prepared = self._session.prepare_request(request)  # with the credentials, which may take a token
+        except requests.RequestException:
+            raise ApiUnavailable(f"{what}: not sent: its URL is not a URL") from None
+        if request.json is not None:
+            self.pace()
+        remaining = self._expect_time(what)
+        connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
+        settings = self._session.merge_environment_settings(prepared.url, {}, True, self._verify, None)
+        started = time.perf_counter()
+        try:
+            answer = self._session.send(
+                prepared,
+                timeout=(min(connect, remaining), min(read, remaining)),
+                allow_redirects=False,
+                **settings,
+            )
+            body, is_whole = beginning(answer, most)
+        except requests.RequestException as error:
+            raise ApiUnavailable(f"{what}: {in_words(error)}") from None
+        finally:
+            self._last_used = clock.now()
+            self.milliseconds += (time.perf_counter() - started) * 1000
+        status = answer.status_code
+        asked = retry_after(status, answer.headers, clock.now())
+        return _Got(status, answer.url, answer.headers, body, is_whole, asked)
+
+    def _expect_time(self, what: str) -> float:
+        remaining = self.deadline.remaining()
+        if remaining < LEAST_SECONDS:
+            raise ApiUnavailable(f"{what}: no time left to ask")
+        return remaining
 
 
-def in_full(status: int) -> str:
-    """Give a status with its phrase: ``HTTP 422 Unprocessable Content``."""
-    try:
-        return f"HTTP {status} {PHRASES.get(status) or HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"HTTP {status}"
+@dataclass(frozen=True)
+class _Got:
+    """What came back: as much of the body as was asked for, and whether that much came in time."""
 
-
-def is_page(body: bytes, content_type: str) -> bool:
-    """Tell whether a 2xx is a page for people, which says nothing of whether the application saw the request.
-
-    Nothing at all, JSON and plain text are answers, whatever they are called; markup is none, and text/html that is not
-    JSON is none either.
-    """
-    text = body.decode("utf-16" if body[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig", "replace")
-    text = text.strip()
-    if not text:
-        return False
-    if text.startswith("<"):
-        return True
-    return "html" in content_type.lower() and not _is_json(text)
-
-
-def _holds(expression: str, body: bytes) -> bool:
-    """Tell whether an expression gives something true of a JSON body, as JMESPath has it."""
-    from redrive.expressions import search  # most have no such expression, and do not pay for JMESPath
-
-    try:
-        found = search(expression, json.loads(body), "requeue.accepted")
-    except (ValueError, RecursionError, ListingError):
-        return False
-    return found is not None and found is not False and found not in ("", [], {})
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _retry_after(answer: requests.Response) -> float | None:
-    """Read ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date); one that makes no sense counts as none."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - clock.now())
-    except (ValueError, TypeError, OverflowError):
-        return None
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    is_whole: bool
+    retry_after: float | None
 
 
 def _ca_bundle(arn: str, secrets: Secrets) -> str:

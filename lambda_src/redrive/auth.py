@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,13 +10,14 @@ from urllib.parse import quote_plus
 
 import requests
 from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 
+from redrive import clock
+from redrive.answers import in_full, json_of, retry_after
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
 from redrive.secrets import Secrets, is_header_safe
 from redrive.settings import ApiSettings, AuthSettings, AuthType, ClientIn
-from redrive.transport import Deadline, beginning, in_words, token_retry
+from redrive.transport import Deadline, beginning, in_words, no_retry, open_session
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -29,22 +29,33 @@ DEFAULT_LIFETIME_SECONDS = 300.0
 """Of a token whose endpoint does not say it, or says what cannot be."""
 
 LONGEST_LIFETIME_SECONDS = 86400.0
+"""A token is not kept for longer, whatever its endpoint says."""
 
 MAX_TOKEN_BYTES = 65536
+"""Of a token endpoint's answer; a token is a header, of which servers take some kilobytes."""
 
 TOKEN_SECONDS = 10.0
-"""How long a token endpoint is waited for."""
+"""How long a token endpoint is waited for: until its answer begins, and from then until it ends."""
+
+REFUSED = frozenset({400, 401, 403})
+"""What a token endpoint says to wrong credentials (RFC 6749, 5.2), or some say instead."""
 
 
 class ApiAuth(AuthBase, ABC):
-    """Signs requests; :meth:`renew` is called once after a 401."""
+    """Signs requests; :meth:`renew` is called once after a 401 or 403."""
 
     @abstractmethod
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the credentials into a request that is complete otherwise."""
 
-    def renew(self) -> bool:
-        """Fetch the credentials anew; False where there is nothing to fetch."""
+    def renew(self, *, only_if_changed: bool = False) -> bool:  # noqa: ARG002 (those who can do)
+        """Read the credentials anew; tell whether there are others now, or such as may be tried once more.
+
+        Parameters
+        ----------
+        only_if_changed
+            What was read before is not worth another try.
+        """
         return False
 
 
@@ -80,10 +91,10 @@ class SecretAuth(ApiAuth):
         self._sign(request, *self._secrets.fields(self._arn, self._names))
         return request
 
-    def renew(self) -> bool:
+    def renew(self, *, only_if_changed: bool = False) -> bool:
         """Read the secret anew: it may have been rotated."""
-        self._secrets.fields(self._arn, self._names, fresh=True)
-        return True
+        before = self._secrets.fields(self._arn, self._names) if only_if_changed else None
+        return self._secrets.fields(self._arn, self._names, fresh=True) != before
 
 
 class ClientCredentialsAuth(ApiAuth):
@@ -93,7 +104,6 @@ class ClientCredentialsAuth(ApiAuth):
         self,
         settings: AuthSettings,
         secrets: Secrets,
-        session: requests.Session,
         deadline: Deadline,
         verify: str | bool,
     ) -> None:
@@ -104,64 +114,84 @@ class ClientCredentialsAuth(ApiAuth):
         self._form |= {"audience": settings.audience} if settings.audience else {}
         self._client_in = settings.client_in
         self._secrets = secrets
-        self._session = session
         self._deadline = deadline
         self._verify = verify
         self._token = ""
         self._valid_until = 0.0
-        session.mount(self._url, HTTPAdapter(max_retries=token_retry(deadline, TOKEN_SECONDS)))
+        # A session of its own: the API's headers, cookies and retries are no business of the token endpoint's.
+        try:
+            self._session = open_session(self._url, deadline, no_retry(deadline, TOKEN_SECONDS), TOKEN_SECONDS)
+        except ValueError:
+            raise ConfigurationError("api.auth.token_url: not a URL, or can be read in two ways") from None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the token into the request; fetch one where none is valid."""
         if time.monotonic() >= self._valid_until:
-            self._fetch_token(fresh_secret=False)
+            try:
+                self._fetch_token(fresh_secret=False)
+            except CredentialsRefused:
+                self._fetch_token(fresh_secret=True)  # it may have been rotated
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
-    def renew(self) -> bool:
+    def renew(self, *, only_if_changed: bool = False) -> bool:
         """Read the client's secret anew and fetch another token."""
-        self._fetch_token(fresh_secret=True)
+        if only_if_changed:
+            before = self._client()
+            if self._client(fresh=True) == before:
+                return False
+        self._fetch_token(fresh_secret=not only_if_changed)
         return True
 
+    def _client(self, *, fresh: bool = False) -> tuple[str, ...]:
+        return self._secrets.fields(self._secret_arn, ("client_id", "client_secret"), fresh=fresh)
+
     def _fetch_token(self, *, fresh_secret: bool) -> None:
-        client = self._secrets.fields(self._secret_arn, ("client_id", "client_secret"), fresh=fresh_secret)
+        status, body, asked = self._ask(self._client(fresh=fresh_secret))
+        if status in REFUSED and asked is None:
+            raise CredentialsRefused(f"token endpoint: HTTP {status} for the client's credentials")
+        if status != 200:
+            raise ApiUnavailable(f"token endpoint: {in_full(status)}", retry_after=asked)
+        given = json_of(body)
+        token = given.get("access_token") if isinstance(given, dict) else None
+        if not is_header_safe(token):
+            raise ApiUnavailable("token endpoint: the answer holds no usable access_token")
+        self._token = token
+        self._valid_until = time.monotonic() + max(0.0, _lifetime(given.get("expires_in")) - TOKEN_MARGIN_SECONDS)
+
+    def _ask(self, client: tuple[str, ...]) -> tuple[int, bytes, float | None]:
+        """Ask for a token; give the answer's status and body, and for how long the endpoint asks to be left alone."""
         in_body = dict(zip(("client_id", "client_secret"), client, strict=True))
         try:
             answer = self._session.post(
                 self._url,
                 data=self._form | (in_body if self._client_in is ClientIn.BODY else {}),
-                # By HTTP Basic, which every server must take, each form-encoded before (RFC 6749, 2.3.1).
-                auth=HTTPBasicAuth(*map(quote_plus, client)) if self._client_in is ClientIn.HEADER else None,
+                # By HTTP Basic, which every server must take, each form-encoded before (RFC 6749, 2.3.1). Never None,
+                # or requests would look for credentials in a .netrc file.
+                auth=HTTPBasicAuth(*map(quote_plus, client)) if self._client_in is ClientIn.HEADER else NoAuth(),
                 timeout=max(0.1, min(TOKEN_SECONDS, self._deadline.remaining())),
                 verify=self._verify,
                 allow_redirects=False,
                 stream=True,
             )
-            body, is_whole = beginning(answer, MAX_TOKEN_BYTES, self._deadline, TOKEN_SECONDS)
+            body, is_whole = beginning(answer, MAX_TOKEN_BYTES + 1)
         except requests.RequestException as error:
             raise ApiUnavailable(f"token endpoint: {in_words(error)}") from None
-        if answer.status_code in (400, 401, 403):
-            raise CredentialsRefused(f"token endpoint: HTTP {answer.status_code} for the client's credentials")
-        if answer.status_code != 200 or not is_whole:
-            raise ApiUnavailable(f"token endpoint: HTTP {answer.status_code}" + ("" if is_whole else ", cut short"))
-        try:
-            given = json.loads(body)
-            token, lifetime = given["access_token"], _lifetime(given.get("expires_in"))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            token, lifetime = None, 0.0
-        if not is_header_safe(token):
-            raise ApiUnavailable("token endpoint: the answer holds no usable access_token")
-        self._token = token
-        self._valid_until = time.monotonic() + max(0.0, lifetime - TOKEN_MARGIN_SECONDS)
+        if not is_whole:
+            raise ApiUnavailable("token endpoint: the answer did not come to its end in time")
+        if len(body) > MAX_TOKEN_BYTES:
+            raise ApiUnavailable(f"token endpoint: the answer is larger than {MAX_TOKEN_BYTES:,} bytes")
+        return answer.status_code, body, retry_after(answer.status_code, answer.headers, clock.now())
 
 
 def _lifetime(value: object) -> float:
     """Read ``expires_in`` in seconds: a number, or a text that is one; a default for whatever cannot be."""
     try:
         seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return DEFAULT_LIFETIME_SECONDS
-    return min(seconds, LONGEST_LIFETIME_SECONDS) if seconds > 0 else DEFAULT_LIFETIME_SECONDS
+    is_sane = seconds > 0 and not isinstance(value, bool)  # also of a NaN, which is not above 0
+    return min(seconds, LONGEST_LIFETIME_SECONDS) if is_sane else DEFAULT_LIFETIME_SECONDS
 
 
 class SigV4Auth(ApiAuth):
@@ -194,14 +224,12 @@ class SigV4Auth(ApiAuth):
         return request
 
 
-def api_auth(
-    api: ApiSettings, secrets: Secrets, session: requests.Session, deadline: Deadline, verify: str | bool
-) -> ApiAuth:
+def api_auth(api: ApiSettings, secrets: Secrets, deadline: Deadline, verify: str | bool) -> ApiAuth:
     """Make the object that signs requests as ``api.auth`` says.
 
     Parameters
     ----------
-    session, deadline, verify
+    deadline, verify
         Of the API, for the calls of a token endpoint.
 
     Raises
@@ -216,7 +244,7 @@ def api_auth(
         case AuthType.AWS_IAM:
             return SigV4Auth(settings)
         case AuthType.OAUTH2_CLIENT_CREDENTIALS:
-            return ClientCredentialsAuth(settings, secrets, session, deadline, verify)
+            return ClientCredentialsAuth(settings, secrets, deadline, verify)
     arn = _required(settings.secret_arn, "secret_arn", settings.type)
     match settings.type:
         case AuthType.BEARER:

@@ -12,19 +12,24 @@ class ConfigurationError(RedriveError):
 
 
 class ApiTrouble(RedriveError):
-    """A request to the API came to nothing; ``http_status`` is its answer's, None where it gave none."""
+    """A request to the API came to nothing.
 
-    def __init__(self, message: str, http_status: int | None = None) -> None:
+    Attributes
+    ----------
+    http_status
+        Of its answer; None where it gave none.
+    retry_after
+        Seconds that the API asked to be left alone; None where it named none.
+    """
+
+    def __init__(self, message: str, http_status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.http_status = http_status
+        self.retry_after = retry_after
 
 
 class ApiUnavailable(ApiTrouble):
     """The API did not answer, or asks to come back later: worth another try, after ``retry_after`` seconds if any."""
-
-    def __init__(self, message: str, http_status: int | None = None, retry_after: float | None = None) -> None:
-        super().__init__(message, http_status)
-        self.retry_after = retry_after
 
 
 class LedgerUnavailable(RedriveError):
@@ -32,7 +37,7 @@ class LedgerUnavailable(RedriveError):
 
 
 class CredentialsRefused(ApiTrouble):
-    """The API answered 401 or 403: every further call would be refused as well."""
+    """The API answered 401 to credentials that were just read: every further call would be refused as well."""
 
 
 class EntryRefused(ApiTrouble):

@@ -1,19 +1,49 @@
-"""Where a URL that the API gave leads: credentials may go to the API's own origin, and nowhere else."""
+"""Where a request leads: credentials may go to the origin they are for, and nowhere else."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
+import requests
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from redrive.errors import ListingError
 
+Origin = tuple[str, str, int]
+"""Scheme, host and port (RFC 6454)."""
+
 PORTS = {"https": 443, "http": 80}
 
-UNCLEAR = re.compile(r"[\\\x00-\x20\x7f-\x9f]")
-"""Characters that one reader of URLs takes for a part of the host, and another for its end, or leaves out."""
+UNCLEAR = re.compile(r"[\x00-\x1f\x7f-\x9f]|^[^?#]*[\\\s]|\s$")
+"""What one reader of URLs takes for a part of the host, another for its end, and a third leaves out.
+
+A space or a backslash in the query is neither: no reader looks for a host there, and it is percent-encoded when asked.
+"""
+
+
+def origin(url: str) -> Origin:
+    """Give the origin that requests connects to for a URL.
+
+    Raises
+    ------
+    ValueError
+        It is not an http(s) URL, names a user, or Python's reader and urllib3's, which connects, see different hosts.
+    """
+    try:
+        prepared = requests.Request("GET", url).prepare().url or ""
+        seen, parts = parse_url(prepared), urlsplit(prepared)
+    except (requests.RequestException, LocationParseError) as error:
+        raise ValueError(str(error)) from None
+    port = parts.port or PORTS.get(parts.scheme, 0)
+    host = (parts.hostname or "").lower()
+    connected = (seen.scheme, (seen.host or "").strip("[]").lower(), seen.port or PORTS.get(seen.scheme or "", 0))
+    if not (port and host and host.isascii()) or "%" in host or "@" in parts.netloc or seen.auth:
+        raise ValueError("no host, a user, or a host that is none")
+    if connected != (parts.scheme, host, port):
+        raise ValueError("two readings")
+    return parts.scheme, host, port
 
 
 def on_own_origin(url: str, base: str, base_url: str) -> str:
@@ -21,7 +51,8 @@ def on_own_origin(url: str, base: str, base_url: str) -> str:
 
     What is asked is put together from the own origin and the path and query of what the API gave, so that whatever
     two readers of URLs make of the latter, no other host is connected to. ``http`` where ``base_url`` has ``https`` is
-    taken for the same: so says an application behind a balancer that ends TLS.
+    taken for the same: so says an application behind a balancer that ends TLS. It knows its port from the ``Host``
+    header, if it knows it.
 
     Parameters
     ----------
@@ -38,32 +69,31 @@ def on_own_origin(url: str, base: str, base_url: str) -> str:
     try:
         joined = urljoin(base, url)
         found, own = urlsplit(joined), urlsplit(base_url)
-        theirs, ours = _origin(found, joined), _origin(own, base_url)
-    except (ValueError, LocationParseError):
+        theirs, ours = _spelled(joined, base_url), _spelled(base_url, base_url)
+    except ValueError:
         raise ListingError("the next page's URL is not a URL, or can be read in two ways; not followed") from None
-    is_behind_tls = ours[0] == "https" and theirs == ("http", ours[1], PORTS["http"]) and ours[2] == PORTS["https"]
-    if theirs != ours and not is_behind_tls:
+    is_behind_tls = (theirs[0], ours[0]) == ("http", "https") and theirs[1] == ours[1]
+    if theirs != ours and not (is_behind_tls and theirs[2] in (PORTS["http"], ours[2])):
         raise ListingError(
-            f"the next page is on {_in_words(theirs)}, api.base_url on {_in_words(ours)}; not followed, for the "
+            f"the next page is on {in_words(theirs)}, api.base_url on {in_words(ours)}; not followed, for the "
             "credentials would go there. If both are the same application, set api.base_url to the former"
         )
     return urlunsplit((own.scheme, own.netloc, found.path, found.query, ""))
 
 
-def _origin(parts: SplitResult, url: str) -> tuple[str, str, int]:
-    """Give scheme, host and port as both readers have them; raises ``ValueError`` where they differ."""
-    seen = parse_url(url)  # as urllib3 connects
-    host = (parts.hostname or "").rstrip(".")
-    port = parts.port or PORTS.get(parts.scheme, 0)
-    if "@" in parts.netloc or seen.auth or not host:
-        raise ValueError("a user, or no host")
-    if (seen.host or "").strip("[]").rstrip(".").lower() != host.lower() or (seen.port or port) != port:
+def _spelled(url: str, base_url: str) -> Origin:
+    """Give the origin of a URL that the API gave; its host must be spelled as what is connected to, or as our own."""
+    parts, own = urlsplit(url), urlsplit(base_url)
+    scheme, host, port = origin(url)
+    spelled = (parts.hostname or "").lower()
+    # The root's dot is left out by some, and is the same host.
+    if spelled not in (host, (own.hostname or "").lower()) or parts.scheme not in PORTS:
         raise ValueError("two readings")
-    if (seen.scheme or "") != parts.scheme or not host.isascii() or "%" in host:
-        raise ValueError("two readings")
-    return parts.scheme, host.lower(), port
+    return scheme, host.rstrip("."), port
 
 
-def _in_words(origin: tuple[str, str, int]) -> str:
+def in_words(origin: Origin) -> str:
+    """Write an origin as people do: without the port that is the scheme's own."""
     scheme, host, port = origin
+    host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}" + ("" if PORTS.get(scheme) == port else f":{port}")

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redrive import clock
-from redrive.api import ListAnswer, in_full
+from redrive.answers import in_full
+from redrive.api import ListAnswer
 from redrive.errors import ListingError
 from redrive.expressions import is_field, is_null, leaves_out, raw_list, search
 from redrive.models import MAX_ID_BYTES, moment, primary_id

@@ -87,11 +87,16 @@ class Queues:
     def __init__(self, settings: QueueSettings) -> None:
         self._settings = settings
 
-    def put_back(self, message: Message) -> int:
+    def put_back(self, message: Message, at_least: float = 0) -> int:
         """Keep a message hidden for some time, counted from now, and give that time in seconds.
 
         It grows by ``backoff_rate`` from ``ttl_seconds``, and up to a quarter more, drawn at random, so that what
         failed together does not come back together.
+
+        Parameters
+        ----------
+        at_least
+            Seconds that the application asked to be left alone (``Retry-After``).
 
         Raises
         ------
@@ -99,7 +104,8 @@ class Queues:
             It comes back when its visibility timeout is over, or has come back already.
         """
         grown = self._settings.ttl_seconds * self._settings.backoff_rate ** min(message.receives - 1, 100)
-        seconds = int(min(grown * random.uniform(1, 1.25), MAX_WAIT_SECONDS))  # noqa: S311 (spreads load, guards nothing)
+        wait = max(grown, at_least) * random.uniform(1, 1.25)  # noqa: S311 (spreads load, guards nothing)
+        seconds = int(min(wait, MAX_WAIT_SECONDS))
         with _errors_in_words("the queue"):
             sqs().change_message_visibility(
                 QueueUrl=self._settings.queue_url, ReceiptHandle=message.receipt_handle, VisibilityTimeout=seconds

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import json
+import random
 import time
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, TypeGuard
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004 (botocore's own)
 
 from redrive import aws
 from redrive.errors import ApiUnavailable, ConfigurationError
+from redrive.transport import Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-MAX_AGE_SECONDS = 300
+MAX_AGE_SECONDS = 300.0
+
+STALE_SECONDS = 30.0
+"""How long a value serves on, where Secrets Manager did not answer, before it is asked again."""
+
+CONNECT_SECONDS, READ_SECONDS = 2.0, 3.0
+"""How long Secrets Manager may take for one try."""
+
+WAITS_SECONDS = (0.2, 0.4, 0.8)
+"""Before each further try, at most: a random part of it is waited."""
+
+PASSING = frozenset({"InternalServiceError", "RequestLimitExceeded", "ServiceUnavailable", "TooManyRequestsException"})
+"""Errors that a later try may not meet, besides throttling and whatever else has a status of 5xx (API reference)."""
 
 
 class Secrets:
-    """Reads secrets by their ARN and keeps each for five minutes."""
+    """Reads secrets by their ARN and keeps each for five minutes.
+
+    Attributes
+    ----------
+    deadline
+        Bounds the tries; that of the API whose secrets these are.
+    """
 
     def __init__(self) -> None:
+        self.deadline = Deadline()
         self._kept: dict[str, tuple[float, object]] = {}
 
     def text(self, arn: str, *, fresh: bool = False) -> str:
@@ -42,20 +64,33 @@ class Secrets:
         ApiUnavailable
             Where Secrets Manager does not answer at the moment, and no value was read before that might still do.
         """
-        read, value = self._kept.get(arn, (0.0, None))
-        if fresh or value is None or time.monotonic() - read > MAX_AGE_SECONDS:
+        until, value = self._kept.get(arn, (0.0, None))
+        if fresh or value is None or time.monotonic() > until:
+            may_serve = value is not None and not fresh
             try:
-                value = _client().get_secret_value(SecretId=arn).get("SecretString")
-            except (ClientError, BotoCoreError) as error:
-                if not _may_pass(error):
-                    raise ConfigurationError(f"secret {arn}: cannot be read: {error}") from None
-                if fresh or value is None:
-                    raise ApiUnavailable(f"Secrets Manager does not answer: {_name(error)}") from None
-            else:
-                self._kept[arn] = time.monotonic(), value
+                value, kept_seconds = self._read(arn, waits=() if may_serve else WAITS_SECONDS), MAX_AGE_SECONDS
+            except ApiUnavailable:
+                if not may_serve:
+                    raise
+                kept_seconds = STALE_SECONDS
+            self._kept[arn] = time.monotonic() + kept_seconds, value
         if not isinstance(value, str) or not value.strip():
             raise ConfigurationError(f"secret {arn}: must hold a text")
         return value.strip()
+
+    def _read(self, arn: str, waits: Sequence[float]) -> object:
+        """Ask Secrets Manager, again after each of these waits at most, as far as the deadline allows."""
+        for longest in (*waits, None):
+            try:
+                return _client().get_secret_value(SecretId=arn).get("SecretString")
+            except (ClientError, BotoCoreError) as error:
+                if not _may_pass(error):
+                    raise ConfigurationError(f"secret {arn}: cannot be read: {error}") from None
+                trouble = _name(error)
+            if longest is None or longest + CONNECT_SECONDS + READ_SECONDS > self.deadline.remaining():
+                break
+            time.sleep(random.uniform(0, longest))  # noqa: S311 (jitter)
+        raise ApiUnavailable(f"Secrets Manager does not answer: {trouble}")
 
     def fields(self, arn: str, names: tuple[str, ...], *, fresh: bool = False) -> tuple[str, ...]:
         """Read named texts from a secret that is a JSON object; where one is wanted, the bare text will do as well.
@@ -73,7 +108,7 @@ class Secrets:
         else:
             try:
                 values = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 values = None
         fields = values if isinstance(values, dict) else {}
         is_usable = is_header_safe if len(names) == 1 else _is_printable
@@ -88,8 +123,8 @@ class Secrets:
 
 @cache
 def _client() -> SecretsManagerClient:
-    """Give the sandbox's client; it retries with backoff and jitter (botocore's standard mode)."""
-    config = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 4})
+    """Give the sandbox's client; the retries are ours, for botocore's know no deadline."""
+    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
     found: SecretsManagerClient = aws.client("secretsmanager", config)
     return found
 
@@ -98,8 +133,8 @@ def _may_pass(error: ClientError | BotoCoreError) -> bool:
     """Tell whether a later try may go well: throttling, Secrets Manager's own trouble, a connection that failed."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or "Throttl" in _name(error) or _name(error) == "RequestLimitExceeded"
-    return isinstance(error, HTTPClientError)
+        return status >= 500 or "Throttl" in _name(error) or _name(error) in PASSING
+    return isinstance(error, HTTPClientError | ConnectionError)
 
 
 def _name(error: ClientError | BotoCoreError) -> str:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import math
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any, Self, cast
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connectionpool import ConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
     HTTPError,
     InvalidHeader,
     MaxRetryError,
+    NameResolutionError,
     ReadTimeoutError,
     ResponseError,
 )
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
+
+from redrive.origins import origin
+
+BODY_SECONDS = 60.0
+"""How long a body may take from its first byte to its last: one that drips must not take the time of the others."""
 
 
 class Deadline:
@@ -41,8 +51,8 @@ class Deadline:
         return self._until - self._clock()
 
 
-class PatientRetry(Retry):
-    """urllib3's policy, with ``Retry-After`` honoured as far as the deadline allows.
+class DeadlineRetry(Retry):
+    """urllib3's policy, with backoff and ``Retry-After`` only as far as the deadline allows.
 
     Where the wait would outlast the deadline it gives up at once: the caller gets the last answer, and whoever
     called the function decides when to come back.
@@ -84,9 +94,9 @@ class PatientRetry(Retry):
         return following
 
 
-def listing_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
+def listing_retry(deadline: Deadline, try_seconds: float) -> Retry:
     """Make the policy for reading lists: a GET may be repeated freely."""
-    return PatientRetry(
+    return DeadlineRetry(
         deadline=deadline,
         try_seconds=try_seconds,
         total=3,
@@ -98,42 +108,128 @@ def listing_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
     )
 
 
-def requeue_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
-    """Make the policy for requeueing.
+def no_retry(deadline: Deadline, try_seconds: float) -> Retry:  # noqa: ARG001 (as every policy is made)
+    """Make the policy for what changes something: one request, whatever comes of it.
 
-    Only what surely did not arrive (no connection) and what the API asks to repeat (``Retry-After``) is tried again
-    here; every other retry is the state machine's, which waits without being billed.
+    Every retry is the state machine's or the queue's, which wait without being billed and count what they do.
     """
-    return _call_retry(deadline, try_seconds, total=1, respect_retry_after_header=False)
+    return Retry(0, raise_on_status=False)
 
 
-def worker_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
-    """Make the policy for the worker: once more where there was no connection, and nothing else.
+class _TimedReader(io.RawIOBase):
+    """What a socket receives, until a moment: a timeout of a socket's own is only between two bytes.
 
-    The queue does every other waiting, so ``Retry-After`` is not waited for either.
+    Parameters
+    ----------
+    sock
+        Its timeout, in seconds between two bytes, still holds.
+    raw
+        The unbuffered file of it.
+    until
+        Of ``time.monotonic``.
     """
-    return _call_retry(deadline, try_seconds, total=1, respect_retry_after_header=False)
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, until: float) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._between_bytes = sock.gettimeout() or math.inf
+        self.until = until
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Receive what there is; raises ``TimeoutError`` when the time is over."""
+        remaining = self.until - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("the answer did not come to its end in time")
+        self._sock.settimeout(min(self._between_bytes, remaining))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Close the file; the socket stays open where its connection still has it."""
+        self._raw.close()
+        super().close()
 
 
-def _call_retry(deadline: Deadline, try_seconds: float, **more: Any) -> PatientRetry:
-    """Make a policy for calls that change something: what may have arrived is not sent again here."""
-    return PatientRetry(
-        deadline=deadline,
-        try_seconds=try_seconds,
-        connect=1,
-        read=False,
-        other=False,
-        allowed_methods={"POST", "PUT", "PATCH"},
-        raise_on_status=False,
-        **more,
-    )
+class _TimedSocket:
+    """A socket as ``http.client`` reads an answer from it."""
+
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        raw: Any = sock.makefile("rb", buffering=0)
+        self.reader = _TimedReader(sock, raw, until)
+
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 (http.client's)
+        """Give the file that the answer is read from."""
+        return io.BufferedReader(self.reader)
 
 
-def token_retry(deadline: Deadline, try_seconds: float) -> PatientRetry:
-    """Make the policy for an OAuth token endpoint: its POST has no idempotency key, so no answer is no retry."""
-    return PatientRetry(
-        deadline=deadline, try_seconds=try_seconds, total=1, allowed_methods={"GET"}, raise_on_status=False
-    )
+def _timed(kind: type[HTTPConnection], deadline: Deadline, body_seconds: float) -> type[HTTPConnection]:
+    """Make a kind of connection whose answers end: status and headers within the read timeout, the body in its own."""
+
+    class Timed(kind):  # type: ignore[misc, valid-type]
+        def getresponse(self) -> Any:
+            """Wait for status and headers."""
+            until = time.monotonic() + (self.timeout or math.inf)
+            timed: list[_TimedSocket] = []
+
+            def response(sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+                timed.append(_TimedSocket(sock, until))
+                return http.client.HTTPResponse(cast("socket.socket", timed[0]), *args, **kwargs)
+
+            self.response_class = response
+            answer = super().getresponse()
+            timed[0].reader.until = time.monotonic() + min(body_seconds, deadline.remaining())
+            return answer
+
+    return Timed
+
+
+class _Adapter(HTTPAdapter):
+    """Sends to one origin only, whatever a request's URL says, and waits for no answer beyond its time.
+
+    Parameters
+    ----------
+    url
+        Of that origin.
+    body_seconds
+        How long a body may take.
+    """
+
+    def __init__(self, url: str, deadline: Deadline, retry: Retry, body_seconds: float) -> None:
+        self._origin = origin(url)
+        # Classes of its own: urllib3 makes pools and connections by class.
+        kinds: dict[str, tuple[type[HTTPConnectionPool], type[HTTPConnection]]] = {
+            "http": (HTTPConnectionPool, HTTPConnection),
+            "https": (HTTPSConnectionPool, HTTPSConnection),
+        }
+        self._pools = {
+            scheme: type(pool.__name__, (pool,), {"ConnectionCls": _timed(connection, deadline, body_seconds)})
+            for scheme, (pool, connection) in kinds.items()
+        }
+        super().__init__(max_retries=retry)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the pools of connections by way of a proxy."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request; raises ``InvalidURL`` where it would go to another origin."""
+        try:
+            is_own = origin(request.url or "") == self._origin
+        except ValueError:
+            is_own = False
+        if not is_own:
+            raise requests.exceptions.InvalidURL(request=request)
+        return super().send(request, *args, **kwargs)
 
 
 class _Session(requests.Session):
@@ -151,48 +247,88 @@ class _Session(requests.Session):
         return dict(self._settings[key])
 
 
-def open_session(base_url: str, retry: PatientRetry) -> requests.Session:
-    """Open the session of a sandbox: connections to the API are kept and used again.
+def open_session(url: str, deadline: Deadline, retry: Retry, body_seconds: float = BODY_SECONDS) -> requests.Session:
+    """Open a session of a sandbox for one origin, that of a URL: connections are kept and used again.
 
-    The policy is for the origin of ``base_url``; a URL elsewhere (a token endpoint) needs an adapter of its own.
+    Raises
+    ------
+    ValueError
+        The URL has no origin, or two.
     """
-    session = _Session()
-    parts = urlsplit(base_url)
-    session.mount(f"{parts.scheme}://{parts.netloc}/", HTTPAdapter(max_retries=retry))
+    session, adapter = _Session(), _Adapter(url, deadline, retry, body_seconds)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
     session.headers.update({"Accept": "application/json", "User-Agent": "communications-redrive"})
     return session
 
 
-def beginning(answer: requests.Response, size: int, deadline: Deadline, seconds: float) -> tuple[bytes, bool]:
-    """Read the first ``size`` bytes of a streamed answer, decoded, and tell whether they came in so many seconds.
+def beginning(answer: requests.Response, size: int) -> tuple[bytes, bool]:
+    """Read the first ``size`` bytes of a streamed answer, decoded, and tell whether they came in time.
 
-    A timeout of requests is only between two bytes. A connection on which more would come is closed. Raises an error of
-    requests where the answer breaks off.
+    A connection on which more would come is closed. Raises an error of requests where the answer breaks off.
     """
-    parts, length, until = [], 0, time.monotonic() + min(seconds, deadline.remaining())
+    parts, length = [], 0
     try:
         with answer:
             while length < size:
+                # Decoded no further than asked for: a few kilobytes may hold gigabytes of the same letter.
                 part = answer.raw.read1(size - length, decode_content=True)
                 if not part:
                     break
                 parts.append(part)
                 length += len(part)
-                if time.monotonic() > until:
-                    return b"".join(parts), False
+    except ReadTimeoutError:
+        return b"".join(parts), False
     except HTTPError as error:
         kind = requests.exceptions.ContentDecodingError if isinstance(error, DecodeError) else requests.ConnectionError
         raise kind(error) from None
     return b"".join(parts), True
 
 
+TLS_TROUBLE = {
+    10: "the certificate has expired",
+    62: "the certificate is another host's",
+    64: "the certificate is another address's",
+}
+"""By OpenSSL's code of a verification (X509_V_ERR_…)."""
+
+
 def in_words(error: requests.RequestException) -> str:
     """Say what became of a request that got no answer, without its URL and headers."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None  # what urllib3 gave up for
+    causes = _causes(error)
+    if any(isinstance(cause, NameResolutionError | socket.gaierror) for cause in causes):
+        return "no connection: unknown host"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "no connection: refused, nothing listens there"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "no connection: the proxy does not make one"
     if isinstance(error, requests.exceptions.SSLError):
-        return "no TLS connection; a private authority needs api.ca_bundle_secret_arn"
-    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, ConnectTimeoutError):
-        return "no connection"
-    if isinstance(error, requests.ReadTimeout) or isinstance(reason, ReadTimeoutError):
+        return f"no TLS connection: {_tls_trouble(causes)}"
+    if isinstance(error, requests.ConnectTimeout) or any(isinstance(cause, ConnectTimeoutError) for cause in causes):
+        return "no connection in time"
+    if isinstance(error, requests.ReadTimeout) or any(isinstance(cause, ReadTimeoutError) for cause in causes):
         return "no answer in time"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return "not sent: its URL is on another origin than the credentials are for"
     return "connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
+
+
+def _tls_trouble(causes: list[BaseException]) -> str:
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return TLS_TROUBLE.get(
+                cause.verify_code, "unknown certificate authority; a private one needs api.ca_bundle_secret_arn"
+            )
+    return "the other side speaks no TLS, or none that is safe"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Give an error and those it was raised for, as requests and urllib3 hold them: arguments, reasons, contexts."""
+    found: list[BaseException] = []
+    ahead: list[Any] = [error]
+    while ahead:
+        one = ahead.pop(0)
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            ahead += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+    return found

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from traceback import extract_tb
 from typing import TYPE_CHECKING, NoReturn
 
-from redrive.api import Api, in_full
+from redrive.api import Answer, Api
 from redrive.entries import QueueEntry
 from redrive.errors import (
     ApiTrouble,
@@ -29,8 +29,8 @@ from redrive.transport import Deadline
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-PERHAPS_LATER = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-"""Refusals that a later receive may not meet: a row that is not committed or replicated yet, a rule of a firewall."""
+PERHAPS_LATER = frozenset({403, 404, 407, 421, 423, 424, 499})
+"""Refusals that a later receive may not meet: a row that is not committed or replicated yet, or a gateway's own."""
 
 SECONDS_TO_END = 10.0
 """Kept from the function's time for what SQS must still be told."""
@@ -119,11 +119,11 @@ class Batch:
             status = self._send(entry)
         except EntryRefused as error:
             if error.http_status in PERHAPS_LATER:
-                self._try_later(message, entry, str(error), error.http_status)
+                self._try_later(message, entry, str(error), error.http_status, error.retry_after)
             else:
                 self._give_up(message, entry, str(error), error.http_status)
         except ApiTrouble as error:
-            self._try_later(message, entry, str(error), error.http_status)
+            self._try_later(message, entry, str(error), error.http_status, error.retry_after)
         except RedriveError as error:
             self._try_later(message, entry, str(error))
         except Exception as error:  # noqa: BLE001 (one entry does not stop the others, whatever is wrong with it)
@@ -143,28 +143,35 @@ class Batch:
         if path is None:
             raise EntryRefused(f"no path for operation {entry.operation}")
         try:
-            status = self._call(entry, path, self._deadline.remaining() - SECONDS_TO_END)
+            answer = self._call(entry, path, self._deadline.remaining() - SECONDS_TO_END)
         except (CredentialsRefused, ConfigurationError) as error:
             self._stopped = error
             raise
-        if not _is_done(status):
-            raise EntryRefused(in_full(status), status)
-        return status
+        if not _is_done(answer):
+            raise EntryRefused(answer.error or f"HTTP {answer.status}", answer.status, answer.retry_after)
+        return answer.status
 
-    def _call(self, entry: QueueEntry, path: str, seconds: float) -> int:
+    def _call(self, entry: QueueEntry, path: str, seconds: float) -> Answer:
         api = self._api()
         api.deadline.set(seconds)
         try:
-            return api.call(self._settings.method, path, entry, entry.key).status
+            return api.call(self._settings.method, path, entry, entry.key)
         finally:
             if api.milliseconds:
                 self.metrics[entry.operation]["ApiLatency"].append(api.milliseconds)
 
-    def _try_later(self, message: Message, entry: QueueEntry, reason: str, http_status: int | None = None) -> None:
+    def _try_later(
+        self,
+        message: Message,
+        entry: QueueEntry,
+        reason: str,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         if message.receives >= self._settings.max_receives:
             self._give_up(message, entry, reason, http_status)
         else:
-            self._come_back(message, entry, reason)
+            self._come_back(message, entry, reason, retry_after)
 
     def _give_up(self, message: Message, entry: QueueEntry | None, reason: str, http_status: int | None = None) -> None:
         """Tell the application, then make a dead letter; only then the message is done with."""
@@ -185,21 +192,23 @@ class Batch:
             api = self._api()
             api.deadline.set(self._deadline.remaining() - SECONDS_TO_END - self._left * api.try_seconds)
             more: dict[str, str | int] = {"reason": reason, "receives": receives}
-            status = api.call("POST", path, entry, f"{entry.key}:given-up", more).status
+            answer = api.call("POST", path, entry, f"{entry.key}:given-up", more)
         except Exception as error:  # noqa: BLE001 (telling is a courtesy: nothing about it may cost the dead letter)
             text = str(error) if isinstance(error, RedriveError) else f"unforeseen {type(error).__name__}"
             self._logger.warning("application not told", extra={"error": text})
             return False
-        if not _is_done(status):
-            self._logger.warning("application not told", extra={"error": in_full(status)})
-        return _is_done(status)
+        if not _is_done(answer):
+            self._logger.warning("application not told", extra={"error": answer.error})
+        return _is_done(answer)
 
-    def _come_back(self, message: Message, entry: QueueEntry | None, reason: str) -> NoReturn:
+    def _come_back(
+        self, message: Message, entry: QueueEntry | None, reason: str, retry_after: float | None = None
+    ) -> NoReturn:
         """Put a message back for a time, and keep it from being deleted whether that goes well or not."""
         seconds = None
         try:
             self._expect_time()
-            seconds = self._queues.put_back(message)
+            seconds = self._queues.put_back(message, retry_after or 0)
         except QueueUnavailable as error:
             # Its visibility timeout ends by itself, or has ended, and another receive has the message now.
             self._logger.warning("not put back", extra={"error": str(error)})
@@ -223,6 +232,6 @@ class Batch:
         )
 
 
-def _is_done(status: int) -> bool:
+def _is_done(answer: Answer) -> bool:
     """Tell whether the application did what it was asked, now or before."""
-    return status < HTTPStatus.MULTIPLE_CHOICES or status == HTTPStatus.CONFLICT
+    return answer.accepted or answer.status == HTTPStatus.CONFLICT

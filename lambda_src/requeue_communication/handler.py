@@ -16,7 +16,7 @@ from redrive.runs import Runs
 from redrive.secrets import Secrets
 from redrive.settings import RequeueCommunicationSettings
 from redrive.table import Table, dynamodb
-from redrive.transport import requeue_retry
+from redrive.transport import no_retry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -42,7 +42,7 @@ def _settings() -> RequeueCommunicationSettings:
 def _redriving() -> Redriving:
     settings = _settings()
     table = Table(dynamodb(), settings.ledger.table)
-    api = Api(settings.api, requeue_retry, Secrets())
+    api = Api(settings.api, no_retry, Secrets())
     return Redriving(
         api=api,
         ledger=Ledger(table, settings.ledger),

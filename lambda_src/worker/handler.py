@@ -15,7 +15,7 @@ from redrive.parsing import parse
 from redrive.queueing import Message, Queues
 from redrive.secrets import Secrets
 from redrive.settings import WorkerSettings
-from redrive.transport import Deadline, worker_retry
+from redrive.transport import Deadline, no_retry
 from redrive.working import Batch
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _settings() -> WorkerSettings:
 
 @cache
 def _api() -> Api:
-    return Api(_settings().api, worker_retry, Secrets())
+    return Api(_settings().api, no_retry, Secrets())
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from urllib3.util.retry import Retry
 from werkzeug.wrappers import Request, Response
 
 from redrive import clock
@@ -15,7 +16,7 @@ from redrive.listing import Listing
 from redrive.models import Communication
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import Deadline, PatientRetry, listing_retry
+from redrive.transport import Deadline, listing_retry
 from tests.unit.support import ScriptedApi, as_json
 
 Answer = Callable[[Request], Response]
@@ -34,7 +35,7 @@ def source(style: PaginationStyle = PaginationStyle.PAGE, size: int = 10, **chan
 def read(settings: ApiSettings) -> Callable[..., tuple[list[str], Listing]]:
     """Read one source to its end; give the ids and the listing."""
 
-    def without_waiting(deadline: Deadline, try_seconds: float) -> PatientRetry:
+    def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
         retry = listing_retry(deadline, try_seconds)
         retry.backoff_factor = retry.backoff_jitter = 0
         return retry

@@ -73,9 +73,31 @@ def test_a_refusal_names_both_origins_and_the_way_out() -> None:
         on_own_origin("https://api.example.org/emails?page=2", ASKED, BASE)
 
 
-def test_http_is_not_taken_for_https_at_a_port_of_its_own() -> None:
-    with pytest.raises(ListingError):
-        on_own_origin("http://api.example.com:8443/x", ASKED, "https://api.example.com:8443/v1")
+@pytest.mark.parametrize("url", ["http://api.example.com/x", "http://api.example.com:8443/x"])
+def test_an_application_behind_a_balancer_names_its_port_or_none(url: str) -> None:
+    asked = "https://api.example.com:8443/v1/emails"
+    assert on_own_origin(url, asked, "https://api.example.com:8443/v1") == "https://api.example.com:8443/x"
+
+
+def test_http_at_a_port_that_is_neither_is_another_origin() -> None:
+    with pytest.raises(ListingError, match=r"is on http://api\.example\.com:8080, api\.base_url on https://api"):
+        on_own_origin("http://api.example.com:8080/x", ASKED, BASE)
+
+
+def test_https_is_not_taken_for_http() -> None:
+    with pytest.raises(ListingError, match=r"https://127\.0\.0\.1:8080"):
+        on_own_origin("https://127.0.0.1:8080/x", "http://127.0.0.1:8080/y", "http://127.0.0.1:8080")
+
+
+@pytest.mark.parametrize("host", ["büro.example", "BÜRO.example", "xn--bro-hoa.example"])
+def test_a_host_of_other_letters_is_the_same_in_either_spelling(host: str) -> None:
+    asked = "https://büro.example/emails"
+    assert on_own_origin(f"https://{host}/x", asked, "https://büro.example") == "https://büro.example/x"
+
+
+@pytest.mark.parametrize("query", ["since=2026-11-24 02:15:00", "type=App\\Mail", "status=gescheitert für immer"])
+def test_a_query_that_is_not_encoded_is_followed(query: str) -> None:
+    assert on_own_origin(f"/emails?{query}", ASKED, BASE) == f"https://api.example.com/emails?{query}"
 
 
 PIECES = st.sampled_from(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from urllib3.util.retry import Retry
 from werkzeug.wrappers import Request, Response
 
 from redrive import clock
@@ -22,7 +23,7 @@ from redrive.page import Page
 from redrive.pagination import read_pages
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import Deadline, PatientRetry, listing_retry
+from redrive.transport import Deadline, listing_retry
 from tests.unit.support import ScriptedApi, Time, as_json
 
 STYLES = list(PaginationStyle)
@@ -61,7 +62,7 @@ def paged(
 
 
 def reader(settings: ApiSettings) -> Api:
-    def without_waiting(deadline: Deadline, try_seconds: float) -> PatientRetry:
+    def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
         retry = listing_retry(deadline, try_seconds)
         retry.backoff_factor = retry.backoff_jitter = 0
         return retry

@@ -104,7 +104,7 @@ def test_an_operation_without_a_path_is_refused(loop: FirstLoop, api: ScriptedAp
     assert api.requests[0].json["reason"] == reason
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", [403, 404, 421, 423, 424, 499])
 def test_a_refusal_that_may_pass_comes_back_and_stops_no_other(
     loop: FirstLoop, api: ScriptedApi, context: Context, status: int
 ) -> None:
@@ -161,6 +161,30 @@ def test_what_may_go_better_later_is_put_back_for_longer_each_time(
     assert least <= seconds <= least * 1.25
     assert (loop.left(), loop.dead()) == (1, {})
     assert len(api.requests) == 1, "nothing is told, and nothing is tried again here"
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_nothing_comes_back_before_its_retry_after(
+    loop: FirstLoop, api: ScriptedApi, context: Context, status: int
+) -> None:
+    loop.enqueue(entry())
+    api.answers(Response(status=status, headers={"Retry-After": "7200"}))
+    assert loop.turn(context) == [entry()]
+    (seconds,) = loop.front.waits
+    assert 7200 <= seconds <= 7200 * 1.25
+    assert len(api.requests) == 1
+
+
+def test_a_row_that_is_not_committed_yet_is_sent_at_the_next_receive(
+    loop: FirstLoop, api: ScriptedApi, context: Context
+) -> None:
+    loop.configure(ttl_seconds=1, backoff_rate=1)
+    loop.enqueue(entry())
+    api.answers(as_json({}, status=404), as_json({}))
+    assert loop.turn(context) == [entry()]
+    time.sleep(1.3)
+    assert loop.turn(context, 2) == []
+    assert (loop.left(), loop.dead(), len(api.requests)) == (0, {}, 2)
 
 
 def test_no_answer_is_put_back(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
@@ -232,7 +256,7 @@ def test_without_an_answer_a_dead_letter_has_no_status(loop: FirstLoop, api: Scr
     assert loop.turn(context, MAX_RECEIVES) == []
     assert loop.dead() == {
         entry(): {
-            "Reason": "POST /communications/{primaryId}/send: no connection",
+            "Reason": "POST /communications/{primaryId}/send: no connection: refused, nothing listens there",
             "Receives": MAX_RECEIVES,
             "ApplicationTold": "false",
         }

@@ -1,0 +1,144 @@
+"""What an answer of the API means: whether a 2xx is believed, and for how long the API asks to be left alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from redrive.errors import ListingError
+
+PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""Of RFC 9110, as Python has them since 3.13: the same words under every runtime."""
+
+MAX_WAIT_SECONDS = 86400.0
+"""Of a ``Retry-After``: more is a mistake in its unit, and would leave a source alone for weeks."""
+
+MARKUP = re.compile(r"<[A-Za-z!?/]")
+PAGE = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
+INVISIBLE = "\ufeff\u200b\u2060\0"
+"""Byte order marks and spaces of no width, which ``str.strip`` leaves there."""
+
+RATE_LIMITED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+"""Answers whose rate limit headers are read; a 403 is one of some APIs' (GitHub's, for one) for too many requests."""
+
+RATE_LIMITS = ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-")
+"""What the headers ``…Remaining`` and ``…Reset`` begin with: drafts of the IETF, GitHub and most others, Twitter."""
+
+SHORT_RATE_LIMIT = re.compile(r"\b(?:r|remaining)=0\b.*?\b(?:t|reset)=(\d{1,13})\b")
+"""Of the one header ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers, from 03 on)."""
+
+
+def in_full(status: int) -> str:
+    """Give a status with its phrase: ``HTTP 422 Unprocessable Content``."""
+    try:
+        return f"HTTP {status} {PHRASES.get(status) or HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"
+
+
+def is_page(body: bytes, content_type: str) -> bool:
+    """Tell whether a 2xx is a page for people, which says nothing of whether the application saw the request.
+
+    Nothing at all, JSON and plain text are answers, whatever type a framework gives them. A document of markup is
+    none, and neither is text/html with any markup in it.
+    """
+    text = _text(body, content_type).strip().strip(INVISIBLE).strip()
+    if not text or _is_json(text):
+        return False
+    if MARKUP.match(text) or PAGE.search(text):
+        return True
+    return "html" in content_type.lower() and MARKUP.search(text) is not None
+
+
+def _text(body: bytes, content_type: str) -> str:
+    encoding: str = json.detect_encoding(body)  # by its byte order mark, or by where its zeros are
+    declared = re.search(r"charset\s*=\s*\"?(utf-?(?:7|16|32)(?:-?[bl]e)?)\b", content_type, re.IGNORECASE)
+    if encoding == "utf-8" and declared:
+        encoding = declared[1]
+    return body.decode(encoding, "replace")
+
+
+def holds(expression: str, body: bytes) -> bool:
+    """Tell whether an expression gives something true of a JSON body, as JMESPath has it: 0 is true, "" is not."""
+    from redrive.expressions import search  # most have no such expression, and do not pay for JMESPath
+
+    try:
+        found = search(expression, json.loads(body), "requeue.accepted")
+    except (ValueError, RecursionError, ListingError):
+        return False
+    return found is not None and found is not False and found not in ("", [], {})
+
+
+def expect_expression(expression: str) -> None:
+    """Raise ``ConfigurationError`` where ``requeue.accepted`` is not JMESPath: before a request is sent, not after."""
+    from redrive.expressions import search
+
+    with suppress(ListingError):  # so it is where it does not fit this null
+        search(expression, None, "requeue.accepted")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except RecursionError:
+        return text[0] in "[{"
+    except ValueError:
+        return False
+    return True
+
+
+def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | None:
+    """Give the seconds that the API asks to be left alone, a day at most; None where it does not ask.
+
+    By ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date). Without one, where a 403 or a 429 says that the rate
+    limit is used up, by when it is renewed. What makes no sense counts as none.
+
+    Parameters
+    ----------
+    now
+        In seconds since 1970.
+    """
+    seconds = _seconds(headers.get("Retry-After", "").strip(), now)
+    if seconds is None and status in RATE_LIMITED:
+        seconds = _until_renewed(headers, now)
+    return None if seconds is None else max(0.0, min(seconds, MAX_WAIT_SECONDS))
+
+
+def _seconds(text: str, now: float) -> float | None:
+    if number := re.fullmatch(r"(\d{1,15})(\.\d+)?(\s*,\s*\d+)*", text):  # one that was sent twice is joined
+        return float(number[1] + (number[2] or ""))
+    try:
+        at = parsedate_to_datetime(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now  # asctime's form has no zone
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def _until_renewed(headers: Mapping[str, str], now: float) -> float | None:
+    for prefix in RATE_LIMITS:
+        reset = headers.get(f"{prefix}Reset", "").strip()
+        if headers.get(f"{prefix}Remaining", "").strip() == "0" and re.fullmatch(r"\d{1,13}(\.\d+)?", reset):
+            at = float(reset)
+            # Seconds from now, or a time: in seconds since 1970, or in milliseconds.
+            return at if at < 1e9 else (at / 1000 if at > 1e11 else at) - now
+    short = SHORT_RATE_LIMIT.search(headers.get("RateLimit", ""))
+    return float(short[1]) if short else None
+
+
+def json_of(body: bytes) -> Any:
+    """Parse a JSON body; None where it is none, also where it is nested too deeply."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
