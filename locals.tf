@@ -1,5 +1,5 @@
 locals {
-  prefix = "${var.name}-${var.stage}"
+  prefix = module.consistency.prefix
 
   account = {
     partition = data.aws_partition.current.partition
@@ -69,7 +69,7 @@ locals {
   } }
 }
 
-# What the functions read from their environment. A null would only take room.
+# What the functions read from their environment. A null would only take space.
 locals {
   environment = {
     REDRIVE_NAME                 = var.name

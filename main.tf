@@ -8,7 +8,7 @@ module "consistency" {
 
   names = { name = var.name, stage = var.stage }
   sizes = { batch_size = var.batch_size, max_per_run = var.max_per_run }
-  patience = {
+  timeouts = {
     connect_timeout_seconds  = var.api.connect_timeout_seconds
     read_timeout_seconds     = var.api.read_timeout_seconds
     function_timeout_seconds = var.lambda.timeout_seconds.requeue_communication
@@ -255,7 +255,7 @@ module "notifications" {
 
   create_topic   = local.create_topic
   notifications  = var.notifications
-  publisher_arns = [module.workflow.role_arn, module.conclude.role_arn]
+  publisher_arns = [for name in [local.names.run, local.names.conclude] : "arn:${local.account.partition}:iam::${local.account.id}:role/${name}"]
   alarm_arns     = [for name in concat(values(local.alarm_names), local.queue_alarm_names) : "${local.alarm_arn_prefix}:${name}"]
 }
 

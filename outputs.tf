@@ -9,7 +9,7 @@ output "state_machine_name" {
 }
 
 output "function_arns" {
-  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), requeue_communication, summarise, ledger_admin and, with queue, worker."
+  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), batch, requeue_communication, conclude, ledger_admin and, with queue, worker."
   value       = { for function, submodule in local.functions : function => submodule.arn }
 }
 

@@ -13,6 +13,24 @@ data "aws_iam_policy_document" "start_runs" {
     resources = ["${replace(local.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
   }
 
+  # Whoever describes an execution that is encrypted must be able to decrypt it:
+  # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      sid       = "DecryptRuns"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:EncryptionContext:aws:states:stateMachineArn"
+        values   = [local.state_machine_arn]
+      }
+    }
+  }
+
   statement {
     sid       = "ConcludeWhatNoEventReported"
     actions   = ["lambda:InvokeFunction"]
@@ -26,6 +44,12 @@ data "aws_iam_policy_document" "send_digests" {
     sid       = "SendDigests"
     actions   = ["sns:Publish"]
     resources = [local.topic.arn]
+  }
+
+  statement {
+    sid       = "SeeWhetherARunHasBegun"
+    actions   = ["states:DescribeExecution"]
+    resources = ["${replace(local.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
   }
 
   dynamic "statement" {

@@ -33,7 +33,7 @@ variable "api" {
     - auth.service, auth.region: what aws_iam signs requests for: execute-api (API Gateway) or lambda (a function URL); the region is read from an API Gateway URL, else the provider's.
     - auth.resource_arns: what the functions may call by aws_iam, such as arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*; read from an API Gateway URL, else needed.
     - headers: further headers of every request; no credentials.
-    - connect_timeout_seconds, read_timeout_seconds: patience with one request.
+    - connect_timeout_seconds, read_timeout_seconds: timeouts per request.
     - ca_bundle_secret_arn: a secret with the PEM certificates that sign the API's, where no public authority does.
     - secrets_kms_key_arn: the key these secrets are encrypted with, if it is one of your own.
   EOT
@@ -537,10 +537,10 @@ variable "schedule" {
 
 variable "notifications" {
   description = <<-EOT
-    Who is told.
+    Who is notified, and of what.
     - emails: addresses; each gets a mail from AWS to confirm first.
     - on: success, failure or both. Failure includes runs that ended otherwise, what is new for a person, and the alarms.
-    - digest: run for a digest of each run that has news, daily for one in 24 hours that collects.
+    - digest: run for a digest of each run that has something new to say, daily for at most one in 24 hours, which adds up the runs since the last.
     - topic_arn: a topic of yours instead of one of the module's. Its policy must allow what the output topic_policy says.
     - create_topic: false where topic_arn is that of a topic made in the same apply, as the plan does not know it yet.
     - topic_kms_key_arn: the key of that topic, if it has one.
@@ -720,7 +720,7 @@ variable "lambda" {
 variable "vpc" {
   description = <<-EOT
     The VPC of the functions that call the API, where the API can only be reached from there; null for none.
-    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states, dynamodb, secretsmanager and, with queue, sqs).
+    - subnet_ids: private subnets with a way to the API and to the AWS services (NAT, or endpoints for states, lambda, dynamodb, secretsmanager and, with queue, sqs).
     - security_group_ids: groups that let that traffic out.
   EOT
 
@@ -749,19 +749,19 @@ variable "tracing" {
 }
 
 variable "log_retention_days" {
-  description = "Days every log is kept; 0 for ever."
+  description = "Days every log is kept; 0 for no limit."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be what CloudWatch Logs offers: 0 (for ever), 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; it is ${var.log_retention_days}."
+    error_message = "log_retention_days must be what CloudWatch Logs offers: 0 (no limit), 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; it is ${var.log_retention_days}."
   }
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for everything that holds data: logs, environment, executions, topic, ledger and queues. Its policy must let these services use it. Null leaves all but the topic to keys of AWS, and the topic without one: EventBridge and CloudWatch could not publish to it."
+  description = "KMS key for everything that holds data: logs, environment, executions, topic, ledger and queues. Its policy must let these services use it. Null leaves all but the topic to keys of AWS, and the topic without one: CloudWatch alarms could not publish to it."
   type        = string
   default     = null
 

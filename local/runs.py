@@ -186,7 +186,7 @@ def answers(stack: Stack) -> list[dict[str, Any]]:
     """Give what the lister answered, in order: Lambda drops the answer of an asynchronous call, the log has it."""
     names = ["runId", "listed", "eligible", "skipped", "batches", "execution", "truncated", "dryRun"]
     done = [line for line in log(stack, "list_failed") if line.get("message") in ("run started", "run done")]
-    return [{name: line[name] for name in names} for line in done]
+    return [{name: line.get(name) for name in names} for line in done]  # what is null the log leaves out
 
 
 def wait_for_answer(stack: Stack, run_id: str, seconds: float = 60.0, times: int = 1) -> dict[str, Any]:

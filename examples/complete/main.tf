@@ -68,9 +68,12 @@ module "communications_redrive" {
     accepted   = "result == 'queued'"
   }
 
-  batch_size      = 50
-  max_per_run     = 20000
-  max_concurrency = 10
+  batch_size              = 50
+  max_per_run             = 20000
+  max_concurrency         = 20
+  max_requests_per_second = 15
+  run_hours               = 12
+  breaker                 = { turned_away = 100 }
   retry = {
     max_attempts      = 4
     interval_seconds  = 3
@@ -82,6 +85,7 @@ module "communications_redrive" {
     cooldown_seconds     = 1800
     backoff_rate         = 3
     max_cooldown_seconds = 43200
+    open_hours           = 48
     retention_days       = 90
   }
   ledger = { deletion_protection = true }
@@ -118,6 +122,7 @@ module "communications_redrive" {
   notifications = {
     emails = ["letters-operations@example.com"]
     on     = ["failure"]
+    digest = "daily"
     subscriptions = [
       {
         protocol             = "https"
@@ -143,7 +148,7 @@ module "communications_redrive" {
       requeue_communication = 45
       batch                 = 30
       conclude              = 900
-      ledger_admin          = 30
+      ledger_admin          = 120
     }
     log_level            = "INFO"
     reserved_concurrency = { requeue_communication = 50, worker = 20 }
@@ -166,7 +171,7 @@ module "communications_redrive" {
 }
 
 variable "kms_key_arn" {
-  description = "Key of the workload. Its policy lets logs, delivery.logs, events and cloudwatch use it, as well as the roles."
+  description = "Key of the workload. Its policy lets logs, delivery.logs and cloudwatch use it, as well as the roles."
   type        = string
   default     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 }

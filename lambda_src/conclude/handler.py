@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from redrive.concluding import Concluder, End, end_of
+from redrive.execution import StateMachine, step_functions
 from redrive.ledger import Ledger
 from redrive.observability import observed
 from redrive.runs import Runs
@@ -31,7 +32,8 @@ def _concluder() -> Concluder:
     settings = _settings()
     table = Table(dynamodb(), settings.ledger.table)
     runs = Runs(table, settings.ledger.retention_days)
-    return Concluder(runs, Ledger(table, settings.ledger), Waiting(table), settings)
+    machine = StateMachine(step_functions(), settings.state_machine_arn)
+    return Concluder(runs, Ledger(table, settings.ledger), Waiting(table), machine, settings)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -59,6 +61,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     with observed(context, runId=end.run_id) as logger:
         deadline = Deadline()
         deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
-        answer = _concluder().conclude(end, lambda: deadline.remaining() > 0)
+        answer = _concluder().conclude(end, lambda: deadline.remaining() > 0, context.aws_request_id)
         logger.info("run concluded", extra={key: answer[key] for key in ("failed", "notify", "cause")})
         return answer

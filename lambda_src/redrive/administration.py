@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +13,8 @@ from typing import Any
 from redrive import clock
 from redrive.control import Control, Controls
 from redrive.errors import ConfigurationError
-from redrive.ledger import Ledger
-from redrive.ledger_rules import Entry
+from redrive.ledger import Ledger, group_of
+from redrive.ledger_rules import Entry, State, may_be_discarded, may_be_released
 from redrive.models import Communication
 from redrive.runs import Runs
 from redrive.table import Item
@@ -27,6 +28,9 @@ MAX_PAGE = 1000
 
 LONGEST_PAUSE_SECONDS = 86400.0
 """A pause ends by itself, and may be made anew: one that is forgotten must not keep communications for good."""
+
+
+LONGEST_AGE_SECONDS = 10 * 365 * 86400.0
 
 
 class Action(StrEnum):
@@ -74,7 +78,8 @@ class Order:
     dry_run
         ``release``, ``discard``: say how many it would be.
     limit, next
-        How many are looked at, and ``next`` of the answer before.
+        How many are looked at (100 by ``list`` and ``runs``, all by the others unless given), and ``next`` of the
+        answer before.
     run_id
         ``stop``: which run; ``show``: what of a run.
     seconds
@@ -93,7 +98,7 @@ class Order:
     all: bool = False
     communications: tuple[Named, ...] = ()
     dry_run: bool = False
-    limit: int = PAGE
+    limit: int | None = None
     next: str | None = None
     run_id: str | None = None
     seconds: float = 3600.0
@@ -103,14 +108,18 @@ class Order:
 
     def check(self) -> None:
         """Raise ``ConfigurationError`` where the action misses what it needs."""
-        if not 1 <= self.limit <= MAX_PAGE:
+        if self.limit is not None and not 1 <= self.limit <= MAX_PAGE:
             raise ConfigurationError(f"event.limit: must be from 1 to {MAX_PAGE}")
+        if not 0 <= self.older_than_seconds <= LONGEST_AGE_SECONDS:
+            raise ConfigurationError(f"event.olderThanSeconds: must be from 0 to {LONGEST_AGE_SECONDS:.0f}")
         if self.action is Action.SHOW and not (self.communications or self.run_id):
             raise ConfigurationError("event.communications: missing; show needs at least one, or event.runId")
         if self.action in (Action.RELEASE, Action.DISCARD):
-            if not (self.communications or self.all or self.group or self.source or self.error):
+            filters = self.group, self.source, self.error, self.older_than_seconds
+            if not (self.communications or self.all or any(filters)):
                 raise ConfigurationError(
-                    f"event.group: missing; {self.action} needs communications, group, source or error, or all: true"
+                    f"event.group: missing; {self.action} needs communications, group, source, error or "
+                    "olderThanSeconds, or all: true"
                 )
             if not (self.why.strip() or self.dry_run):
                 raise ConfigurationError(f"event.why: missing; {self.action} needs a reason")
@@ -150,7 +159,7 @@ class Desk:
             case Action.SHOW:
                 return self._show(order)
             case Action.RUNS:
-                records, following = self.runs.newest(order.limit, order.next)
+                records, following = self.runs.newest(order.limit or PAGE, order.next)
                 return {"runs": [run_to_json(record) for record in records], "next": following}
             case Action.RELEASE | Action.DISCARD:
                 return self._change_named(order) if order.communications else self._change_all(order)
@@ -161,14 +170,14 @@ class Desk:
             case Action.SLOW_DOWN:
                 return _in_force(self.controls.slow_down(order.max_requests_per_second))
             case Action.STOP:
-                return _in_force(self.controls.stop(order.run_id or ""))
+                return _in_force(self._stop(order.run_id or ""))
 
     def _list(self, order: Order) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
-        for name, items, last in self._pages(order, order.limit):
+        for name, items, position in self._pages(order, order.limit or PAGE):
             found += [_waiting_to_json(item, name) for item in items]
-            if len(found) >= order.limit:
-                return {"communications": found, "next": _position(name, last)}
+            if position:
+                return {"communications": found, "next": position}
         return {"communications": found, "next": None}
 
     def _show(self, order: Order) -> dict[str, Any]:
@@ -182,42 +191,42 @@ class Desk:
         return {"communications": [to_json(entry) for entry in entries if entry], "unchanged": unknown}
 
     def _change_named(self, order: Order) -> dict[str, Any]:
-        if order.dry_run:
-            return {"count": len(order.communications)}
         done: list[dict[str, Any]] = []
         unchanged: list[dict[str, Any]] = []
+        groups: Counter[str] = Counter()
         for named in order.communications:
             entry = self.ledger.show(_communication(named))
             changed = self._change(order, entry) if entry else None
-            if changed:
+            if entry and changed:
                 done.append(to_json(changed))
+                groups[group_of(entry)] += entry.state is State.MANUAL
             else:
                 unchanged.append(_unchanged(named, entry))
+        if order.dry_run:
+            return {"count": len(done), "unchanged": unchanged}
+        for name, count in groups.items():
+            self.waiting.take(name, count)
         return {"communications": done, "unchanged": unchanged}
 
     def _change_all(self, order: Order) -> dict[str, Any]:
         """Change what waits by its filters, a page at a time; where time is short, ``next`` goes on."""
-        count, unchanged, groups = 0, 0, dict[str, int]()
-        for name, items, last in self._pages(order, PAGE):
-            changed = 0
-            if order.dry_run:
-                changed = len(items)
-            else:
-                for _, entry in self.ledger.read_whole(map(communication_of, items)):
-                    changed += bool(entry and self._change(order, entry))
-                self._settle_group(name, changed)
-            groups[name] = groups.get(name, 0) + changed
-            count += changed
+        unchanged, groups, following = 0, Counter[str](), None
+        for name, items, position in self._pages(order, order.limit):
+            entries = self.ledger.read_whole(map(communication_of, items))
+            changed = sum(bool(entry and self._change(order, entry)) for _, entry in entries)
+            if not order.dry_run:
+                self.waiting.take(name, changed)
+            groups[name] += changed
             unchanged += len(items) - changed
-            if not self.has_time():
-                return {"count": count, "unchanged": unchanged, "groups": groups, "next": _position(name, last)}
-        return {"count": count, "unchanged": unchanged, "groups": groups, "next": None}
-
-    def _settle_group(self, name: str, changed: int) -> None:
-        rest = self.waiting.page(name, after=None, until=None, limit=1).items
-        self.waiting.take(name, changed, rest[0]["waitingSince"] if rest else None)
+            following = position
+        return {"count": groups.total(), "unchanged": unchanged, "groups": +groups, "next": following}
 
     def _change(self, order: Order, entry: Entry) -> Entry | None:
+        if order.dry_run:
+            is_meant = (
+                may_be_released(entry) if order.action is Action.RELEASE else may_be_discarded(entry, clock.now())
+            )
+            return entry if is_meant else None
         if order.action is Action.RELEASE:
             return self.ledger.release(entry, order.by, order.why)
         return self.ledger.discard(entry, order.by, order.why)
@@ -229,8 +238,18 @@ class Desk:
             if is_meant and (order.error is None or order.error in (group.get("error") or "")):
                 yield group
 
-    def _pages(self, order: Order, size: int) -> Iterator[tuple[str, tuple[Item, ...], str | None]]:
-        """Give what waits and is meant, group by group, a page at a time, from where ``next`` says."""
+    def _stop(self, run_id: str) -> Control:
+        lock = self.runs.lock()
+        if not (self.runs.record(run_id) or (lock and lock.run_id == run_id)):
+            raise ConfigurationError(f"event.runId: there is no run {run_id}, see runs")
+        return self.controls.stop(run_id)
+
+    def _pages(self, order: Order, most: int | None) -> Iterator[tuple[str, tuple[Item, ...], str | None]]:
+        """Give what waits and is meant, group by group, a page at a time, from where ``next`` says.
+
+        Up to ``most`` in all, and while there is time. With each page goes what the next call gives as ``next``, None
+        where this one goes on, or nothing is left.
+        """
         start_group, start = _read_position(order.next)
         until = None
         if order.older_than_seconds:
@@ -242,9 +261,15 @@ class Desk:
                 continue
             after = start if name == start_group else None
             while True:
+                size = PAGE if most is None else min(PAGE, most)
                 page = self.waiting.page(name, after=after, until=until, limit=size)
-                yield name, page.items, page.last
                 after = page.last
+                if most is not None:
+                    most -= len(page.items)
+                is_last = most == 0 or not self.has_time()
+                yield name, page.items, _position(name, after) if is_last else None
+                if is_last:
+                    return
                 if not after:
                     break
 

@@ -126,7 +126,7 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
     goes = [each for each in batch.communications if each.source in sources]
     if not goes:
         runs.write_tally(asked.run_id, Tally(asked.batch, (Result(LEFT_OUT),) * len(batch.communications)))
-        runs.move_breaker(asked.run_id, {}, _probed(counts, asked.batch))  # or others would wait for its tally
+        runs.move_breaker(asked.run_id, {}, _probed(counts, asked.batch))
         return answer | {"go": "skip"}
     return answer | {"go": "go", "communications": [each.to_json() for each in goes]}
 
@@ -147,14 +147,16 @@ def close_batch(closed: Closed, runs: Runs) -> Tally | None:
     results = _results(batch, closed.outcomes)
     tally = Tally(closed.batch, results)
     if not runs.write_tally(closed.run_id, tally):
+        # Whoever wrote it may have ended before the breaker was moved, and the other batches wait for a probe.
+        runs.move_breaker(closed.run_id, {}, probed)
         return None
     runs.move_breaker(closed.run_id, _moves(batch, results), probed)
     return tally
 
 
-def _probed(counts: Breaker, batch: int) -> list[str]:
+def _probed(counts: Breaker, number: int) -> list[str]:
     """Name the sources whose probe a batch is."""
-    return [source for source, number in counts.probed_by.items() if number == batch]
+    return [source for source, prober in counts.probed_by.items() if prober == number]
 
 
 def _results(batch: Batch, outcomes: Sequence[Outcome]) -> tuple[Result, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redrive import aws, clock, digest, mailing
 from redrive.conclusion import Concluding, Conclusion, to_json
 from redrive.errors import ConfigurationError, NotificationFailed
+from redrive.execution import StateMachine
 from redrive.ledger import Ledger
 from redrive.models import operator_run_id, scheduled_run_id
 from redrive.observability import publish
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 BY_EXECUTION, BY_EVENT = "execution", "event"
 RUN_INCOMPLETE = "RunIncomplete"
 MAX_CAUSE = 500
+
+_NOTHING = {"failed": 0, "notify": False, "subject": "", "message": ""}
 
 
 @cache
@@ -102,17 +104,31 @@ def _is_explained(record: Item, done: Conclusion) -> bool:
 class Concluder:
     """Concludes runs, and sees to their digests."""
 
-    def __init__(self, runs: Runs, ledger: Ledger, waiting: Waiting, settings: ConcludeSettings) -> None:
+    def __init__(
+        self, runs: Runs, ledger: Ledger, waiting: Waiting, machine: StateMachine, settings: ConcludeSettings
+    ) -> None:
         self._runs, self._ledger, self._waiting, self._settings = runs, ledger, waiting, settings
+        self._machine = machine
 
-    def conclude(self, end: End, has_time: Callable[[], bool]) -> dict[str, Any]:
-        """Conclude a run once, however often and from where it is asked; give the answer for the state machine."""
+    def conclude(self, end: End, has_time: Callable[[], bool], invocation: str) -> dict[str, Any]:
+        """Conclude a run once, however often and from where it is asked; give the answer for the state machine.
+
+        Parameters
+        ----------
+        invocation
+            Its request's id, which its retries share.
+        """
+        is_listers = end.ending is not None and end.ending.status == digest.COULD_NOT_START
+        if is_listers and (lock := self._runs.lock()) and lock.request == end.request:
+            end = replace(end, run_id=lock.run_id)  # an operator's has a time in it that only its lister knew
         record = self._runs.record(end.run_id) or {}
         if not record.get("batches") and "request" not in record:
             record = self._never_began(end)
         elif end.request and record["request"] != end.request:
             # Another delivery of the same firing has the run; this one came to nothing, and wrote nothing.
-            return {"failed": 0, "notify": False, "subject": "", "message": "", "cause": "another delivery has the run"}
+            return _NOTHING | {"cause": "another delivery has the run"}
+        elif is_listers and (record.get("execution") or self._machine.status(end.run_id)):
+            return _NOTHING | {"cause": "the run has begun, and its execution concludes it"}
         if "digest" not in record:
             concluding = Concluding(
                 self._runs, self._ledger, self._waiting, self._settings.ledger, self._settings.run, has_time
@@ -121,7 +137,7 @@ class Concluder:
             record = self._decide(end, record, done)
         if record.get("hasLock", True):
             self._runs.unlock(end.run_id, str(record.get("request", end.request)))
-        return self._answer(end, record)
+        return self._answer(end, record, invocation)
 
     def _never_began(self, end: End) -> Item:
         """Make a record for a run whose lister failed before it wrote one."""
@@ -130,35 +146,33 @@ class Concluder:
 
     def _decide(self, end: End, record: Item, done: Conclusion) -> Item:
         """Write the digest, decide whether it is sent, and keep both: whoever comes later finds them."""
-        memory, news, version = self._runs.memory()
-        story = self._story(end, record, done, news, memory)
-        written = digest.write(story)
-        decision = self._decision(written, memory, done)
-        if decision.is_over:
-            written = digest.write(replace(story, is_over=True))
-        mark = str(uuid.uuid4())
-        kept = {
-            **to_json(done, record),
-            "failed": written.failed,
-            "headline": written.headline,
-            "concludedAt": record.get("judgedAt", clock.now()),
-            "endedAs": end.ending.status if end.ending else "DONE",
-            "digest": {
-                "subject": written.subject,
-                "message": written.message,
-                "cause": written.cause,
-                "notify": decision.is_sent,
-                "by": end.by,
-                "mark": mark,
-            },
-        }
-        record = self._runs.write(end.run_id, kept, only_new=True)
-        if record["digest"]["mark"] == mark:  # else somebody else has concluded it at the same moment
-            while not self._runs.remember(decision.memory, version, end.run_id, keeps_news=not decision.is_sent):
-                memory, _, version = self._runs.memory()
-                decision = self._decision(written, memory, done)
-            self._measure(record, done)
-        return record
+        while True:
+            memory, news, version = self._runs.memory()
+            story = self._story(end, record, done, news, memory)
+            written = digest.write(story)
+            decision = self._decision(written, memory, done)
+            if decision.is_over:
+                written = digest.write(replace(story, is_over=True))
+            kept = {
+                **to_json(done, record),
+                "failed": written.failed,
+                "headline": written.headline,
+                "concludedAt": record.get("judgedAt", clock.now()),
+                "endedAs": end.ending.status if end.ending else "DONE",
+                "digest": {
+                    "subject": written.subject,
+                    "message": written.message,
+                    "cause": written.cause,
+                    "notify": decision.is_sent,
+                    "by": end.by,
+                },
+            }
+            if self._runs.keep_digest(end.run_id, kept, decision.memory, version, keeps_news=not decision.is_sent):
+                self._measure(kept, done)
+                return {**record, **kept}
+            found = self._runs.record(end.run_id) or {}
+            if "digest" in found:  # somebody else has concluded it at the same moment
+                return found
 
     def _decision(self, written: digest.Digest, memory: mailing.Memory, done: Conclusion) -> mailing.Decision:
         notifications = self._settings.notifications
@@ -195,7 +209,7 @@ class Concluder:
             bad=memory.bad,
         )
 
-    def _answer(self, end: End, record: Item) -> dict[str, Any]:
+    def _answer(self, end: End, record: Item, invocation: str) -> dict[str, Any]:
         """Give the digest to the execution that publishes it, or publish it where the execution is over."""
         kept = record["digest"]
         answer = {
@@ -206,12 +220,12 @@ class Concluder:
             "cause": kept["cause"],
         }
         # Also one that an execution was to publish, and ended before it did.
-        if kept["notify"] and end.by == BY_EVENT and end.ending and self._runs.mark_published(end.run_id):
+        if kept["notify"] and end.by == BY_EVENT and end.ending and self._runs.take_digest(end.run_id, invocation):
             try:
                 topic = self._settings.notifications.topic_arn
                 sns().publish(TopicArn=topic, Subject=kept["subject"], Message=kept["message"])
             except (BotoCoreError, ClientError) as error:
-                self._runs.mark_published(end.run_id, is_published=False)
+                self._runs.leave_digest(end.run_id)
                 raise NotificationFailed(f"the digest was not published: {type(error).__name__}") from error
         return answer
 

@@ -126,9 +126,12 @@ class Pace:
         """
         for _ in range(MAX_TRIES):
             rate = self._changed or self._configured
-            now = clock.now()
-            # Without one, the write finds out whether a person has set one since.
-            wait = self._take(run_id, now, 1 / (SAFETY * rate) if rate else 0.0, longest)
+            if rate is None:
+                self._changed = control_of(self._table.get(CONTROL)).rate
+                if self._changed is None:
+                    return
+                continue
+            wait = self._take(run_id, clock.now(), 1 / (SAFETY * rate), longest)
             if wait is not None:
                 self._sleep(max(0.0, wait))
                 return
@@ -136,18 +139,18 @@ class Pace:
 
     def _take(self, run_id: str, now: float, spacing: float, longest: float) -> float | None:
         """Take a slot; gives the seconds until it is due, or None where it is to be tried again."""
-        same_rate = "#rate = :rate" if self._changed else "attribute_not_exists(#rate)"
-        is_on = "(attribute_not_exists(pausedUntil) OR pausedUntil <= :now)"
-        is_not_stopped = "(attribute_not_exists(stoppedRun) OR stoppedRun <> :run)"
+        is_on = (
+            ("#rate = :rate" if self._changed else "attribute_not_exists(#rate)")
+            + " AND (attribute_not_exists(pausedUntil) OR pausedUntil <= :now)"
+            + " AND (attribute_not_exists(stoppedRun) OR stoppedRun <> :run)"
+        )
         operands = {"now": now, "run": run_id} | ({"rate": self._changed} if self._changed else {})
-        condition = f"{same_rate} AND {is_on} AND {is_not_stopped} AND #slot >= :now"
-        due = Update(CONTROL, {}, condition, operands, added={"slot": spacing})
-        found = self._table.write(due)
+        # A slot that is too far away stays free: who takes it and does not use it puts off everybody else.
+        is_near = f"{is_on} AND #slot >= :now AND #slot <= :latest"
+        near = Update(CONTROL, {}, is_near, {**operands, "latest": now + longest}, added={"slot": spacing})
+        found = self._table.write(near)
         if found.done and found.item:
-            wait = found.item["slot"] - spacing - now if spacing else 0.0
-            if wait > longest:
-                raise RateLimited(f"the next slot of the request rate is {wait:.0f} s away")
-            return float(wait)
+            return float(found.item["slot"] - spacing - now)
         control = control_of(found.item)
         if control.is_paused(now):
             raise RunHeld("paused")
@@ -156,6 +159,9 @@ class Pace:
         if control.rate != self._changed:
             self._changed = control.rate
             return None
-        free = "attribute_not_exists(#slot) OR #slot < :now"
-        idle = Update(CONTROL, {"slot": now + spacing}, free, {"now": now})
+        wait = (found.item or {}).get("slot", 0) - now
+        if wait > max(longest, 0):
+            raise RateLimited(f"the next slot of the request rate is {wait:.0f} s away")
+        is_free = f"{is_on} AND (attribute_not_exists(#slot) OR #slot < :now)"
+        idle = Update(CONTROL, {"slot": now + spacing}, is_free, operands)
         return 0.0 if self._table.write(idle).done else None

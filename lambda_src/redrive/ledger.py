@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from redrive import ledger_rules as rules
 from redrive.ledger_rules import Body, Claim, Entry, Event, Refusal, Refused, State, judge
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
-from redrive.table import KEYS_PER_READ, Delete, Item, Key, Put, Table, Update
+from redrive.table import KEYS_PER_READ, Delete, Item, Key, Put, Table, Update, size
 
 SORT_KEY = "communication"
 
@@ -22,7 +22,10 @@ FAR_FUTURE = 10**11
 """Seconds since 1970 that no cooldown reaches."""
 
 MAX_TEXT = 120
-"""Characters of an error, or of a reason, in an item: see :data:`redrive.ledger_rules.MAX_EVENTS`."""
+"""Bytes of an error, or of a reason, in an item."""
+
+MAX_ITEM = 1024
+"""Bytes of a communication's item, which one write unit pays for: what of the history is older gives way."""
 
 MAY_CLAIM = (
     "attribute_not_exists(pk) OR ((attribute_not_exists(expiry) OR expiry > :now) AND ("
@@ -117,7 +120,7 @@ class Ledger:
         entry = rules.turned_away(
             claim.entry,
             status,
-            error[:MAX_TEXT],
+            _short(error),
             clock.now(),
             self._settings,
             retry_after=retry_after,
@@ -139,15 +142,15 @@ class Ledger:
 
     def release(self, entry: Entry, by: str, why: str) -> Entry | None:
         """Reset the attempts of a manual or discarded communication; None where it is neither, or was changed."""
-        if entry.state not in (State.MANUAL, State.DISCARDED):
+        if not rules.may_be_released(entry):
             return None
-        return self._change(entry, rules.released(entry, by, why[:MAX_TEXT], clock.now(), self._settings))
+        return self._change(entry, rules.released(entry, by, _short(why), clock.now(), self._settings))
 
     def discard(self, entry: Entry, by: str, why: str) -> Entry | None:
         """Never send a communication again; None while somebody is sending it, or where it was changed just now."""
-        if entry.lease_until > clock.now():
+        if not rules.may_be_discarded(entry, clock.now()):
             return None
-        return self._change(entry, rules.discarded(entry, by, why[:MAX_TEXT], clock.now()))
+        return self._change(entry, rules.discarded(entry, by, _short(why), clock.now()))
 
     def show(self, communication: Communication) -> Entry | None:
         """Look one up, with its history."""
@@ -172,8 +175,14 @@ class Ledger:
             yield from ((each, found.get(each.key)) for each in batch)
 
     def _conclude(self, claim: Claim, entry: Entry) -> bool:
-        operands = {"open": State.OPEN, "owner": claim.entry.lease_owner, "number": claim.entry.number}
-        condition = "#state = :open AND leaseOwner = :owner AND #number = :number"
+        entry_was = claim.entry
+        operands = {
+            "open": State.OPEN,
+            "owner": entry_was.lease_owner,
+            "number": entry_was.number,
+            "attempts": entry_was.attempts,
+        }
+        condition = "#state = :open AND leaseOwner = :owner AND #number = :number AND attempts = :attempts"
         return self._table.write(_difference(claim.entry, entry, condition, operands)).done
 
     def _judge(self, entry: Entry, judged: Entry) -> Entry:
@@ -204,7 +213,7 @@ def group_of(entry: Entry) -> str:
     error = re.sub(r"^[A-Z]+ \S+: ", "", entry.error or "came back each time")
     reason = re.sub(r"^HTTP \d+ ?", "", error) or "no reason"
     slug = re.sub(r"[^a-z0-9]+", "-", reason.lower()).strip("-")[:60]
-    return f"{entry.communication.source}/{entry.http_status if entry.error else 'none'}/{slug}"
+    return f"{entry.communication.source}/{(entry.error and entry.http_status) or 'none'}/{slug}"
 
 
 def waiting_key(entry: Entry) -> Key:
@@ -262,7 +271,6 @@ JUDGED = (
     "pk",
     "operation",
     "source",
-    "idSpace",
     "state",
     "attempts",
     "leaseOwner",
@@ -274,32 +282,57 @@ JUDGED = (
 )
 """The attributes that :func:`redrive.ledger_rules.judge` and the order of a run ask for."""
 
-CLAIMED = ("source", "operation", "idSpace", "state", "leaseOwner", "leaseUntil", "runId", "updated", "expiry")
+CLAIMED = ("source", "operation", "state", "leaseOwner", "leaseUntil", "runId", "updated", "expiry")
 """The attributes that a claim sets; the others it leaves as they are."""
 
 
 def to_item(entry: Entry) -> Item:
-    """Give an entry's attributes but its key, from which the id is read."""
+    """Give an entry's attributes but its key, from which the id and its space are read."""
     item: Item = {name: getattr(entry, field) for field, name in _ALWAYS.items()}
     item |= {name: value for field, name in _WHERE_SET.items() if (value := getattr(entry, field))}
     communication = entry.communication
     item |= {"operation": communication.operation, "source": communication.source}
-    if communication.id_space:
-        item["idSpace"] = communication.id_space
     if entry.body:
         item["body"] = list(astuple(entry.body))
     if entry.history:
-        item["history"] = [list(astuple(event)) for event in entry.history]
+        room = MAX_ITEM - size({**key_of(communication)._asdict(), **item, **_LONGEST_CLAIM, "history": []})
+        item["history"] = _that_fit(entry.history, room)
     return item
+
+
+_LONGEST_CLAIM = {"leaseOwner": "x" * 31, "runId": "x" * 25, "body": ["x" * 64, "x" * 128, 1.5e9 + 1e-6]}
+"""What the next claim may write; it cannot shorten the history."""
+
+
+def _that_fit(history: Sequence[Event], room: int) -> list[list[Any]]:
+    """Give the newest events that there is room for; the last one in any case, if need be with less of its detail."""
+    kept: list[list[Any]] = []
+    for event in reversed(history):
+        row = list(astuple(event))
+        over = size({"": row}) + 1 - room
+        if over > 0:
+            if not kept:
+                row[-1] = _short(event.detail, max(len(event.detail.encode()) - over, 0))
+                kept.append(row)
+            break
+        room = -over
+        kept.append(row)
+    return kept[::-1]
+
+
+def _short(text: str, most: int = MAX_TEXT) -> str:
+    """Cut a text to so many bytes."""
+    return text.encode(errors="replace")[:most].decode(errors="ignore")
 
 
 def entry_of(item: Item) -> Entry:
     """Read an entry from its item; what was not asked for is as in an empty one."""
-    primary_id = str(item["pk"]).split(":", 1)[1]
+    space, primary_id = str(item["pk"]).split(":", 1)
+    id_space = "" if space == item["operation"] else space
     body = item.get("body")
     outcome, status = item.get("outcome"), item.get("httpStatus")
     return Entry(
-        communication=Communication(primary_id, item["operation"], item["source"], item.get("idSpace", "")),
+        communication=Communication(primary_id, item["operation"], item["source"], id_space),
         state=State(item["state"]),
         attempts=int(item["attempts"]),
         number=int(item.get("number", 1)),

@@ -30,7 +30,7 @@ SECONDS_PER_DAY = 86400
 SECONDS_PER_HOUR = 3600
 
 MAX_EVENTS = 4
-"""Of a communication's history, the newest: an item stays below the 1 KB that one write unit pays for."""
+"""Of a communication's history, the newest."""
 
 UNDECIDED = frozenset({401, 408, 409, 425, 429})
 """Client errors that say nothing of the request itself: asked again under the same key, they may get another answer."""
@@ -206,7 +206,8 @@ def judge(
     if entry.state is State.RELEASED:
         return None
     is_used_up = entry.attempts >= max_attempts
-    if (entry.tried if force and not is_used_up else entry.not_before) > (now if listed_at is None else listed_at):
+    not_before = entry.not_before if is_used_up or not force else 0
+    if max(entry.tried, not_before) > (now if listed_at is None else listed_at):
         return Refusal.COOLING_DOWN
     return Refusal.EXHAUSTED if is_used_up else None
 
@@ -342,6 +343,16 @@ def manual(entry: Entry, why: str, run_id: str, now: float) -> Entry:
         updated=now,
         expiry=0,
     )
+
+
+def may_be_released(entry: Entry) -> bool:
+    """Tell whether a person has to release it before it is sent again."""
+    return entry.state in (State.MANUAL, State.DISCARDED)
+
+
+def may_be_discarded(entry: Entry, now: float) -> bool:
+    """Tell whether a person may discard it: nobody is sending it."""
+    return entry.lease_until <= now
 
 
 def released(entry: Entry, by: str, why: str, now: float, settings: LedgerSettings) -> Entry:

@@ -31,6 +31,9 @@ NEWS = ("delivered", "cameBack")
 RUNS = "runs"
 SECONDS_PER_DAY = 86400
 
+CONCLUDED = ("judgedAt", "fared", "concludedAt", "digest", "publishedBy", "settled")
+"""Attributes of a record that a run has only when it was concluded."""
+
 PENDING = frozenset({"leased", "cooling_down", "too_young"})
 """Why a communication was skipped of which it is not known yet whether it goes out."""
 
@@ -138,9 +141,10 @@ class Runs:
     # The lock
 
     def take_lock(self, run_id: str, request: str, until: float) -> Lock | None:
-        """Begin a run; give whose lock hinders it, None where nobody's does."""
+        """Begin a run; give whose lock hinders it, None where nobody's does, nor its own whose answer was lost."""
         lock = {"runId": run_id, "request": request, "execution": "", "taken": clock.now(), "until": until}
-        found = self._table.write(Put(LOCK, lock, "attribute_not_exists(pk)"))
+        is_free = "attribute_not_exists(pk) OR (runId = :run AND #request = :request)"
+        found = self._table.write(Put(LOCK, lock, is_free, {"run": run_id, "request": request}))
         return None if found.done or found.item is None else _lock(found.item)
 
     def lock(self) -> Lock | None:
@@ -173,12 +177,16 @@ class Runs:
         return self._table.write(Update(Key(RUNS, run_id), values, defaults=defaults)).item or {}
 
     def begin(self, run_id: str, request: str, values: Mapping[str, Any]) -> bool:
-        """Begin a record; False where the run's execution was started before, by another delivery of its firing."""
+        """Begin a record; False where the run's execution was started before, by another delivery of its firing.
+
+        One whose lister failed, and that was concluded so, begins anew.
+        """
         update = Update(
             Key(RUNS, run_id),
             {**values, "request": request, "expiry": int(clock.now() + self._kept)},
             "attribute_not_exists(execution) OR #request = :request",
             {"request": request},
+            removed=CONCLUDED,
         )
         return self._table.write(update).done
 
@@ -187,12 +195,20 @@ class Runs:
         condition = "attribute_exists(pk) AND attribute_not_exists(settled)"
         return self._table.write(Update(Key(RUNS, run_id), {"settled": clock.now()}, condition)).done
 
-    def mark_published(self, run_id: str, *, is_published: bool = True) -> bool:
-        """Write down that a run's digest was published beside its execution; whether this was the first time."""
-        key = Key(RUNS, run_id)
-        if not is_published:
-            return self._table.write(Update(key, removed=("publishedAt",))).done
-        return self._table.write(Update(key, {"publishedAt": clock.now()}, "attribute_not_exists(publishedAt)")).done
+    def take_digest(self, run_id: str, by: str) -> bool:
+        """Take it upon oneself to publish a run's digest beside its execution; whether nobody else has.
+
+        Parameters
+        ----------
+        by
+            The invocation; a retry of it has the same id, and goes on where the one before ended.
+        """
+        condition = "attribute_not_exists(publishedBy) OR publishedBy = :by"
+        return self._table.write(Update(Key(RUNS, run_id), {"publishedBy": by}, condition, {"by": by})).done
+
+    def leave_digest(self, run_id: str) -> None:
+        """Let somebody else publish it."""
+        self._table.write(Update(Key(RUNS, run_id), removed=("publishedBy",)))
 
     def record(self, run_id: str) -> Item | None:
         """Give a run's record."""
@@ -218,9 +234,20 @@ class Runs:
         )
         return memory, news, item.get("version", 0)
 
-    def remember(self, memory: Memory, version: float, run_id: str, *, keeps_news: bool) -> bool:
-        """Write what is remembered, unless somebody was quicker; with the run whose digest it was decided for."""
-        values = {
+    def keep_digest(
+        self, run_id: str, values: Mapping[str, Any], memory: Memory, version: float, *, keeps_news: bool
+    ) -> bool:
+        """Write what a run came to, with its digest, and what is remembered of digests: both or neither.
+
+        False where the run has a digest, or where another run has decided about its own since ``version``.
+        """
+        record = Update(
+            Key(RUNS, run_id),
+            values,
+            "attribute_not_exists(digest)",
+            defaults={"expiry": int(clock.now() + self._kept)},
+        )
+        remembered = {
             "sent": memory.sent,
             "bad": sorted(memory.bad),
             "last": memory.last,
@@ -231,7 +258,9 @@ class Runs:
         }
         condition = "attribute_not_exists(version) OR version = :version"
         removed = () if keeps_news else NEWS
-        return self._table.write(Update(MEMORY, values, condition, {"version": version}, removed=removed)).done
+        return self._table.write_together(
+            record, Update(MEMORY, remembered, condition, {"version": version}, removed=removed)
+        )
 
     def add_news(self, news: Mapping[str, int]) -> None:
         """Keep counts for the next digest."""
@@ -288,12 +317,16 @@ class Runs:
     # The breaker
 
     def begin_breaker(
-        self, run_id: str, numbers: Mapping[str, int], probed_by: Mapping[str, int], held: Mapping[str, float]
+        self,
+        run_id: str,
+        numbers: Mapping[str, int],
+        probed_by: Mapping[str, int],
+        held: Mapping[str, float] | None = None,
     ) -> None:
         """Write down with what a run begins; see :class:`Breaker`."""
         item: dict[str, float] = {f"n:{source}": number for source, number in numbers.items()}
         item |= {f"probe:{source}": number for source, number in probed_by.items()}
-        item |= {f"hold:{source}": until for source, until in held.items()}
+        item |= {f"hold:{source}": until for source, until in (held or {}).items()}
         self._table.write(Put(Key(f"run/{run_id}", "breaker"), {**item, "expiry": int(clock.now() + self._kept)}))
 
     def move_breaker(self, run_id: str, moves: Mapping[str, Move], probed: Sequence[str], refused: str = "") -> None:
@@ -319,9 +352,10 @@ class Runs:
         self._table.write(Update(Key(f"run/{run_id}", "breaker"), {"ended": why}))
 
     def hold(self, run_id: str, source: str, until: float) -> None:
-        """Write down that the API asked to be left alone until then."""
+        """Write down that the API asked to be left alone until then, unless it has asked for longer."""
         key, name = Key(f"run/{run_id}", "breaker"), f"hold:{source}"
-        self._table.write(Update(key, {name: until}))
+        is_later = "attribute_not_exists(#held) OR #held < :until"
+        self._table.write(Update(key, {name: until}, is_later, {"until": until}, names={"held": name}))
 
     def breaker(self, run_id: str) -> Breaker:
         """Give a run's breaker."""

@@ -83,12 +83,19 @@ class Waiting:
             )
         )
 
-    def take(self, name: str, count: int, oldest: float | None) -> None:
-        """Take some from a group; one in which nothing is left (``oldest`` is None) goes."""
-        if oldest is None:
-            self._table.write(Delete(Key(GROUPS, name)))
-        elif count:
-            self._table.write(Update(Key(GROUPS, name), {"oldest": oldest}, added={"count": -count}))
+    def take(self, name: str, count: int) -> None:
+        """Take some that are gone from a group's entry in the directory; a group in which nothing is left goes."""
+        if not count:
+            return
+        key = Key(GROUPS, name)
+        group = self._table.get(key) or {}
+        rest = self.page(name, after=None, until=None, limit=IDS_SHOWN).items
+        # A run that has added to it since then has more to tell than what was read.
+        same, run = "lastRun = :run", {"run": group.get("lastRun", "")}
+        if not rest and (not group or self._table.write(Delete(key, same, run)).done):
+            return
+        shown = {"oldest": rest[0]["waitingSince"], "ids": [item["primaryId"] for item in rest]} if rest else {}
+        self._table.write(Update(key, shown, added={"count": -count}))
 
     def groups(self) -> Iterator[dict[str, Any]]:
         """Give the directory."""

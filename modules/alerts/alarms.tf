@@ -32,17 +32,19 @@ resource "aws_cloudwatch_metric_alarm" "throttled" {
   tags          = var.context.tags
 }
 
-# Conclude sends the digests, so nobody but an alarm can say that it failed.
+# Conclude sends the digests, so nobody but an alarm can say that it failed. Not its errors: it is also retried, by the
+# state machine and by Lambda, and the last to give up is Lambda, which drops the event of the run's end:
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 resource "aws_cloudwatch_metric_alarm" "conclude_failed" {
   alarm_name        = var.conclude.alarm_name
-  alarm_description = "${var.conclude.function_name} failed, so a run may have ended without its digest. The next run concludes it; if this alarm stays, see the function's log."
+  alarm_description = "${var.conclude.function_name} failed each time it was tried, so a run has ended without its digest. The next run concludes it. Check the function's log for the error."
 
   namespace           = "AWS/Lambda"
-  metric_name         = "Errors"
+  metric_name         = "AsyncEventsDropped"
   dimensions          = { FunctionName = var.conclude.function_name }
   statistic           = "Sum"
   period              = 300
-  evaluation_periods  = 3
+  evaluation_periods  = 1
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"

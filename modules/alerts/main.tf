@@ -38,5 +38,5 @@ resource "aws_lambda_permission" "run_ended" {
   action        = "lambda:InvokeFunction"
   function_name = var.run_ended.function_name
   principal     = "events.amazonaws.com"
-  source_arn    = aws_cloudwatch_event_rule.run_ended.arn
+  source_arn    = "arn:${var.context.account.partition}:events:${var.context.account.region}:${var.context.account.id}:rule/${aws_cloudwatch_event_rule.run_ended.name}"
 }

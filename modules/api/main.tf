@@ -1,4 +1,4 @@
-# What the functions are told of the API. A null would only take room.
+# What the functions are told of the API. A null would only take space.
 locals {
   auth = {
     type       = var.api.auth.type

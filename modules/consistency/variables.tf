@@ -35,7 +35,7 @@ variable "sizes" {
   }
 }
 
-variable "patience" {
+variable "timeouts" {
   description = "Seconds of one request to the API, of the functions that make it, and between two of one communication."
 
   type = object({
@@ -48,18 +48,18 @@ variable "patience" {
   })
 
   validation {
-    condition     = var.patience.function_timeout_seconds >= var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds + 5
-    error_message = "lambda.timeout_seconds.requeue_communication must be at least ${var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds + 5}, which is api.connect_timeout_seconds + api.read_timeout_seconds + 5, or the function ends before it can say what went wrong; it is ${var.patience.function_timeout_seconds}."
+    condition     = var.timeouts.function_timeout_seconds >= var.timeouts.connect_timeout_seconds + var.timeouts.read_timeout_seconds + 5
+    error_message = "lambda.timeout_seconds.requeue_communication must be at least ${var.timeouts.connect_timeout_seconds + var.timeouts.read_timeout_seconds + 5}, which is api.connect_timeout_seconds + api.read_timeout_seconds + 5, or the function ends before it can say what went wrong; it is ${var.timeouts.function_timeout_seconds}."
   }
 
   validation {
-    condition     = var.patience.lister_timeout_seconds >= 2 * (var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds) + 10
-    error_message = "lambda.timeout_seconds.list_failed must be at least ${2 * (var.patience.connect_timeout_seconds + var.patience.read_timeout_seconds) + 10}, which is twice api.connect_timeout_seconds + api.read_timeout_seconds, and 10, or there is no time to list and to start what was listed; it is ${var.patience.lister_timeout_seconds}."
+    condition     = var.timeouts.lister_timeout_seconds >= 2 * (var.timeouts.connect_timeout_seconds + var.timeouts.read_timeout_seconds) + 10
+    error_message = "lambda.timeout_seconds.list_failed must be at least ${2 * (var.timeouts.connect_timeout_seconds + var.timeouts.read_timeout_seconds) + 10}, which is twice api.connect_timeout_seconds + api.read_timeout_seconds, and 10, or there is no time to list and to start what was listed; it is ${var.timeouts.lister_timeout_seconds}."
   }
 
   # A retry of the same execution finds what it has concluded already as long as nobody else may have begun anew.
   validation {
-    condition     = var.patience.cooldown_seconds > var.patience.function_timeout_seconds + var.patience.max_delay_seconds
-    error_message = "redrive_limit.cooldown_seconds must be above ${var.patience.function_timeout_seconds + var.patience.max_delay_seconds}, which is lambda.timeout_seconds.requeue_communication + retry.max_delay_seconds, so that the last retry comes before it is over; it is ${var.patience.cooldown_seconds}."
+    condition     = var.timeouts.cooldown_seconds > var.timeouts.function_timeout_seconds + var.timeouts.max_delay_seconds
+    error_message = "redrive_limit.cooldown_seconds must be above ${var.timeouts.function_timeout_seconds + var.timeouts.max_delay_seconds}, which is lambda.timeout_seconds.requeue_communication + retry.max_delay_seconds, so that the last retry comes before it is over; it is ${var.timeouts.cooldown_seconds}."
   }
 }

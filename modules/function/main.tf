@@ -11,7 +11,7 @@ locals {
   environment_bytes       = ceil(length(base64encode(jsonencode(var.environment))) * 3 / 4)
 }
 
-# Made before the function, which would otherwise make its own, kept for ever.
+# Made before the function, which would otherwise make its own, without a retention.
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision (log_retention_days).
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own unless the user names one (kms_key_arn).

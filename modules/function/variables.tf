@@ -9,7 +9,7 @@ variable "description" {
 }
 
 variable "context" {
-  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
+  description = "What all submodules share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({
@@ -33,7 +33,7 @@ variable "execution" {
 }
 
 variable "package" {
-  description = "Path of the zip with the function's code: summarise.zip is entered at summarise.handler.handler."
+  description = "Path of the zip with the function's code: conclude.zip is entered at conclude.handler.handler."
   type        = string
 }
 

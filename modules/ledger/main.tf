@@ -50,7 +50,7 @@ locals {
   actions = {
     list       = ["BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
     batch      = ["BatchGetItem", "PutItem", "UpdateItem"]
-    requeue    = ["DeleteItem", "UpdateItem"]
+    requeue    = ["DeleteItem", "GetItem", "UpdateItem"]
     conclude   = ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"]
     administer = ["BatchGetItem", "DeleteItem", "GetItem", "Query", "UpdateItem"]
   }

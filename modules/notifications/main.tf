@@ -55,7 +55,14 @@ data "aws_iam_policy_document" "foreign" {
 
     principals {
       type        = "AWS"
-      identifiers = var.publisher_arns
+      identifiers = ["arn:${var.context.account.partition}:iam::${var.context.account.id}:root"]
+    }
+
+    # Not as principals: SNS refuses a policy that names a role before it exists.
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:PrincipalArn"
+      values   = var.publisher_arns
     }
   }
 }

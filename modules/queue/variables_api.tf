@@ -12,7 +12,7 @@ variable "api" {
     - auth.service, auth.region: what aws_iam signs requests for: execute-api (API Gateway) or lambda (a function URL); the region is read from an API Gateway URL, else the provider's.
     - auth.resource_arns: what the functions may call by aws_iam, such as arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*; read from an API Gateway URL, else needed.
     - headers: further headers of every request; no credentials.
-    - connect_timeout_seconds, read_timeout_seconds: patience with one request.
+    - connect_timeout_seconds, read_timeout_seconds: timeouts per request.
     - ca_bundle_secret_arn: a secret with the PEM certificates that sign the API's, where no public authority does.
     - secrets_kms_key_arn: the key these secrets are encrypted with, if it is one of your own.
   EOT

@@ -9,7 +9,7 @@ variable "group_name" {
 }
 
 variable "context" {
-  description = "What all rooms share: the AWS partition, region and account they are in, and the tags of every resource."
+  description = "What all submodules share: the AWS partition, region and account they are in, and the tags of every resource."
 
   type = object({
     account = object({

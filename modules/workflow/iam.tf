@@ -103,7 +103,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:EncryptionContext:aws:states:stateMachineArn"
-        values   = [local.arn]
+        values   = [local.arn, "${local.arn}/${local.label}"]
       }
     }
   }

@@ -42,13 +42,15 @@ locals {
 
 # How many requests there are at a time, over the whole run: batches side by side, and communications of each. Within a
 # batch a quarter of it at most, so that its last ones do not keep places empty; and two batches at least, so that one
-# goes on while another opens and closes. With a request rate no more wait for their slot than are due in a second.
+# goes on while another opens and closes. Of what that allows, the most that leaves no more than a quarter of the places
+# empty. With a request rate no more wait for their slot than are due in a second.
 locals {
   places = var.max_requests_per_second == null ? var.max_concurrency : min(var.max_concurrency, ceil(var.max_requests_per_second))
 
   most_of_a_map            = 40 # https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
-  communications_at_a_time = max(1, min(local.most_of_a_map, floor(var.batch_size / 4), floor(local.places / 2)))
-  batches_at_a_time        = max(1, floor(local.places / local.communications_at_a_time))
+  most_of_a_batch          = max(1, min(local.most_of_a_map, floor(var.batch_size / 4), floor(local.places / 2)))
+  communications_at_a_time = max([for number in range(1, local.most_of_a_batch + 1) : number if 4 * number * floor(local.places / number) >= 3 * local.places]...)
+  batches_at_a_time        = floor(local.places / local.communications_at_a_time)
 }
 
 # How errors are retried.
@@ -59,21 +61,28 @@ locals {
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
-    # a function in a VPC that was idle for weeks
-    "Lambda.ResourceNotReadyException",
-    "Lambda.ENINotReadyException",
-    "Lambda.EC2ThrottledException",
-    "Lambda.ResourceConflictException",
     "Runtime.ExitError",
     "Sandbox.Timedout",
     "States.Timeout",
   ]
 
-  transient = { max_attempts = 6, interval_seconds = 2, max_delay_seconds = 60 }
+  # The function was not run, so nothing was sent: too many run already; its turn at the request rate has not come; or it is
+  # in a VPC, was idle, and takes minutes to be connected again: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+  not_run_errors = [
+    "Lambda.TooManyRequestsException",
+    "RateLimited",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.ENINotReadyException",
+    "Lambda.EC2ThrottledException",
+    "Lambda.ResourceConflictException",
+  ]
 
-  # A throttled invocation sent nothing, nor did one whose turn at the request rate has not come: it waits, and a
-  # reservation is a brake, not a failure. As often as 25,000 events of an execution allow, of which a third is left to
-  # batches that wait before they open: an iteration is six events, and three for each try.
+  # A batch that cannot be opened ends the run, and a few minutes without DynamoDB must not.
+  transient = { max_attempts = 10, interval_seconds = 2, max_delay_seconds = 60 }
+
+  # Whoever was not run waits for its turn, half an hour and more: a reservation is a brake, not a failure. As often as
+  # 25,000 events of an execution allow, of which a third is left to batches that wait before they open: an iteration is
+  # six events, and three for each try.
   # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
   events_of_items        = 18000
   tries_within_events    = floor((local.events_of_items / var.batch_size - 6) / 3) - 1 - var.retry.max_attempts
@@ -84,7 +93,7 @@ locals {
   retriers = {
     for name, retrier in {
       unavailable = { errors = concat(["ApiUnavailable", "LedgerUnavailable"], local.lambda_errors), rate = var.retry.backoff_rate, waits = var.retry }
-      throttled   = { errors = ["Lambda.TooManyRequestsException", "RateLimited"], rate = 2, waits = local.throttled }
+      throttled   = { errors = local.not_run_errors, rate = 2, waits = local.throttled }
       transient   = { errors = concat(["LedgerUnavailable"], local.lambda_errors), rate = 2, waits = local.transient }
       unfinished  = { errors = ["ConcludeUnfinished"], rate = 1, waits = { max_attempts = local.max_unfinished_retries, interval_seconds = 1, max_delay_seconds = 2 } }
       any         = { errors = ["States.ALL"], rate = 2, waits = local.transient }

@@ -60,7 +60,7 @@ def caches(project: Project) -> None:
     project.write("lambda_src/redrive/__pycache__/api.cpython-311.pyc", "bytecode")
     project.write("lambda_src/gone/__pycache__/handler.cpython-311.pyc", "left by a branch switched away from")
     project.write("lambda_src/redrive/.ipynb_checkpoints/api-checkpoint.py", "left by an editor")
-    project.write("lambda_src/summarise/.handler.py", "left by another")
+    project.write("lambda_src/conclude/.handler.py", "left by another")
     project.write("lambda_src/.DS_Store", "left by a desktop")
 
 

@@ -44,9 +44,7 @@ class FirstLoop:
         arguments += ["--first-loop", self.stack.endpoint, QUEUE, APPLICATION_ROLE]
         self.url = self._exits.enter_context(serving("local.application", arguments, self._folder))["url"]
         self._exits.callback(self.stack.let_providers_recover)
-        self.deployed.restore()
-        self.deployed.use_api(self.url)
-        self.deployed.configure("list_failed", REDRIVE_BATCH_SIZE=100)
+        self.deployed.restore(REDRIVE_API={"base_url": self.url})
         self.deployed.forget()
         return self
 

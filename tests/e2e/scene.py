@@ -14,8 +14,9 @@ import signal
 import time
 import urllib.request
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from local import runs
 from local.application import seed
-from local.runs import Execution
+from local.runs import Run
 from local.sinks import Mail
 from local.stack import Stack, wait_until
 from tests.e2e.scripted_api import Answer, Call, Rule, ScriptedApi, pass_on
@@ -37,6 +38,21 @@ SLOW = "slow:3600"
 
 LEASE_SECONDS = 300
 """Longer than any lease of this deployment."""
+
+HOUR = 3600
+"""Longer than the first cooldown."""
+
+BREAKER = 50
+"""`breaker.turned_away`: so many in a row leave a source out."""
+
+MOST_SECONDS = 900
+"""For a run, on a machine that does other things besides."""
+
+AT_A_TIME = 2
+"""Batches of a run that go on side by side, with `max_concurrency` 10."""
+
+COMMUNICATION = "communication"
+"""The sort key of a communication's item."""
 
 _numbers = itertools.count(1_000_001)
 _minutes = itertools.count(1)
@@ -60,17 +76,26 @@ class Scene:
         self._known: set[str] = set()
         self._mails = 0
 
-    def begins(self, failed: int = 200, trouble: str | None = SLOW, **troubled: int) -> Scene:
+    def begins(
+        self,
+        failed: int = 200,
+        trouble: str | None = SLOW,
+        settings: dict[str, Any] | None = None,
+        **troubled: int,
+    ) -> Scene:
         """Let so many communications have failed, half of them emails.
 
         Parameters
         ----------
         trouble
             What goes wrong with them: see `local/application/trouble.py`.
+        settings
+            Environment variables of the functions that are not as deployed, see `Deployed.restore`.
         **troubled
             How many of them have another trouble instead.
         """
         wait_until(lambda: "RUNNING" not in runs.statuses(self.stack).values(), "the end of what others began")
+        self.deployed.restore(REDRIVE_API={"base_url": self.wire.url}, **(settings or {}))
         self.wire.reset()
         for path in ("/emails", "/sms"):
             self.wire.on("GET", path, self.application)
@@ -98,35 +123,63 @@ class Scene:
 
     # What starts runs
 
-    def run(self, **event: Any) -> Run:
+    def run(self, **event: Any) -> Ended:
         """Let an operator invoke the lister, and see the run through."""
         answer = self.deployed.run(event)
         assert "errorType" not in answer, answer
         return self.ended(answer)
 
-    def ended(self, answer: dict[str, Any]) -> Run:
+    def ended(self, answer: dict[str, Any]) -> Ended:
         """See a run through that the lister has answered for."""
-        return Run(answer, list(runs.follow(self.stack, answer["executions"])))
+        return Ended(
+            answer, runs.follow(self.stack, answer["execution"], seconds=MOST_SECONDS) if answer["execution"] else None
+        )
 
-    def fires(self, scheduled_time: str) -> str:
+    def fires(self, scheduled_time: str | None = None) -> str:
         """Let the schedule fire; give the run's id."""
-        return runs.run_id_of(self.stack.fire(scheduled_time)["scheduledTime"])
+        return runs.run_id_of(self.stack.fire(scheduled_time or next_hour())["scheduledTime"])
 
-    def answered(self, run_id: str, times: int = 1) -> list[dict[str, Any]]:
-        """Wait until the lister has answered so often for a run."""
+    def answered(self, run_id: str, times: int = 1) -> dict[str, Any]:
+        """Wait until the lister has answered so often for a run that it was not hindered; give its last answer."""
+        return runs.wait_for_answer(self.stack, run_id, times=times)
 
-        def answers() -> list[dict[str, Any]]:
-            lines = runs.log(self.stack, "list_failed")
-            return [line for line in lines if (line.get("message"), line.get("runId")) == ("run done", run_id)]
+    def skipped(self, run_id: str) -> list[dict[str, Any]]:
+        """Give the lines of the log that say that a firing found another run on."""
+        lines = runs.log(self.stack, "list_failed")
+        return [line for line in lines if (line.get("message"), line.get("runId")) == ("run skipped", run_id)]
 
-        wait_until(lambda: len(answers()) >= times, f"{times} answers for run {run_id}")
-        return answers()
+    def opened(self, run_id: str, go: str, times: int = 1) -> None:
+        """Wait until so many batches of a run were answered in this way: `go`, `wait` or `skip`."""
+
+        def count() -> int:
+            lines = runs.log(self.stack, "batch")
+            return sum((line.get("runId"), line.get("go")) == (run_id, go) for line in lines)
+
+        wait_until(lambda: count() >= times, f"{times} batches that {go}")
 
     def later(self, seconds: float) -> None:
-        """Move the clock of every function that asks for the time of day."""
-        moved = float(self.deployed.variables("list_failed").get("REDRIVE_CLOCK_OFFSET_SECONDS", "0")) + seconds
-        for function in ("list_failed", "requeue_communication", "ledger_admin"):
-            self.deployed.configure(function, REDRIVE_CLOCK_OFFSET_SECONDS=str(moved))
+        """Move the clock of every function."""
+        self.deployed.move_clocks(seconds)
+
+    def an_hour_later(self) -> None:
+        """Let what was queued be sent, and the first cooldown pass."""
+        self.workers_go_on()
+        self.later(HOUR)
+
+    @contextmanager
+    def machine(self, **changes: Any) -> Iterator[None]:
+        """Have runs use another definition: keys of the deployed one changed, or states, by functions of them."""
+        client, arn = self.stack.client("stepfunctions"), self.stack.outputs["state_machine_arn"]
+        deployed = client.describe_state_machine(stateMachineArn=arn)["definition"]
+        changed = json.loads(deployed)
+        for name, value in changes.items():
+            where = changed["States"] if callable(value) else changed
+            where[name] = value(where[name]) if callable(value) else value
+        client.update_state_machine(stateMachineArn=arn, definition=json.dumps(changed))
+        try:
+            yield
+        finally:
+            client.update_state_machine(stateMachineArn=arn, definition=deployed)
 
     def admin(self, action: str, *ids: str, **order: Any) -> dict[str, Any]:
         """Invoke `ledger_admin`."""
@@ -166,19 +219,14 @@ class Scene:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return dict(json.load(answer))
 
-    def kill(self) -> int:
-        """Kill every runtime of `requeue_communication`; tell how many there were."""
-        return kill(self.stack, "requeue_communication")
+    def kill(self, function: str = "requeue_communication") -> int:
+        """Kill every runtime of a function; tell how many there were."""
+        return kill(self.stack, function)
 
-    def stop_and_kill(self) -> None:
-        """Stop every execution that runs, and kill the runtimes that work for it."""
+    def stop(self, execution: str) -> None:
+        """Stop an execution as an operator does in the console."""
         client = self.stack.client("stepfunctions")
-        running = [arn for arn, status in runs.statuses(self.stack).items() if status == "RUNNING"]
-        with ThreadPoolExecutor(len(running)) as pool:
-            for arn in running:
-                pool.submit(client.stop_execution, executionArn=arn)
-            time.sleep(0.5)  # each answers when its tasks have ended
-            self.kill()
+        client.stop_execution(executionArn=execution, error="Operator", cause="stopped by hand")
 
     # How it went
 
@@ -232,24 +280,32 @@ class Scene:
         """Give the requests to requeue."""
         return self.wire.asked("POST")
 
-    def ledger(self) -> dict[str, dict[str, Any]]:
-        """Give the items of the ledger, by primary id."""
-        client, table = self.stack.client("dynamodb"), self.stack.outputs["ledger_table_name"]
+    def items(self) -> list[dict[str, Any]]:
+        """Give everything in the table."""
         read = TypeDeserializer().deserialize
-        items = [item for page in client.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
-        found = [{name: read(value) for name, value in item.items()} for item in items]
-        return {item["primaryId"]: item for item in found if "primaryId" in item}
+        return [{name: read(value) for name, value in item.items()} for item in self.raw_items()]
 
-    def attempts(self, *ids: str) -> set[tuple[str, int, int]]:
-        """Give state, attempts and concluded ones, as the ledger has them; of all where none is named."""
-        return {
-            (item["state"], int(item["attempts"]), int(item["concluded"]))
-            for key, item in self.ledger().items()
-            if not ids or key in ids
-        }
+    def raw_items(self) -> list[dict[str, Any]]:
+        """Give everything in the table, as DynamoDB writes it."""
+        client, table = self.stack.client("dynamodb"), self.stack.outputs["ledger_table_name"]
+        return [item for page in client.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
 
-    def mails(self) -> list[Mail]:
-        """Give the notifications since the last call, when no more come."""
+    def ledger(self) -> dict[str, dict[str, Any]]:
+        """Give what the ledger has of each communication, by primary id."""
+        return {item["pk"].partition(":")[2]: item for item in self.items() if item["sk"] == COMMUNICATION}
+
+    def attempts(self, *ids: str) -> set[tuple[str, int]]:
+        """Give states and attempts, as the ledger has them; of all where none is named."""
+        known = self.ledger()
+        return {(known[key]["state"], int(known[key]["attempts"])) for key in ids or known}
+
+    def manual(self) -> list[str]:
+        """Give what waits for a person."""
+        return sorted(key for key, item in self.ledger().items() if item["state"] == "manual")
+
+    def mails(self, wanted: int = 0) -> list[Mail]:
+        """Give the notifications since the last call: wait for so many, and look whether more come."""
+        wait_until(lambda: len(self.stack.mails.notifications()) >= self._mails + wanted, f"{wanted} mails")
         time.sleep(0.7)
         everything = self.stack.mails.notifications()
         new, self._mails = everything[self._mails :], len(everything)
@@ -261,17 +317,15 @@ class Scene:
         new, self._known = now - self._known, now
         return sorted(new)
 
-    def all_ended(self) -> list[Execution]:
-        """Wait for every execution since the scene began, or since the last call, and give them."""
-        return list(runs.follow(self.stack, self.new_executions()))
 
+class Ended:
+    """A run that has ended; `run` is None where nothing was started."""
 
-class Run:
-    """A run that has ended."""
-
-    def __init__(self, answer: dict[str, Any], executions: list[Execution]) -> None:
-        self.answer, self.executions = answer, executions
-        self.outcomes = {key: outcome for one in executions for key, outcome in one.outcomes.items()}
+    def __init__(self, answer: dict[str, Any], run: Run | None) -> None:
+        self.answer, self.run = answer, run
+        self.run_id: str = answer["runId"]
+        self.outcomes = run.outcomes if run else {}
+        self.status = run.status if run else ""
 
     @property
     def counts(self) -> Counter[str]:
@@ -304,14 +358,27 @@ def kill(stack: Stack, function: str) -> int:
     return killed
 
 
+def headline(mail: Mail) -> str:
+    """Give the first line of a digest."""
+    return mail.body.splitlines()[0]
+
+
+def lines(mail: Mail) -> dict[str, int]:
+    """Give the counts of a digest by the words that follow, up to a colon or a comma."""
+    counted = mail.body.partition("listed as failed:")[2].partition("\n\n")[0]
+    found = re.findall(r"^- ([\d,]+) ([^:,(]+)", counted, re.MULTILINE)
+    return {words.strip(): int(number.replace(",", "")) for number, words in found}
+
+
 def named(mails: list[Mail]) -> list[str]:
-    """Give the ids that mails name as failed, each as often as it is named."""
-    return sorted(key for mail in mails for key in re.findall(r"^- \S+ (\S+): ", mail.body, re.MULTILINE))
+    """Give the ids that digests name, each as often as it is named."""
+    rows = [row for mail in mails for row in re.findall(r"^- [\d,]+ x .*?: ([^:\n]*)$", mail.body, re.MULTILINE)]
+    return sorted(key for row in rows for key in re.findall(r"em-\d+|\d{6,}", row))
 
 
 def next_hour() -> str:
     """Give a scheduled time that no other firing has."""
-    return f"2026-12-01T00:{next(_minutes):02}:00Z"
+    return (datetime(2026, 12, 1, tzinfo=UTC) + timedelta(minutes=next(_minutes))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def every(nth: int, *, otherwise: Rule, then: Rule) -> Rule:

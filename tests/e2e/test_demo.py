@@ -76,9 +76,9 @@ def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
     assert [demo.returncode for demo in demos] == [0, 0], "\n".join(outputs)
     assert re.search(r" 11 after 3 receives .*HTTP 503 Service Unavailable\n", outputs[0])
     assert re.search(r" 1 after 1 receives .*HTTP 422 Unprocessable Content\n", outputs[0])
-    assert "cut into batches: 5, 5 and 2" in outputs[0]
+    assert "dealt into batches: 5, 5 and 2" in outputs[0]
     assert "12 of 12 were sent already" in outputs[0]
-    assert "none: there was nothing to tell" in outputs[1]
+    assert "none: there was nothing to say" in outputs[1]
     for output in outputs:
         assert "Everything is as promised" in output
         assert "\033" not in output
@@ -91,14 +91,14 @@ def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
     [
         ("--failed=many", "FAILED must be a whole number from 0 to 10000; it is 'many'"),
         ("--batch-size=101", "BATCH_SIZE must be a whole number from 1 to 100; it is '101'"),
-        ("--loop=first", "LOOP must be second, for the second loop alone, or left out; it is 'first'"),
+        ("--loop=first", "LOOP must be second, for the second loop alone, outage, or left out; it is 'first'"),
     ],
 )
 def test_a_wrong_wish_is_refused_in_the_words_of_make(wrong, words):
     demo = start(wrong)
     output, _ = demo.communicate(timeout=30)
     assert demo.returncode == 2
-    assert output == f"{words}\nmake demo [FAILED=0..10000] [BATCH_SIZE=1..100] [LOOP=second] [KEEP=1]\n"
+    assert output == f"{words}\nmake demo [FAILED=0..10000] [BATCH_SIZE=1..100] [LOOP=second|outage] [KEEP=1]\n"
 
 
 @pytest.mark.parametrize(

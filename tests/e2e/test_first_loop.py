@@ -129,8 +129,7 @@ def test_the_second_loop_recovers_whatever_was_cured_and_the_dead_letters_go_bac
             loop.stack.refusals(message).for_good(message["recipient"])
     answer = loop.deployed.run()
     assert answer["eligible"] == len(mix.ids["refused"] + mix.ids["poison"]), answer
-    for execution in loop.deployed.ended(answer):
-        assert set(execution.outcomes.values()) == {"requeued"}
+    assert loop.deployed.ended(answer).counts().keys() == {"requeued"}
     loop.ends()
     assert loop.delivered_once(cured_ids + mix.ids["poison"]) == []
     assert loop.never_delivered(sick_ids) == []

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+from local import runs
 from local.stack import wait_until
-from tests.e2e.scene import LEASE_SECONDS, every, next_hour
+from tests.e2e.scene import LEASE_SECONDS, every, lines
 
 
 def test_killed_before_the_request_it_is_sent_once_also_if_the_dead_ones_claim_arrives_late(scene):
     scene.begins(failed=200)
-    scene.fault("UpdateItem", "delay", count=10, seconds=2)
-    run_id = scene.fires(next_hour())
-    wait_until(lambda: scene.faults_met() >= 5, "claims under way")
+    scene.fault("UpdateItem", "delay", count=10, after=1, seconds=5)  # after the lister's first, for the run's record
+    run_id = scene.fires()
+    wait_until(lambda: scene.faults_met() >= 8, "claims under way")
     assert scene.posts() == []
     assert scene.kill() >= 5
-    scene.answered(run_id)
-    executions = scene.all_ended()
+    run = scene.ended(scene.answered(run_id))
     scene.faults_end()
-    assert sum(execution.counts()["requeued"] for execution in executions) == 200
+    assert run.counts == {"requeued": 200}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert scene.sent_again() == []
-    assert scene.attempts() == {("requeued", 1, 1)}
+    assert scene.attempts() == {("requeued", 1)}
 
 
-def test_killed_between_request_and_answer_the_same_execution_goes_on_under_the_same_key(scene):
+def test_killed_between_request_and_answer_the_same_run_goes_on_under_the_same_key(scene):
     scene.begins(failed=200)
     held, killed = threading.Semaphore(0), threading.Event()
 
@@ -35,20 +36,18 @@ def test_killed_between_request_and_answer_the_same_execution_goes_on_under_the_
         return answer
 
     scene.through(every(20, otherwise=scene.application, then=hold))
-    run_id = scene.fires(next_hour())
+    run_id = scene.fires()
     for _ in range(5):
         assert held.acquire(timeout=30)
     assert scene.kill() >= 5
     killed.set()
-    scene.answered(run_id)
-    executions = scene.all_ended()
-    assert sum(execution.counts()["requeued"] for execution in executions) == 200
+    assert scene.ended(scene.answered(run_id)).counts == {"requeued": 200}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert len(scene.sent_again()) >= 5
-    assert scene.attempts() == {("requeued", 1, 1)}
+    assert scene.attempts() == {("requeued", 1)}
 
 
-def test_killed_between_answer_and_ledger_the_same_execution_goes_on_under_the_same_key(scene):
+def test_killed_between_answer_and_ledger_the_same_run_goes_on_under_the_same_key(scene):
     scene.begins(failed=200)
     throttled = threading.Event()
 
@@ -60,23 +59,21 @@ def test_killed_between_answer_and_ledger_the_same_execution_goes_on_under_the_s
         return answer
 
     scene.through(answer_and_throttle)
-    run_id = scene.fires(next_hour())
+    run_id = scene.fires()
     assert throttled.wait(30)
     wait_until(lambda: scene.faults_met() >= 20, "conclusions that cannot be written")
     enqueued = {key for key, times in scene.enqueued().items() if times}
-    unconcluded = {key for key, item in scene.ledger().items() if item["state"] == "attempting"}
+    unconcluded = {key for key, item in scene.ledger().items() if item["state"] == "open"}
     assert enqueued & unconcluded
     assert scene.kill() >= 5
     scene.faults_end()
-    scene.answered(run_id)
-    executions = scene.all_ended()
-    assert sum(execution.counts()["requeued"] for execution in executions) == 200
+    assert scene.ended(scene.answered(run_id)).counts == {"requeued": 200}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert set(scene.sent_again()) >= enqueued & unconcluded
-    assert scene.attempts() == {("requeued", 1, 1)}
+    assert scene.attempts() == {("requeued", 1)}
 
 
-def test_killed_and_its_execution_stopped_as_well_a_later_run_goes_on_under_the_same_key(scene):
+def test_killed_and_its_run_stopped_as_well_a_later_run_goes_on_under_the_same_key(scene):
     scene.begins(failed=200)
     held, killed = threading.Semaphore(0), threading.Event()
 
@@ -87,13 +84,17 @@ def test_killed_and_its_execution_stopped_as_well_a_later_run_goes_on_under_the_
         return answer
 
     scene.through(hold)
-    run_id = scene.fires(next_hour())
+    run_id = scene.fires()
     for _ in range(5):
         assert held.acquire(timeout=30)
-    scene.answered(run_id)
-    scene.stop_and_kill()
+    execution = scene.answered(run_id)["execution"]
+    with ThreadPoolExecutor(1) as operator:  # it is answered when its tasks have ended
+        operator.submit(scene.stop, execution)
+        wait_until(lambda: runs.run(scene.stack, execution).status == "ABORTED", "the end of the run")
+        assert scene.kill() >= 5
     killed.set()
-    scene.all_ended()
+    [mail] = scene.mails(wanted=1)
+    assert lines(mail)["still under way when the run ended"] >= 5
     scene.through(scene.application)
     in_the_air = [key for key, times in scene.enqueued().items() if times]
     assert len(in_the_air) >= 5
@@ -104,4 +105,4 @@ def test_killed_and_its_execution_stopped_as_well_a_later_run_goes_on_under_the_
     assert scene.run().counts == {"requeued": 200}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert set(scene.sent_again()) == set(in_the_air)
-    assert scene.attempts() == {("requeued", 1, 1)}
+    assert scene.attempts() == {("requeued", 1)}

@@ -43,7 +43,7 @@ def judged(run):
 
 def test_a_dry_run_says_for_each_what_would_happen_and_does_nothing(scene, dry_run):
     assert judged(dry_run) == dict.fromkeys(scene.ids, ("send", "never sent before"))
-    assert (dry_run.answer["dryRun"], dry_run.answer["executions"]) == (True, [])
+    assert (dry_run.answer["dryRun"], dry_run.answer["execution"]) == (True, None)
 
 
 def test_a_limit_sends_so_many_of_the_sources_asked_for(scene, few):
@@ -55,7 +55,7 @@ def test_a_limit_sends_so_many_of_the_sources_asked_for(scene, few):
 
 
 def test_the_next_run_sends_the_others_once(scene, few, rest):
-    assert few.counts + rest.counts == {"requeued": 197, "rejected": 3}
+    assert few.counts + rest.counts == {"requeued": 197, "refused": 3}
     assert set(scene.lost()) == {*scene.those("refused"), *scene.those("undeliverable")}
     assert scene.duplicates() == []
 
@@ -71,7 +71,8 @@ def test_what_is_discarded_is_never_sent_again_and_the_log_says_by_whom_and_why(
     refused = scene.those("refused")
     answer = scene.admin("discard", refused[0], **BY_ADA)
     assert [item["state"] for item in answer["communications"]] == ["discarded"]
-    [line] = [line for line in runs.log(scene.stack, "ledger_admin") if line.get("primaryId") == refused[0]]
+    [line] = [line for line in runs.log(scene.stack, "ledger_admin") if line.get("action") == "discard"]
+    assert [each["primaryId"] for each in line["changed"]] == [refused[0]]
     assert (line["by"], line["why"]) == (BY_ADA["by"], BY_ADA["why"])
     assert judged(scene.run(dryRun=True, ids=refused)) == {
         refused[0]: ("skip", "discarded"),

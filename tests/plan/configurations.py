@@ -30,9 +30,53 @@ KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-AbC123"
 
 
+SOMEBODY: dict[str, Any] = {"emails": ["operations@example.com"]}
+"""Notifications that reach somebody."""
+
+
 def call(name: str, **inputs: Any) -> dict[str, Any]:
     """Give a call of the module with the least inputs and these."""
-    return {"source": MODULE, "name": name, **LEAST, **inputs}
+    return {"source": MODULE, "name": name, **LEAST, "notifications": SOMEBODY, **inputs}
+
+
+MAX_CONCURRENCIES = (1, 2, 3, 7, 10, 11, 14, 40, 74, 100, 1000)
+BATCH_SIZES = (1, 20, 100)
+RATES = (None, 0.5, 5)
+
+SPLITS = {
+    f"{most}-{size}-{rate}": {"max_concurrency": most, "batch_size": size, "max_requests_per_second": rate}
+    for most in MAX_CONCURRENCIES
+    for size in BATCH_SIZES
+    for rate in RATES
+}
+"""How many requests there may be at a time, by what decides it."""
+
+
+def workflow_alone() -> dict[str, Any]:
+    """Give a call of modules/workflow alone, once for each of the splits."""
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:"
+    retry = {"max_attempts": 3, "interval_seconds": 2, "backoff_rate": 2, "max_delay_seconds": 60}
+    account = {"partition": "aws", "region": "eu-west-1", "id": "123456789012"}
+    return {
+        "source": "../../modules/workflow",
+        "for_each": SPLITS,
+        "name": "split-${each.key}",
+        "context": {"account": account, "tags": {}},
+        "execution": {
+            "tracing": False,
+            "log_retention_days": 30,
+            "kms_key_arn": None,
+            "permissions_boundary_arn": None,
+        },
+        **{
+            f"{function}_function": {"arn": arn + function, "timeout_seconds": 60}
+            for function in ("batch", "requeue", "conclude")
+        },
+        "topic": {"arn": "arn:aws:sns:eu-west-1:123456789012:digests", "kms_key_arn": None},
+        "max_per_run": 10000,
+        "retry": retry,
+        **{name: f"${{each.value.{name}}}" for name in ("max_concurrency", "batch_size", "max_requests_per_second")},
+    }
 
 
 def configuration(calls: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -76,7 +120,7 @@ RIGHT = configuration(
             "largest",
             batch_size=100,
             max_per_run=100000,
-            max_concurrency=40,
+            max_concurrency=1000,
             retry={"max_attempts": 10, "interval_seconds": 3, "backoff_rate": 1.5, "max_delay_seconds": 100},
             redrive_limit={"cooldown_seconds": 1800},
             lambda_={"timeout_seconds": {"requeue_communication": 900}},
@@ -99,12 +143,23 @@ RIGHT = configuration(
                 },
             },
         ),
+        # as many batches as there may be
+        "most_batches": call(
+            "most-batches",
+            batch_size=10,
+            max_per_run=100000,
+            max_concurrency=1,
+            max_requests_per_second=0.5,
+            run_hours=168,
+            breaker={"turned_away": 10000},
+            redrive_limit={"open_hours": 720},
+        ),
         "weekly": call(
             "weekly",
             schedule={"expression": "rate(7 days)"},
             retry={"max_attempts": 0},
             api={"base_url": "https://app.example.com", "auth": {"type": "api_key", "secret_arn": SECRET}},
-            notifications={"on": []},
+            notifications={"on": [], **SOMEBODY},
             ledger={"deletion_protection": False},
         ),
         # every way in which a source may differ from the simplest
@@ -147,12 +202,23 @@ RIGHT = configuration(
             vpc={"subnet_ids": ["${aws_subnet.this.id}"], "security_group_ids": ["${aws_security_group.this.id}"]},
         ),
         "china": call("china", providers={"aws": "aws.china"}, queue=ON),
+        # of which nobody hears, and whose requests are throttled
+        "unheard": call(
+            "unheard",
+            notifications={},
+            max_concurrency=20,
+            lambda_={"reserved_concurrency": {"requeue_communication": 19}},
+        ),
+        "secret_emails": call(
+            "secret-emails", notifications={"emails": '${sensitive(["a@example.com", "b@example.com"])}'}
+        ),
     }
 )
 LEDGER, TOPIC, GROUP = (
     f"module.same_apply.{output}" for output in ("ledger_table_arn", "topic_arn", "schedule_group_arn")
 )
 RIGHT["output"] = {f"{name}_queue": {"value": f"${{module.{name}.queue}}"} for name in ("complete", "weekly", "china")}
+RIGHT["output"]["topic_policy"] = {"value": "${module.own_topic.topic_policy}"}
 RIGHT["resource"] = {
     "aws_iam_policy": {"boundary": {"policy": f"${{jsonencode({{ Resource = [{LEDGER}, {TOPIC}, {GROUP}] }})}}"}},
     "aws_kms_key": {"this": {"policy": f"${{jsonencode({{ Resource = {GROUP} }})}}"}},

@@ -1,4 +1,4 @@
-"""Three plans for all of these tests: one of everything that is right, two of everything that is wrong.
+"""Three plans for nearly all of these tests: one of everything that is right, two of everything that is wrong.
 
 A plan asks AWS only who it is for and whether the state machine is sound; the embedded AWS answers both.
 """
@@ -23,7 +23,7 @@ from pytest_terraform.tf import TerraformRunner
 
 from local import terraform
 from tests.plan import wrong, wrong_queue
-from tests.plan.configurations import RIGHT, configuration
+from tests.plan.configurations import RIGHT, configuration, workflow_alone
 from tests.plan.planned import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,20 @@ class Runner(TerraformRunner):
         """Plan, and give what is printed."""
         arguments = self._get_cmd_args("plan", output=output and f"-out={output}")
         return self._run_cmd(arguments).decode()
+
+    def evaluate(self, expression: str) -> Any:
+        """Give an expression's value, without a plan."""
+        done = subprocess.run(
+            [self.tf_bin, "console"],
+            cwd=self.module_dir,
+            env=self.variables | {"TF_DATA_DIR": self.work_dir},
+            input=f"jsonencode({expression})",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(json.loads(done.stdout))
 
     def _run_cmd(self, args: list[str], output: bool = False) -> bytes:
         with patch.dict(os.environ, self.variables, clear=True):
@@ -108,13 +122,21 @@ def plan(endpoint: str) -> Plan:
     return Plan(shown, printed)
 
 
-def refused(calls: dict[str, Any], endpoint: str) -> str:
+@pytest.fixture(scope="session")
+def splits(endpoint: str) -> dict[str, int]:
+    """How many requests at a time modules/workflow makes of each of the splits."""
+    with initialised(configuration({"split": workflow_alone()}), endpoint) as runner:
+        found: dict[str, int] = runner.evaluate("{ for key, each in module.split : key => each.requests_at_a_time }")
+    return found
+
+
+def refused(calls: dict[str, Any], endpoint: str, state: dict[str, Any] | None = None) -> str:
     """Give what Terraform prints when it refuses to plan these calls, as one line without its frames."""
-    with (
-        initialised(configuration(calls), endpoint) as runner,
-        pytest.raises(subprocess.CalledProcessError) as refusal,
-    ):
-        runner.plan()
+    with initialised(configuration(calls), endpoint) as runner:
+        if state:
+            (Path(runner.module_dir) / "terraform.tfstate").write_text(json.dumps(state))
+        with pytest.raises(subprocess.CalledProcessError) as refusal:
+            runner.plan()
     return " ".join(refusal.value.output.decode().replace("│", " ").split())
 
 
@@ -127,4 +149,5 @@ def refusal(endpoint: str) -> str:
 @pytest.fixture(scope="session")
 def second_refusal(endpoint: str) -> str:
     """What it prints for inputs that are right one by one, and wrong together."""
-    return refused(wrong.CALLS_WRONG_TOGETHER | wrong_queue.CALLS_WRONG_TOGETHER, endpoint)
+    calls = wrong.CALLS_WRONG_TOGETHER | wrong_queue.CALLS_WRONG_TOGETHER
+    return refused(calls | wrong.CALLS_OF_ANOTHER_NAME, endpoint, wrong.STATE)

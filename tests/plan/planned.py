@@ -68,8 +68,28 @@ class Plan:
         document: dict[str, Any] = json.loads(self.one(call, "aws_sfn_state_machine").values["definition"])
         return document
 
+    def children(self, call: str) -> dict[str, Any]:
+        """The states of a child execution, which is a batch."""
+        states: dict[str, Any] = self.definition(call)["States"]["RequeueBatches"]["ItemProcessor"]["States"]
+        return states
+
+    def requeue(self, call: str) -> dict[str, Any]:
+        """The task that sends one communication."""
+        task: dict[str, Any] = self.children(call)["RequeueEach"]["ItemProcessor"]["States"]["Requeue"]
+        return task
+
+    def warnings(self, check: str) -> dict[str, list[str]]:
+        """What a check block warns of, by the call of the module."""
+        return {
+            instance["address"]["module"].removeprefix("module."): [each["message"] for each in instance["problems"]]
+            for found in self.shown["checks"]
+            if found["address"].get("name") == check
+            for instance in found.get("instances", ())
+            if instance["status"] == "fail"
+        }
+
     def policy(self, call: str, owner: str) -> dict[str, dict[str, Any]]:
-        """The statements of a role's policy, by sid; the owner is the room: list_failed, workflow, schedule …"""
+        """The statements of a role's policy, by sid; the owner is the submodule: list_failed, workflow, schedule …"""
         resource = self.one(call, "aws_iam_role_policy", f"module.{owner}.")
         return {statement["Sid"]: statement for statement in json.loads(resource.values["policy"])["Statement"]}
 

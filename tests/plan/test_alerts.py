@@ -1,39 +1,32 @@
-"""What nobody's code can report is reported: once, and only where failures are asked for."""
+"""What ends otherwise than its own state machine says is reported: once, and only where failures are asked for."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from moto.events.models import EventPattern
 
+from redrive.concluding import end_of
 from tests.plan.planned import Plan
 
-STATE_MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:communications-redrive-production-batch"
-LISTER = "arn:aws:lambda:eu-west-1:123456789012:function:communications-redrive-production-list-failed"
-
-
-def _matches(plan: Plan, rule: str, event: dict[str, Any]) -> bool:
-    pattern = plan.one("minimal", "aws_cloudwatch_event_rule", rule).values["event_pattern"]
-    matched: bool = EventPattern.load(pattern).matches_event(event)
-    return matched
+NAME = "communications-redrive-production"
+STATE_MACHINE = f"arn:aws:states:eu-west-1:123456789012:stateMachine:{NAME}-run"
+CONCLUDE = f"arn:aws:lambda:eu-west-1:123456789012:function:{NAME}-conclude"
 
 
 def _execution(machine: str = STATE_MACHINE, **detail: Any) -> dict[str, Any]:
     return {
         "source": "aws.states",
         "detail-type": "Step Functions Execution Status Change",
-        "detail": {"stateMachineArn": machine, **detail},
+        "detail": {"stateMachineArn": machine, "name": "20261124T021500Z", **detail},
     }
 
 
-def _invocation(function: str) -> dict[str, Any]:
-    return {
-        "source": "lambda",
-        "detail-type": "Lambda Function Invocation Result - Failure",
-        "detail": {"requestContext": {"functionArn": function, "condition": "RetriesExhausted"}},
-    }
+def _is_reported(plan: Plan, event: dict[str, Any]) -> bool:
+    pattern = plan.one("minimal", "aws_cloudwatch_event_rule").values["event_pattern"]
+    matched: bool = EventPattern.load(pattern).matches_event(event)
+    return matched
 
 
 @pytest.mark.parametrize(
@@ -42,78 +35,92 @@ def _invocation(function: str) -> dict[str, Any]:
         {"status": "TIMED_OUT"},
         {"status": "ABORTED"},
         {"status": "FAILED", "error": "States.Runtime"},
+        {"status": "FAILED", "error": "States.DataLimitExceeded"},
         {"status": "FAILED", "error": None},
         {"status": "FAILED"},
     ],
     ids=str,
 )
-def test_an_execution_that_could_not_report_itself_is_reported(plan: Plan, detail: dict[str, Any]):
-    assert _matches(plan, "batch_failed", _execution(**detail))
+def test_a_run_that_could_not_conclude_itself_is_reported_as_conclude_reads_it(plan: Plan, detail: dict[str, Any]):
+    event = _execution(**detail)
+    assert _is_reported(plan, event)
+    end = end_of(event)
+    assert (end.run_id, end.ending and end.ending.status) == ("20261124T021500Z", detail["status"])
 
 
 @pytest.mark.parametrize(
     "detail",
-    [{"status": "SUCCEEDED"}, {"status": "RUNNING"}, {"status": "FAILED", "error": "RedriveIncomplete"}],
+    [{"status": "SUCCEEDED"}, {"status": "RUNNING"}, {"status": "FAILED", "error": "RunIncomplete"}],
     ids=str,
 )
-def test_an_execution_that_went_well_or_told_of_its_failure_is_not(plan: Plan, detail: dict[str, Any]):
-    assert not _matches(plan, "batch_failed", _execution(**detail))
+def test_a_run_that_went_well_or_sent_its_own_digest_is_not_reported(plan: Plan, detail: dict[str, Any]):
+    assert not _is_reported(plan, _execution(**detail))
 
 
 def test_the_error_left_out_is_the_one_the_state_machine_ends_with(plan: Plan):
-    assert plan.definition("minimal")["States"]["BatchIncomplete"]["Error"] == "RedriveIncomplete"
+    assert plan.definition("minimal")["States"]["RunIncomplete"]["Error"] == "RunIncomplete"
 
 
-def test_other_state_machines_are_not_reported(plan: Plan):
-    assert not _matches(plan, "batch_failed", _execution(f"{STATE_MACHINE}-2", status="TIMED_OUT"))
+def test_neither_other_state_machines_nor_the_children_are_reported(plan: Plan):
+    for machine in (f"{STATE_MACHINE}-2", f"{STATE_MACHINE}/batches"):
+        assert not _is_reported(plan, _execution(machine, status="TIMED_OUT"))
 
 
-def test_a_failed_run_is_reported_whatever_version_lambda_names_and_other_functions_are_not(plan: Plan):
-    assert _matches(plan, "run_failed", _invocation(f"{LISTER}:$LATEST"))
-    assert _matches(plan, "run_failed", _invocation(LISTER))
-    assert not _matches(plan, "run_failed", _invocation(f"{LISTER}-2:$LATEST"))
+def test_the_rule_hands_the_whole_event_to_conclude_and_nothing_to_the_topic(plan: Plan):
+    target = plan.one("minimal", "aws_cloudwatch_event_target").values
+    assert (target["arn"], target["input_transformer"], target["input_path"]) == (CONCLUDE, [], None)
+    [retry] = target["retry_policy"]
+    assert (retry["maximum_retry_attempts"], retry["maximum_event_age_in_seconds"]) == (20, 3600)
 
 
-@pytest.mark.parametrize(
-    ("rule", "values"),
-    [
-        ("run_failed", {"error", "message", "time", "request", "condition"}),
-        ("batch_failed", {"status", "error", "cause"}),
-    ],
-)
-def test_a_report_is_lines_of_text_that_say_what_failed_where_and_what_to_do(plan: Plan, rule: str, values: set[str]):
-    [transformer] = plan.one("minimal", "aws_cloudwatch_event_target", rule).values["input_transformer"]
-    lines = [json.loads(line) for line in transformer["input_template"].splitlines()]
-    text = "\n".join(lines)
-    assert lines[0].startswith("communications-redrive: a ")
-    assert "Stage: production" in text
-    assert "What it means: " in text
-    assert "https://eu-west-1.console.aws.amazon.com/" in text
-    for value in values:
-        assert f"<{value}>" in text
-        assert value in transformer["input_paths"]
+def test_the_rule_and_no_other_may_invoke_conclude(plan: Plan):
+    permission = plan.one("minimal", "aws_lambda_permission")
+    assert (permission.values["function_name"], permission.values["action"]) == (
+        f"{NAME}-conclude",
+        "lambda:InvokeFunction",
+    )
+    assert permission.values["principal"] == "events.amazonaws.com"
+    assert permission.values["source_arn"] == f"arn:aws:events:eu-west-1:123456789012:rule/{NAME}-run-ended"
+    assert plan.one("minimal", "aws_cloudwatch_event_rule").values["name"] == f"{NAME}-run-ended"
 
 
-def test_a_failed_run_is_not_run_again_by_lambda_and_goes_to_the_event_bus(plan: Plan):
+def test_a_lister_that_failed_is_not_run_again_by_lambda_and_conclude_hears_of_it(plan: Plan):
     invoke = plan.one("minimal", "aws_lambda_function_event_invoke_config").values
+    assert invoke["function_name"] == f"{NAME}-list-failed"
     assert (invoke["maximum_retry_attempts"], invoke["maximum_event_age_in_seconds"]) == (0, 3600)
     [destination] = invoke["destination_config"][0]["on_failure"]
-    assert destination["destination"] == "arn:aws:events:eu-west-1:123456789012:event-bus/default"
+    assert destination["destination"] == CONCLUDE
+    statement = plan.policy("minimal", "list_failed")["ReportAsynchronousFailures"]
+    assert (statement["Action"], statement["Resource"]) == ("lambda:InvokeFunction", CONCLUDE)
 
 
-def test_where_failures_are_not_asked_for_no_rule_and_no_alarm_mails(plan: Plan):
+def test_a_run_that_ended_otherwise_is_concluded_whatever_is_notified(plan: Plan):
+    for call in ("own_topic", "weekly", "complete"):  # on = success, nothing, failure
+        assert len(plan.of(call, "aws_cloudwatch_event_rule")) == 1
+
+
+def test_where_failures_are_not_asked_for_no_alarm_mails(plan: Plan):
     for call in ("own_topic", "weekly"):
-        assert plan.of(call, "aws_cloudwatch_event_rule") == []
-        assert all(not alarm.values["alarm_actions"] for alarm in plan.of(call, "aws_cloudwatch_metric_alarm"))
-    assert len(plan.of("complete", "aws_cloudwatch_event_rule")) == 2  # on = ["failure"]
+        alarms = plan.of(call, "aws_cloudwatch_metric_alarm")
+        assert alarms
+        assert all(not alarm.values["alarm_actions"] for alarm in alarms)
+    assert all(alarm.values["alarm_actions"] for alarm in plan.of("complete", "aws_cloudwatch_metric_alarm"))
 
 
-def test_throttling_alarms_when_it_lasts(plan: Plan):
-    for function in ("requeue_communication", "summarise"):
-        alarm = plan.one("minimal", "aws_cloudwatch_metric_alarm", function).values
-        assert (alarm["metric_name"], alarm["period"], alarm["evaluation_periods"]) == ("Throttles", 300, 3)
-        assert alarm["treat_missing_data"] == "notBreaching"
-        assert len(alarm["alarm_actions"]) == 1
+@pytest.mark.parametrize("function", ["requeue_communication", "batch", "conclude"])
+def test_throttling_alarms_when_it_lasts(plan: Plan, function: str):
+    alarm = plan.one("minimal", "aws_cloudwatch_metric_alarm", f'throttled["{function}"]').values
+    assert alarm["dimensions"] == {"FunctionName": f"{NAME}-{function.replace('_', '-')}"}
+    assert (alarm["metric_name"], alarm["period"], alarm["evaluation_periods"]) == ("Throttles", 300, 3)
+    assert (alarm["threshold"], alarm["treat_missing_data"]) == (0, "notBreaching")
+    assert len(alarm["alarm_actions"]) == 1
+
+
+def test_a_run_without_its_digest_alarms_at_once_and_a_retry_that_helped_does_not(plan: Plan):
+    alarm = plan.one("minimal", "aws_cloudwatch_metric_alarm", "conclude_failed").values
+    assert (alarm["metric_name"], alarm["dimensions"]) == ("AsyncEventsDropped", {"FunctionName": f"{NAME}-conclude"})
+    assert (alarm["evaluation_periods"], alarm["threshold"], alarm["statistic"]) == (1, 0, "Sum")
+    assert (alarm["comparison_operator"], alarm["treat_missing_data"]) == ("GreaterThanThreshold", "notBreaching")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +135,7 @@ def test_a_schedule_that_misses_three_periods_alarms(plan: Plan, call: str, minu
     alarm = plan.one(call, "aws_cloudwatch_metric_alarm", "schedule_missed").values
     assert (alarm["period"], alarm["evaluation_periods"]) == (minutes * 60, 3)
     assert (alarm["comparison_operator"], alarm["threshold"]) == ("LessThanThreshold", 1)
-    assert (alarm["treat_missing_data"], len(alarm["insufficient_data_actions"])) == ("missing", call != "own_topic")
+    assert (alarm["treat_missing_data"], len(alarm["insufficient_data_actions"])) == ("missing", 1)
 
 
 @pytest.mark.parametrize(
@@ -147,3 +154,23 @@ def test_no_alarm_where_missing_is_no_failure_or_cannot_be_seen(plan: Plan, call
 def test_every_alarm_says_what_to_do(plan: Plan):
     for alarm in plan.of("complete", "aws_cloudwatch_metric_alarm"):
         assert any(word in alarm.values["alarm_description"] for word in ("Raise ", "Check "))
+
+
+def test_a_plan_warns_where_nobody_is_notified(plan: Plan):
+    warnings = plan.warnings("somebody_is_notified")
+    assert set(warnings) == {"unheard"}
+    [message] = warnings["unheard"]
+    assert "neither emails nor subscriptions nor a topic_arn" in message
+
+
+def test_a_plan_warns_of_a_reservation_below_the_requests_at_a_time(plan: Plan):
+    warnings = plan.warnings("a_reservation_is_enough")
+    assert set(warnings) == {"unheard"}
+    [message] = warnings["unheard"]
+    assert "lambda.reserved_concurrency.requeue_communication (19) is below the 20 requests at a time" in message
+
+
+def test_addresses_may_be_secret(plan: Plan):
+    subscriptions = plan.of("secret_emails", "aws_sns_topic_subscription")
+    assert {each.values["endpoint"] for each in subscriptions} == {"a@example.com", "b@example.com"}
+    assert "@" not in "".join(each.address for each in subscriptions)

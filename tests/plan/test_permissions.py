@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 
 from tests.plan.configurations import KEY, SECRET
 from tests.plan.planned import Plan, listed
@@ -14,8 +15,14 @@ WITHOUT_RESOURCE_TYPE = ["xray:*", "logs:*Deliver*", "logs:*ResourcePolic*", "lo
 """Actions for which AWS has no narrower resource than ``*`` (Service Authorization Reference)."""
 
 
-def _role(name: str) -> str:
-    return f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:{name}"
+NAME = "communications-redrive-production"
+STATE_MACHINE = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:{NAME}-run"
+EXECUTIONS = f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:{NAME}-run"
+FUNCTIONS = ("list_failed", "batch", "requeue_communication", "conclude", "ledger_admin")
+
+
+def _function(part: str) -> str:
+    return f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:{NAME}-{part}"
 
 
 def test_every_statement_has_a_sid_and_names_its_actions(plan: Plan):
@@ -36,56 +43,91 @@ def test_a_star_stands_for_a_resource_only_where_aws_has_nothing_narrower(plan: 
 
 def test_every_function_and_service_has_a_role_of_its_own(plan: Plan):
     roles = {role.values["name"] for role in plan.of("minimal", "aws_iam_role")}
-    parts = ("list-failed", "requeue-communication", "summarise", "ledger-admin", "batch", "schedule")
-    assert roles == {f"communications-redrive-production-{part}" for part in parts}
+    parts = ("list-failed", "batch", "requeue-communication", "conclude", "ledger-admin", "run", "schedule")
+    assert roles == {f"{NAME}-{part}" for part in parts}
 
 
 def test_a_service_takes_its_role_only_for_this_module_in_this_account(plan: Plan):
+    """Step Functions calls the machine of a Distributed Map's children ``<machine>/<label>``."""
     sources = {
-        "schedule": "scheduler:eu-west-1:123456789012:schedule-group/communications-redrive-production",
-        "workflow": "states:eu-west-1:123456789012:stateMachine:communications-redrive-production-batch",
+        "schedule": f"arn:aws:scheduler:eu-west-1:{ACCOUNT}:schedule-group/{NAME}",
+        "workflow": [STATE_MACHINE, f"{STATE_MACHINE}/batches"],
     }
     for owner, source in sources.items():
         condition = plan.trust("minimal", owner)["Condition"]
         assert condition["StringEquals"]["aws:SourceAccount"] == ACCOUNT
-        assert condition["ArnEquals"]["aws:SourceArn"] == f"arn:aws:{source}"
+        assert condition["ArnEquals"]["aws:SourceArn"] == source
+    assert plan.definition("minimal")["States"]["RequeueBatches"]["Label"] == "batches"
 
 
-def test_the_topic_takes_only_what_this_modules_rules_and_alarms_publish(plan: Plan):
-    topic = json.loads(plan.one("minimal", "aws_sns_topic_policy").values["policy"])
-    rules, alarms = topic["Statement"]
-    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+def test_the_topic_takes_beside_digests_only_what_this_modules_alarms_publish(plan: Plan):
+    for call in ("minimal", "complete"):
+        [alarms] = json.loads(plan.one(call, "aws_sns_topic_policy").values["policy"])["Statement"]
+        assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert alarms["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+        may = set(alarms["Condition"]["ArnEquals"]["aws:SourceArn"])
+        there = {
+            f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:{alarm.values['alarm_name']}"
+            for alarm in plan.of(call, "aws_cloudwatch_metric_alarm")
+        }
+        assert there
+        assert there <= may
+
+
+def test_what_a_topic_of_another_account_must_allow_is_an_output_known_before_the_apply(plan: Plan):
+    policy = json.loads(plan.output("topic_policy"))
+    alarms, digests = policy["Statement"]
     assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    for statement in (rules, alarms):
-        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
-    prefix = f"eu-west-1:{ACCOUNT}"
-    assert set(rules["Condition"]["ArnEquals"]["aws:SourceArn"]) == {
-        f"arn:aws:events:{prefix}:rule/{rule.values['name']}"
-        for rule in plan.of("minimal", "aws_cloudwatch_event_rule")
-    }
-    assert set(alarms["Condition"]["ArnEquals"]["aws:SourceArn"]) == {
-        f"arn:aws:cloudwatch:{prefix}:alarm:{alarm.values['alarm_name']}"
-        for alarm in plan.of("minimal", "aws_cloudwatch_metric_alarm")
-    }
+    assert digests["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    publishers = {f"arn:aws:iam::{ACCOUNT}:role/own-topic-test-{part}" for part in ("run", "conclude")}
+    assert set(digests["Condition"]["ArnEquals"]["aws:PrincipalArn"]) == publishers
+    for statement in (alarms, digests):
+        assert statement["Action"] == "sns:Publish"
+        assert statement["Resource"] == f"arn:aws:sns:eu-west-1:{ACCOUNT}:operations"
 
 
-def test_the_lister_may_start_batches_and_report_its_failures(plan: Plan):
+def test_the_lister_may_start_runs_see_whether_one_is_on_and_have_it_concluded(plan: Plan):
     policy = plan.policy("minimal", "list_failed")
-    of_the_ledger = {"JudgeAndSettle", "ListWhatWaits"}
-    assert set(policy) - of_the_ledger == {"StartBatches", "WriteLogs", "WriteTraces", "ReportAsynchronousFailures"}
-    assert policy["StartBatches"]["Action"] == "states:StartExecution"
-    assert policy["StartBatches"]["Resource"] == plan.environment("minimal", "list_failed")["REDRIVE_STATE_MACHINE_ARN"]
+    own = {"StartRuns", "SeeWhetherARunIsOn", "ConcludeWhatNoEventReported"}
+    assert set(policy) == {*own, "UseTheLedger", "WriteLogs", "WriteTraces", "ReportAsynchronousFailures"}
+    environment = plan.environment("minimal", "list_failed")
+    assert (policy["StartRuns"]["Action"], policy["StartRuns"]["Resource"]) == ("states:StartExecution", STATE_MACHINE)
+    assert environment["REDRIVE_STATE_MACHINE_ARN"] == STATE_MACHINE
+    seen = policy["SeeWhetherARunIsOn"]
+    assert (seen["Action"], seen["Resource"]) == ("states:DescribeExecution", f"{EXECUTIONS}:*")
+    concluded = policy["ConcludeWhatNoEventReported"]
+    assert (concluded["Action"], concluded["Resource"]) == ("lambda:InvokeFunction", _function("conclude"))
+    assert environment["REDRIVE_CONCLUDE_ARN"] == _function("conclude")
     [own_log] = listed(policy["WriteLogs"]["Resource"])
-    assert own_log.endswith(":log-group:/aws/lambda/communications-redrive-production-list-failed:*")
+    assert own_log.endswith(f":log-group:/aws/lambda/{NAME}-list-failed:*")
+    decrypt = plan.policy("complete", "list_failed")["DecryptRuns"]
+    machine = plan.environment("complete", "list_failed")["REDRIVE_STATE_MACHINE_ARN"]
+    assert (decrypt["Action"], decrypt["Resource"]) == ("kms:Decrypt", KEY)
+    assert decrypt["Condition"] == {"StringEquals": {"kms:EncryptionContext:aws:states:stateMachineArn": machine}}
+
+
+def test_conclude_may_publish_digests_to_its_topic(plan: Plan):
+    assert set(plan.policy("minimal", "conclude")) == {"SendDigests", "UseTheLedger", "WriteLogs", "WriteTraces"}
+    topic = f"arn:aws:sns:eu-west-1:{ACCOUNT}:{NAME}-notifications"
+    send = plan.policy("minimal", "conclude")["SendDigests"]
+    assert (send["Action"], send["Resource"]) == ("sns:Publish", topic)
+    for call, topic in (("complete", "letters-redrive-production-notifications"), ("own_topic", "operations")):
+        encrypt = plan.policy(call, "conclude")["EncryptDigests"]
+        assert (set(encrypt["Action"]), encrypt["Resource"]) == ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY)
+        arn = f"arn:aws:sns:eu-west-1:{ACCOUNT}:{topic}"
+        assert encrypt["Condition"] == {"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": arn}}
+        assert plan.policy(call, "conclude")["SendDigests"]["Resource"] == arn
 
 
 def test_a_function_without_secrets_or_network_gets_no_permission_for_them(plan: Plan):
-    assert set(plan.policy("minimal", "requeue_communication")) == {"ClaimAndConclude", "WriteLogs", "WriteTraces"}
-    assert set(plan.policy("complete", "summarise")) == {"WriteLogs", "WriteTraces", "DecryptEnvironment"}
+    assert set(plan.policy("minimal", "requeue_communication")) == {"UseTheLedger", "WriteLogs", "WriteTraces"}
+    of_the_key = {"UseTheLedgersKey", "DecryptEnvironment"}
+    assert set(plan.policy("complete", "batch")) == {"UseTheLedger", "WriteLogs", "WriteTraces", *of_the_key}
 
 
 def test_without_tracing_nobody_may_write_traces(plan: Plan):
-    for owner in ("list_failed", "requeue_communication", "summarise", "ledger_admin", "workflow"):
+    for owner in (*FUNCTIONS, "workflow"):
+        assert "WriteTraces" in plan.policy("minimal", owner)
         assert "WriteTraces" not in plan.policy("own_topic", owner)
 
 
@@ -122,21 +164,48 @@ def test_in_a_vpc_interfaces_may_be_made_only_in_its_subnets_and_groups(plan: Pl
     ]
 
 
-def test_the_state_machine_may_invoke_its_two_functions_and_publish_to_its_topic(plan: Plan):
+def test_the_state_machine_may_invoke_its_functions_and_publish_to_its_topic(plan: Plan):
     policy = plan.policy("minimal", "workflow")
-    assert set(policy) == {"InvokeFunctions", "Notify", "DeliverLogs", "WriteTraces"}
-    name = "communications-redrive-production"
-    assert set(policy["InvokeFunctions"]["Resource"]) == {
-        _role(f"{name}-requeue-communication"),
-        _role(f"{name}-summarise"),
+    of_children = {"StartBatches", "WatchAndStopBatches", "RedriveBatches"}
+    assert set(policy) == {"InvokeFunctions", *of_children, "Notify", "DeliverLogs", "WriteTraces"}
+    assert policy["InvokeFunctions"]["Action"] == "lambda:InvokeFunction"
+    invoked = {_function(part) for part in ("batch", "requeue-communication", "conclude")}
+    assert set(policy["InvokeFunctions"]["Resource"]) == invoked
+    assert policy["Notify"]["Resource"] == f"arn:aws:sns:eu-west-1:{ACCOUNT}:{NAME}-notifications"
+
+
+def test_the_state_machine_invokes_what_it_may_invoke_and_nothing_else(plan: Plan):
+    for call in ("minimal", "complete", "own_topic", "china"):
+        text = plan.one(call, "aws_sfn_state_machine").values["definition"]
+        named = set(re.findall(r'"(arn:[^"]+:function:[^"]+)"', text))
+        assert named == set(plan.policy(call, "workflow")["InvokeFunctions"]["Resource"])
+        assert set(re.findall(r'"TopicArn": "([^"]+)"', text)) == {plan.policy(call, "workflow")["Notify"]["Resource"]}
+
+
+def test_the_state_machine_may_start_and_watch_the_executions_of_its_children(plan: Plan):
+    """https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html"""
+    policy = plan.policy("minimal", "workflow")
+    start, watch, redrive = (policy[sid] for sid in ("StartBatches", "WatchAndStopBatches", "RedriveBatches"))
+    assert (start["Action"], start["Resource"]) == ("states:StartExecution", STATE_MACHINE)
+    assert set(watch["Action"]) == {"states:DescribeExecution", "states:StopExecution"}
+    assert set(watch["Resource"]) == {f"{EXECUTIONS}:*", f"{EXECUTIONS}/batches:*"}
+    assert (redrive["Action"], redrive["Resource"]) == ("states:RedriveExecution", f"{EXECUTIONS}/batches:*")
+
+
+def test_nobody_else_may_start_an_execution(plan: Plan):
+    starters = {
+        owner
+        for owner in (*FUNCTIONS, "workflow", "schedule")
+        for statement in plan.policy("minimal", owner).values()
+        if "states:StartExecution" in listed(statement["Action"])
     }
-    assert policy["Notify"]["Resource"] == f"arn:aws:sns:eu-west-1:{ACCOUNT}:{name}-notifications"
+    assert starters == {"list_failed", "workflow"}
 
 
 def test_the_schedule_may_invoke_the_lister_only(plan: Plan):
     policy = plan.policy("minimal", "schedule")
     assert set(policy) == {"InvokeLister"}
-    assert policy["InvokeLister"]["Resource"] == _role("communications-redrive-production-list-failed")
+    assert policy["InvokeLister"]["Resource"] == _function("list-failed")
 
 
 def test_a_key_encrypts_everything_that_holds_data_and_each_role_uses_it_for_its_own(plan: Plan):

@@ -40,7 +40,7 @@ def test_its_alarms_publish_to_the_topic_and_the_topic_lets_them(plan: Plan, cal
     if not call.startswith("first_loop"):
         [topic] = plan.of(call, "aws_sns_topic_policy")
         assert topics == {topic.values["arn"]}
-        _, allowed = json.loads(topic.values["policy"])["Statement"]
+        [allowed] = json.loads(topic.values["policy"])["Statement"]
         arns = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]
         assert {alarm["alarm_name"] for alarm in alarms} < {arn.split(":alarm:")[1] for arn in arns}
 

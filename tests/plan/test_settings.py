@@ -9,12 +9,16 @@ import pytest
 
 from redrive.settings import (
     AuthType,
+    BatchSettings,
+    ConcludeSettings,
+    DigestKind,
     ListSettings,
+    NotificationSettings,
     NotifyOn,
     PaginationStyle,
     RequeueCommunicationSettings,
+    RunSettings,
     Source,
-    SummariseSettings,
     ledger_settings,
 )
 from tests.plan.configurations import SECRET
@@ -27,7 +31,8 @@ CALLS = ["minimal", "complete", "own_topic", "largest", "weekly", "daily", 'twin
 def test_every_function_understands_its_environment(plan: Plan, call: str):
     ListSettings.from_environment(plan.environment(call, "list_failed"))
     RequeueCommunicationSettings.from_environment(plan.environment(call, "requeue_communication"))
-    SummariseSettings.from_environment(plan.environment(call, "summarise"))
+    BatchSettings.from_environment(plan.environment(call, "batch"))
+    ConcludeSettings.from_environment(plan.environment(call, "conclude"))
     ledger_settings(plan.environment(call, "ledger_admin"))
 
 
@@ -42,7 +47,8 @@ def test_the_lister_is_told_how_to_list_and_what_to_start(plan: Plan):
     assert (email.min_age_seconds, email.max_age_seconds, email.empty_statuses) == (3600, 2592000, (204,))
     assert sms.filters == {"direction": "out", "state": ("FAILED", "EXPIRED")}
     assert sms.empty_statuses == (204, 404)
-    assert settings.state_machine_arn.endswith(":stateMachine:letters-redrive-production-batch")
+    assert settings.conclude_arn.endswith(":function:letters-redrive-production-conclude")
+    assert settings.state_machine_arn.endswith(":stateMachine:letters-redrive-production-run")
 
 
 def test_what_the_simplest_source_leaves_out_has_the_same_default_in_both_languages(plan: Plan):
@@ -79,6 +85,7 @@ def test_both_callers_of_the_api_log_in_the_same_way(plan: Plan):
     assert lister.api == requeuer.api
     assert lister.api.auth.type is AuthType.OAUTH2_CLIENT_CREDENTIALS
     assert lister.api.auth.scope == "letters.read letters.requeue"
+    assert (lister.api.auth.audience, lister.api.auth.client_in) == ("https://letters.internal.example.com", "body")
     assert lister.api.headers == {"X-Tenant": "claims"}
 
 
@@ -86,6 +93,7 @@ def test_a_source_with_a_path_of_its_own_is_sent_back_there(plan: Plan):
     settings = RequeueCommunicationSettings.from_environment(plan.environment("complete", "requeue_communication"))
     assert settings.requeue.source_paths == {"sms": "/sms/{primaryId}/requeue"}
     assert settings.requeue.path == "/queue/{operation}"
+    assert settings.requeue.accepted == "result == 'queued'"
 
 
 def test_queue_entries_are_created_by_the_modules_name_and_stage_unless_said_otherwise(plan: Plan):
@@ -108,16 +116,40 @@ def test_a_secret_is_known_by_its_arn_only(plan: Plan):
     assert auth == {"type": "api_key", "secret_arn": SECRET, "header": "X-Api-Key"}
 
 
-def test_nothing_that_is_not_set_takes_room(plan: Plan):
-    for function in ("list_failed", "requeue_communication", "ledger_admin"):
-        assert "null" not in json.dumps(plan.environment("minimal", function))
+@pytest.mark.parametrize("call", ["minimal", "weekly", "own_topic"])
+def test_nothing_that_is_not_set_takes_space(plan: Plan, call: str):
+    for function in ("list_failed", "batch", "requeue_communication", "conclude", "ledger_admin"):
+        assert "null" not in json.dumps(plan.environment(call, function))
 
 
-def test_the_summary_knows_which_results_are_notified(plan: Plan):
-    assert SummariseSettings.from_environment(plan.environment("complete", "summarise")).notify_on == (
-        NotifyOn.FAILURE,
-    )
-    assert SummariseSettings.from_environment(plan.environment("weekly", "summarise")).notify_on == ()
+def test_every_function_of_a_run_knows_how_runs_go(plan: Plan):
+    batch = BatchSettings.from_environment(plan.environment("complete", "batch"))
+    requeue = RequeueCommunicationSettings.from_environment(plan.environment("complete", "requeue_communication"))
+    conclude = ConcludeSettings.from_environment(plan.environment("complete", "conclude"))
+    assert batch.run == requeue.run == conclude.run
+    assert batch.run == RunSettings(4, 100, 15, 12, "/queue/{operation}")
+    lister = ListSettings.from_environment(plan.environment("complete", "list_failed"))
+    assert lister.breaker_turned_away == 100
+    assert conclude.state_machine_arn == lister.state_machine_arn
+
+
+def test_how_runs_go_where_nothing_is_said_is_what_the_package_has_for_it(plan: Plan):
+    said = BatchSettings.from_environment(plan.environment("minimal", "batch")).run
+    assert said == RunSettings(requeue_path="/communications/requeue")
+
+
+def test_the_tries_of_a_communication_are_counted_by_the_function_as_by_the_state_machine(plan: Plan):
+    for call in ("minimal", "complete", "largest", "weekly"):
+        run = BatchSettings.from_environment(plan.environment(call, "batch")).run
+        assert run.max_attempts_of_a_request == plan.requeue(call)["Retry"][0]["MaxAttempts"]
+
+
+def test_conclude_knows_which_results_are_notified_and_how_often(plan: Plan):
+    said = ConcludeSettings.from_environment(plan.environment("complete", "conclude")).notifications
+    assert (said.on, said.digest) == ((NotifyOn.FAILURE,), DigestKind.DAILY)
+    assert ConcludeSettings.from_environment(plan.environment("weekly", "conclude")).notifications.on == ()
+    least = ConcludeSettings.from_environment(plan.environment("minimal", "conclude")).notifications
+    assert least == NotificationSettings(least.topic_arn)
 
 
 def test_the_schedule_hands_the_lister_the_time_it_was_due(plan: Plan):
@@ -163,6 +195,7 @@ def test_concurrency_is_reserved_only_where_it_is_asked_for(plan: Plan):
         "letters-redrive-production-ledger-admin": -1,
         "letters-redrive-production-list-failed": -1,
         "letters-redrive-production-requeue-communication": 50,
-        "letters-redrive-production-summarise": -1,
+        "letters-redrive-production-batch": -1,
+        "letters-redrive-production-conclude": -1,
         "letters-redrive-production-worker": 20,
     }

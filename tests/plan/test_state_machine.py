@@ -1,4 +1,4 @@
-"""The state machine, rendered from its template: valid, as drawn, and within the quotas of Step Functions."""
+"""The state machine, rendered from its template: valid, as drawn, and with the retries that the inputs ask for."""
 
 from __future__ import annotations
 
@@ -10,60 +10,156 @@ import pytest
 from statelint.config import Config
 from statelint.linter import Linter
 
-from redrive.models import MAX_ID_BYTES
+from redrive import errors
+from redrive.models import OutcomeKind
+from redrive.settings import ListSettings
+from tests.plan.configurations import SPLITS
 from tests.plan.planned import Plan
 
-# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
-MOST_EVENTS = 25_000
-MOST_BYTES = 256 * 1024
+CALLS = ["minimal", "complete", "own_topic", "largest", "most_batches", "weekly", 'twins["castor"]', "china"]
 
-# Events that an execution's history gets, by the HistoryEvent types of
-# https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
-ATTEMPT = ["TaskScheduled", "TaskStarted", "TaskFailed"]  # of an optimised integration, such as lambda:invoke
-ITERATION = [
-    *("MapIterationStarted", "TaskStateEntered", "TaskStateExited"),
-    *("PassStateEntered", "PassStateExited", "MapIterationSucceeded"),
+BEFORE = ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"]
+CRASHED = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"]
+IDLE_IN_A_VPC = [
+    f"Lambda.{name}Exception" for name in ("ResourceNotReady", "ENINotReady", "EC2Throttled", "ResourceConflict")
 ]
-MAP = ["MapStateEntered", "MapStateStarted", "MapStateSucceeded", "MapStateExited"]
-TASK = ["TaskStateEntered", "TaskStateExited"]
-REST = ["ExecutionStarted", "ChoiceStateEntered", "ChoiceStateExited", "FailStateEntered", "ExecutionFailed"]
 
-CALLS = ["minimal", "complete", "own_topic", "largest", "weekly", 'twins["castor"]', "china"]
+
+def _choices(state: dict[str, Any]) -> dict[str, str]:
+    """Give where a Choice goes, by its conditions in a short form."""
+    found = {}
+    for choice in state["Choices"]:
+        conditions = [
+            f"{part['Variable']} {next(value for key, value in part.items() if key not in ('Variable', 'Next'))}"
+            for part in choice.get("And", [choice])
+        ]
+        found[" and ".join(conditions)] = choice["Next"]
+    return found | {"": state["Default"]}
+
+
+def _retrier(task: dict[str, Any], error: str) -> dict[str, Any]:
+    """Give the retrier that an error meets: the first that names it."""
+    return next(retry for retry in task["Retry"] if {error, "States.ALL"} & set(retry["ErrorEquals"]))
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_definition_is_valid_by_the_linter_of_the_states_language(plan: Plan, call: str):
-    definition = plan.one(call, "aws_sfn_state_machine").values["definition"]
-    assert Linter.validate(definition, Config([], False, False)) == []
+    definition = plan.definition(call)
+    # A field of a Distributed Map that the linter does not know:
+    # https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+    del definition["States"]["RequeueBatches"]["Label"]
+    assert Linter.validate(json.dumps(definition), Config([], False, False)) == []
 
 
 def test_the_linter_sees_a_mistake(plan: Plan):
     definition = plan.definition("minimal")
-    definition["States"]["RequeueEach"]["Next"] = "Nowhere"
+    del definition["States"]["RequeueBatches"]["Label"]
+    definition["States"]["RequeueBatches"]["Next"] = "Nowhere"
     assert Linter.validate(json.dumps(definition), Config([], False, False)) != []
 
 
-def test_the_states_are_those_of_the_drawing(plan: Plan):
+def test_the_states_of_a_run_are_those_of_the_drawing(plan: Plan):
     states = plan.definition("minimal")["States"]
-    assert {name: state["Type"] for name, state in states.items()} == {
-        "RequeueEach": "Map",
-        "Summarise": "Task",
-        "AnyFailed?": "Choice",
-        "NotifySuccess": "Task",
-        "NotifyFailure": "Task",
-        "BatchIncomplete": "Fail",
-        "Done": "Succeed",
+    assert {name: (state["Type"], state.get("Next")) for name, state in states.items()} == {
+        "RequeueBatches": ("Map", "Conclude"),
+        "Conclude": ("Task", "AnyFailed?"),
+        "AnyFailed?": ("Choice", None),
+        "NotifySuccess": ("Task", "Done"),
+        "NotifyFailure": ("Task", "RunIncomplete"),
+        "RunIncomplete": ("Fail", None),
+        "Done": ("Succeed", None),
     }
-    assert states["RequeueEach"]["Next"] == states["RequeueEach"]["Catch"][0]["Next"] == "Summarise"
-    assert (states["NotifyFailure"]["Next"], states["NotifySuccess"]["Next"]) == ("BatchIncomplete", "Done")
+    assert plan.definition("minimal")["StartAt"] == "RequeueBatches"
+    assert _choices(states["AnyFailed?"]) == {
+        "$.failed 0 and $.notify True": "NotifyFailure",
+        "$.failed 0": "RunIncomplete",
+        "$.notify True": "NotifySuccess",
+        "": "Done",
+    }
+
+
+def test_the_states_of_a_batch_are_those_of_the_drawing(plan: Plan):
+    states = plan.children("minimal")
+    assert {name: (state["Type"], state.get("Next", state.get("End"))) for name, state in states.items()} == {
+        "OpenBatch": ("Task", "Go?"),
+        "Go?": ("Choice", None),
+        "Wait": ("Wait", "OpenBatch"),
+        "Skipped": ("Pass", True),
+        "RequeueEach": ("Map", "CloseBatch"),
+        "CloseBatch": ("Task", True),
+        "Untallied": ("Pass", True),
+    }
+    assert _choices(states["Go?"]) == {"$.go go": "RequeueEach", "$.go wait": "Wait", "": "Skipped"}
+    assert states["Wait"]["SecondsPath"] == "$.seconds"
+
+
+def test_batches_are_standard_child_executions_that_know_their_run(plan: Plan):
+    """``$$.Execution`` of a child is the child's own."""
+    batches = plan.definition("minimal")["States"]["RequeueBatches"]
+    assert batches["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    assert (batches["Label"], batches["ItemsPath"], batches["ResultPath"]) == ("batches", "$.batches", None)
+    assert batches["ItemSelector"] == {
+        "runId.$": "$.runId",
+        "request.$": "$.request",
+        "listedAt.$": "$.listedAt",
+        "force.$": "$.force",
+        "batch.$": "$$.Map.Item.Value",
+    }
+    assert not {"ToleratedFailureCount", "ToleratedFailurePercentage"} & batches.keys()  # none is the default
+    assert "$$.Execution" not in json.dumps(plan.children("minimal"))
+
+
+def test_however_the_batches_end_the_run_is_concluded(plan: Plan):
+    states = plan.definition("minimal")["States"]
+    [catch] = states["RequeueBatches"]["Catch"]
+    assert catch == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.stopped", "Next": "Conclude"}
+    assert states["Conclude"]["Parameters"]["Payload"] == {"execution.$": "$$.Execution.Id", "run.$": "$"}
+    assert states["Conclude"]["OutputPath"] == "$.Payload"
+
+
+def test_however_the_communications_end_the_batch_is_closed(plan: Plan):
+    states = plan.children("minimal")
+    [catch] = states["RequeueEach"]["Catch"]
+    assert catch == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.stopped", "Next": "CloseBatch"}
+    assert states["RequeueEach"]["ResultPath"] == "$.outcomes"
+    for name, action in (("OpenBatch", "open"), ("CloseBatch", "close")):
+        assert states[name]["Parameters"]["Payload"] == {"action": action, "batch.$": "$"}
+        assert states[name]["OutputPath"] == "$.Payload"
+
+
+def test_a_batch_whose_tally_could_not_be_written_lets_the_others_go_on(plan: Plan):
+    states = plan.children("minimal")
+    [catch] = states["CloseBatch"]["Catch"]
+    assert catch == {"ErrorEquals": ["States.ALL"], "Next": "Untallied"}
+
+
+def test_the_errors_by_which_a_batch_ends_a_run_are_not_retried(plan: Plan):
+    for name in ("BreakerOpen", "RunStopped", "DeadlineReached"):
+        assert issubclass(getattr(errors, name), Exception)
+        for retry in plan.children("minimal")["OpenBatch"]["Retry"]:
+            assert not {name, "States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"])
+
+
+def test_each_communication_is_sent_with_all_that_the_function_asks_for(plan: Plan):
+    each = plan.children("minimal")["RequeueEach"]
+    assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+    assert each["ItemsPath"] == "$.communications"
+    assert each["ItemSelector"] == {
+        "runId.$": "$.runId",
+        "batch.$": "$.batch",
+        "listedAt.$": "$.listedAt",
+        "force.$": "$.force",
+        "paced.$": "$.paced",
+        "communication.$": "$$.Map.Item.Value",
+    }
+    payload = plan.requeue("minimal")["Parameters"]["Payload"]
+    assert payload == {"item.$": "$", "retry.$": "$$.State.RetryCount"}
 
 
 def test_an_unavailable_api_is_retried_as_the_inputs_say_with_full_jitter(plan: Plan):
-    retry, _ = _requeue(plan.definition("largest"))["Retry"]
-    assert {"ApiUnavailable", "LedgerUnavailable"} < set(retry["ErrorEquals"])
-    assert {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"} < set(retry["ErrorEquals"])  # it crashed
-    assert "CredentialsRefused" not in retry["ErrorEquals"]
-    assert "States.ALL" not in retry["ErrorEquals"]
+    retry = _retrier(plan.requeue("largest"), "ApiUnavailable")
+    assert set(retry["ErrorEquals"]) >= {"LedgerUnavailable", *BEFORE, *CRASHED}
+    assert not {"CredentialsRefused", "ConfigurationError", "States.ALL"} & set(retry["ErrorEquals"])
     assert {key: value for key, value in retry.items() if key != "ErrorEquals"} == {
         "MaxAttempts": 10,
         "IntervalSeconds": 3,
@@ -73,50 +169,80 @@ def test_an_unavailable_api_is_retried_as_the_inputs_say_with_full_jitter(plan: 
     }
 
 
-def test_a_throttled_invocation_waits_for_its_turn(plan: Plan):
+@pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "RateLimited", *IDLE_IN_A_VPC])
+def test_a_communication_whose_turn_has_not_come_waits_for_it(plan: Plan, error: str):
     for call in ("minimal", "weekly"):  # the second without any retry of the API
-        _, retry = _requeue(plan.definition(call))["Retry"]
-        assert retry["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
-        assert (retry["MaxAttempts"], retry["MaxDelaySeconds"], retry["JitterStrategy"]) == (20, 60, "FULL")
+        retry = _retrier(plan.requeue(call), error)
+        assert (retry["MaxAttempts"], retry["MaxDelaySeconds"], retry["JitterStrategy"]) == (60, 60, "FULL")
+        assert "ApiUnavailable" not in retry["ErrorEquals"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_other_function_is_retried_when_it_is_throttled_crashes_or_misses_the_ledger(plan: Plan, call: str):
+    children = plan.children(call)
+    for task in (children["OpenBatch"], children["CloseBatch"], plan.definition(call)["States"]["Conclude"]):
+        for error in ("LedgerUnavailable", *BEFORE, *CRASHED):
+            retry = _retrier(task, error)
+            assert (retry["MaxAttempts"], retry["JitterStrategy"]) == (6, "FULL")
+        for error in ("Lambda.TooManyRequestsException", *IDLE_IN_A_VPC):
+            assert _retrier(task, error) == _retrier(plan.requeue(call), error)
+
+
+def test_a_conclusion_that_had_no_time_to_end_goes_on(plan: Plan):
+    retry = _retrier(plan.definition("minimal")["States"]["Conclude"], "ConcludeUnfinished")
+    assert (retry["MaxAttempts"], retry["BackoffRate"]) == (20, 1)
+
+
+def test_a_digest_that_was_not_taken_is_published_again(plan: Plan):
+    states = plan.definition("minimal")["States"]
+    for name in ("NotifySuccess", "NotifyFailure"):
+        assert states[name]["Parameters"] == {
+            "TopicArn": "arn:aws:sns:eu-west-1:123456789012:communications-redrive-production-notifications",
+            "Subject.$": "$.subject",
+            "Message.$": "$.message",
+        }
+        assert _retrier(states[name], "SNS.InternalErrorException")["MaxAttempts"] == 6
+        assert states[name]["ResultPath"] is None  # the cause is still to be read
+    assert states["RunIncomplete"]["CausePath"] == "$.cause"
 
 
 def test_what_every_communication_would_meet_stops_the_batch_and_every_other_error_is_one_communications_own(
     plan: Plan,
 ):
-    definition = plan.definition("minimal")
-    catches = {error: catch["Next"] for catch in _requeue(definition)["Catch"] for error in catch["ErrorEquals"]}
+    catches = {error: catch["Next"] for catch in plan.requeue("minimal")["Catch"] for error in catch["ErrorEquals"]}
     assert catches == {
         "CredentialsRefused": "StopBatch",
         "ConfigurationError": "StopBatch",
         "ApiUnavailable": "RecordUnavailable",
         "LedgerUnavailable": "RecordUnavailable",
+        "RateLimited": "RecordUnavailable",
         "States.ALL": "RecordFailure",
     }
-    inner = definition["States"]["RequeueEach"]["ItemProcessor"]["States"]
+    inner = plan.children("minimal")["RequeueEach"]["ItemProcessor"]["States"]
     assert [name for name, state in inner.items() if state["Type"] == "Fail"] == ["StopBatch"]
+    stop = inner["StopBatch"]
+    assert (stop["ErrorPath"], stop["CausePath"]) == ("$.caught.Error", "$.caught.Cause")
 
 
 def test_a_communication_that_got_no_answer_has_no_attempt_of_its_own(plan: Plan):
     """Its attempt is still open, and only the ledger knows the number."""
-    inner = plan.definition("minimal")["States"]["RequeueEach"]["ItemProcessor"]["States"]
+    inner = plan.children("minimal")["RequeueEach"]["ItemProcessor"]["States"]
     for name in ("RecordUnavailable", "RecordFailure"):
         recorded = inner[name]["Parameters"]
-        assert (recorded["outcome"], recorded["attempt"]) == ("failed", None)
+        assert (recorded["outcome"], recorded["attempt"]) == (OutcomeKind.FAILED, None)
 
 
-def test_each_communication_is_told_when_it_was_listed_and_whether_an_operator_forces_it(plan: Plan):
-    selected = plan.definition("minimal")["States"]["RequeueEach"]["ItemSelector"]
-    assert selected == {
-        "runId.$": "$.runId",
-        "execution.$": "$$.Execution.Name",
-        "listedAt.$": "$.listedAt",
-        "force.$": "$.force",
-        "communication.$": "$$.Map.Item.Value",
+@pytest.mark.parametrize("call", CALLS)
+def test_a_function_ends_before_the_task_that_waits_for_it(plan: Plan, call: str):
+    children = plan.children(call)
+    tasks = {
+        "batch": [children["OpenBatch"], children["CloseBatch"]],
+        "requeue_communication": [plan.requeue(call)],
+        "conclude": [plan.definition(call)["States"]["Conclude"]],
     }
-
-
-def test_the_function_ends_before_the_task_that_waits_for_it(plan: Plan):
-    assert _requeue(plan.definition("largest"))["TimeoutSeconds"] == 900 + 5
+    for function, of_function in tasks.items():
+        timeout = plan.one(call, "aws_lambda_function", f"module.{function}.").values["timeout"]
+        assert {task["TimeoutSeconds"] for task in of_function} == {timeout + 5}
 
 
 def test_no_execution_data_is_logged(plan: Plan):
@@ -125,51 +251,24 @@ def test_no_execution_data_is_logged(plan: Plan):
     assert ":log-group:/aws/vendedlogs/states/" in logging["log_destination"]
 
 
-def test_the_largest_batch_retried_to_the_end_stays_within_the_history_of_an_execution(plan: Plan):
-    definition = plan.definition("largest")
-    attempts = 1 + sum(retry["MaxAttempts"] for retry in _requeue(definition)["Retry"])
-    tries = [1 + definition["States"][name]["Retry"][0]["MaxAttempts"] for name in ("Summarise", "NotifyFailure")]
-    communications = len(MAP) + 100 * (len(ITERATION) + attempts * len(ATTEMPT))
-    events = len(REST) + communications + sum(len(TASK) + times * len(ATTEMPT) for times in tries)
-    assert events < MOST_EVENTS
+def test_requests_at_a_time_leave_few_places_empty_and_are_never_too_many(splits: dict[str, int]):
+    assert splits.keys() == SPLITS.keys()
+    for key, split in SPLITS.items():
+        most, rate = split["max_concurrency"], split["max_requests_per_second"]
+        places = most if rate is None else min(most, math.ceil(rate))
+        assert 1 <= splits[key] <= places, key
+        assert splits[key] >= places * 3 / 4, key
 
 
-def test_the_largest_batch_of_failures_leaves_each_cause_the_room_it_needs(plan: Plan):
-    """Summarise gets the most: the batch with its outcomes, wrapped. The cause of an ApiUnavailable is smaller."""
-    definition = plan.definition("largest")
-    record = definition["States"]["RequeueEach"]["ItemProcessor"]["States"]["RecordUnavailable"]["Parameters"]
-    communication = {"primaryId": "ü" * (MAX_ID_BYTES // 2), "operation": "o" * 64, "source": "s" * 32}
-    outcome = {key.removesuffix(".$"): value for key, value in record.items()}
-    outcome |= {**communication, "error": ""}
-    batch = {"schemaVersion": 1, "runId": "20261124T021500Z", "batch": 5000, "force": False}
-    batch["earlier"] = {"delivered": 100_000, "cameBack": 100_000}
-    state = {**batch, "communications": [communication] * 100, "outcomes": [outcome] * 100}
-    payload = {"executionArn": "arn:" + "x" * 250, "batch": state}
-    request = {"FunctionName": "arn:" + "x" * 250, "Payload": payload}
-    assert (MOST_BYTES - len(json.dumps(request, ensure_ascii=False).encode())) / 100 > 1_500
+@pytest.mark.parametrize("call", CALLS)
+def test_two_batches_go_side_by_side_where_there_are_places_and_leave_few_of_their_own_empty(plan: Plan, call: str):
+    settings = ListSettings.from_environment(plan.environment(call, "list_failed"))
+    side_by_side = plan.definition(call)["States"]["RequeueBatches"]["MaxConcurrency"]
+    within = plan.children(call)["RequeueEach"]["MaxConcurrency"]
+    assert 1 <= within <= max(1, min(40, settings.batch_size // 4))  # an inline Map runs 40 at most
+    assert side_by_side >= 2 or call == "most_batches"
 
 
-@pytest.mark.parametrize("call", ["minimal", "complete", "largest", "weekly"])
-def test_an_execution_is_timed_out_only_after_the_longest_it_can_rightly_take(plan: Plan, call: str):
-    definition = plan.definition(call)
-    batch_size = {"complete": 50, "largest": 100}.get(call, 20)
-    each = definition["States"]["RequeueEach"]
-    item = _longest(_requeue(definition))
-    longest = math.ceil(batch_size / each["MaxConcurrency"]) * item
-    longest += sum(_longest(definition["States"][name]) for name in ("Summarise", "NotifyFailure"))
-    assert longest <= definition["TimeoutSeconds"] <= longest + 300
-
-
-def _requeue(definition: dict[str, Any]) -> dict[str, Any]:
-    state: dict[str, Any] = definition["States"]["RequeueEach"]["ItemProcessor"]["States"]["Requeue"]
-    return state
-
-
-def _longest(task: dict[str, Any]) -> float:
-    """Give the seconds of a task whose every attempt runs to its timeout and whose every wait is not shortened."""
-    waits = [
-        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** number, retry["MaxDelaySeconds"])
-        for retry in task["Retry"]
-        for number in range(retry["MaxAttempts"])
-    ]
-    return (len(waits) + 1) * task["TimeoutSeconds"] + sum(waits)
+def test_the_default_is_ten_requests_at_a_time_in_two_batches(plan: Plan):
+    assert plan.definition("minimal")["States"]["RequeueBatches"]["MaxConcurrency"] == 2
+    assert plan.children("minimal")["RequeueEach"]["MaxConcurrency"] == 5

@@ -52,6 +52,7 @@ WRONG = [
         header="X Key",
     ),
     _auth(("api.auth.token_url must be the https:// URL",), type="oauth2_client_credentials", secret_arn=SECRET),
+    _auth(("api.auth.client_in must be header or body", '"query"'), client_in="query"),
     _auth(
         ("api.auth.service must be execute-api", '"s3"'), type="aws_iam", service="s3", resource_arns=["arn:a:s3:::b"]
     ),
@@ -127,9 +128,35 @@ WRONG = [
         {"path": "/r", "created_by": "shop\twindow"},
         ("requeue.created_by must be 1 to 128 printable characters",),
     ),
+    Wrong("requeue", {"path": "/r", "accepted": ""}, ("requeue.accepted must not be empty: it is JMESPath",)),
     Wrong("batch_size", 101, ("batch_size must be a whole number from 1 to 100; it is 101",)),
     Wrong("max_per_run", 100001, ("max_per_run must be a whole number from 1, and at least", "it is 100001")),
-    Wrong("max_concurrency", 41, ("max_concurrency must be a whole number from 1 to 40", "it is 41")),
+    *(
+        Wrong("max_concurrency", number, (f"max_concurrency must be a whole number from 1 to 1000; it is {number}.",))
+        for number in (0, 1001, 2.5)
+    ),
+    *(
+        Wrong(
+            "max_requests_per_second",
+            rate,
+            (f"max_requests_per_second must be above 0 and at most 500, or null for no limit; it is {rate}.",),
+        )
+        for rate in (0, -1, 501)
+    ),
+    *(
+        Wrong(
+            "run_hours", hours, (f"run_hours must be above 0 and at most 168, or null for no deadline; it is {hours}.",)
+        )
+        for hours in (0, -0.5, 169)
+    ),
+    *(
+        Wrong(
+            "breaker",
+            {"turned_away": number},
+            (f"breaker.turned_away must be a whole number from 1 to 10000; it is {number}.",),
+        )
+        for number in (0, 10001, 2.5)
+    ),
     Wrong("retry", {"max_attempts": 11}, ("retry.max_attempts must be a whole number from 0 to 10; it is 11",)),
     Wrong("retry", {"interval_seconds": 0.5}, ("retry.interval_seconds must be a whole number from 1 to 3600",)),
     Wrong("retry", {"backoff_rate": 0.9}, ("retry.backoff_rate must be from 1 to 10; it is 0.9",)),
@@ -151,6 +178,12 @@ WRONG = [
     Wrong("redrive_limit", {"backoff_rate": 0.99}, ("redrive_limit.backoff_rate must be from 1 to 10; it is 0.99.",)),
     Wrong("redrive_limit", {"max_cooldown_seconds": 604801}, ("must be at most 604800 (a week); it is 604801.",)),
     *(
+        Wrong(
+            "redrive_limit", {"open_hours": hours}, (f"redrive_limit.open_hours must be from 1 to 720; it is {hours}.",)
+        )
+        for hours in (0.5, 721)
+    ),
+    *(
         Wrong("redrive_limit", {"retention_days": days}, (f"beyond the longest wait, to 3650; it is {days}.",))
         for days in (7, 3651)
     ),
@@ -162,6 +195,7 @@ WRONG = [
     Wrong("schedule", {"period_minutes": 0.5}, ("schedule.period_minutes must be a whole number", "it is 0.5")),
     Wrong("notifications", {"emails": ["me at home"]}, ("emails must be plain addresses", "not so: me at home")),
     Wrong("notifications", {"on": ["always"]}, ("notifications.on must hold success, failure", "holds always")),
+    Wrong("notifications", {"digest": "weekly"}, ('notifications.digest must be run or daily; it is "weekly".',)),
     Wrong("notifications", {"topic_arn": "operations"}, ("topic_arn must be the ARN of a standard SNS topic",)),
     Wrong("notifications", {"create_topic": False}, ("notifications.create_topic must be false where",)),
     Wrong("notifications", {"topic_kms_key_arn": "alias/x"}, ("topic_kms_key_arn must be the ARN of a KMS key",)),
@@ -181,7 +215,7 @@ WRONG = [
     ),
     Wrong("lambda", {"runtime": "python3.10"}, ("lambda.runtime must be python3.11, python3.12", '"python3.10"')),
     Wrong("lambda", {"architecture": "arm"}, ("lambda.architecture must be arm64 or x86_64", '"arm"')),
-    Wrong("lambda", {"memory_mb": {"summarise": 64}}, ("lambda.memory_mb must be", "not so: summarise (64)")),
+    Wrong("lambda", {"memory_mb": {"conclude": 64}}, ("lambda.memory_mb must be", "not so: conclude (64)")),
     Wrong("lambda", {"timeout_seconds": {"list_failed": 901}}, ("from 10 to 900", "not so: list_failed (901)")),
     Wrong("lambda", {"log_level": "info"}, ("lambda.log_level must be DEBUG, INFO", '"info"')),
     Wrong(
@@ -200,6 +234,10 @@ WRONG = [
 TOGETHER = {
     "name_and_stage": ({"name": "n" * 38}, "name and stage must have at most 42 characters together"),
     "sizes": ({"max_per_run": 19}, "max_per_run must be at least batch_size (20); it is 19"),
+    "batches": (
+        {"batch_size": 9, "max_per_run": 90001},
+        "max_per_run must be at most 90000, which is 10,000 batches of batch_size (9); it is 90001.",
+    ),
     "timeouts": (
         {"lambda": {"timeout_seconds": {"requeue_communication": 29}}},
         "lambda.timeout_seconds.requeue_communication must be at least 30",
@@ -213,7 +251,7 @@ TOGETHER = {
         "redrive_limit.cooldown_seconds must be above 120",
     ),
     "queue": ({"queue": {"enabled": True}}, "worker.paths must say for at least one operation"),
-    "room": (
+    "environment": (
         {"sources": {f"source{number}": {**EMAIL, "filters": {"status": "failed" * 9}} for number in range(20)}},
         "for all of a function's. Shorten api.headers or the path, filters and pagination of sources",
     ),
@@ -229,7 +267,7 @@ EIGHT: dict[str, tuple[Any, str]] = {
     ),
     "requeue": ({"path": "requeue"}, "requeue.path must begin with /"),
     "batch_size": (0, "batch_size must be a whole number from 1 to 100"),
-    "max_concurrency": (1000, "max_concurrency must be a whole number from 1 to 40"),
+    "max_concurrency": (1001, "max_concurrency must be a whole number from 1 to 1000"),
     "lambda": ({"architecture": "amd64"}, "lambda.architecture must be arm64 or x86_64"),
     "schedule": ({"expression": "@hourly"}, "schedule.expression must be rate(value unit), such as rate(1 hour)"),
 }
@@ -254,3 +292,34 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 CALLS["eight"] = {"source": MODULE, **LEAST, **{name: value for name, (value, _) in EIGHT.items()}}
 CALLS_WRONG_TOGETHER = {key: {"source": MODULE, **LEAST, **inputs} for key, (inputs, _) in TOGETHER.items()}
+
+CALLS_OF_ANOTHER_NAME = {"renamed": {"source": MODULE, **LEAST, "name": "new"}}
+
+STATE: dict[str, Any] = {
+    "version": 4,
+    "terraform_version": "1.9.0",
+    "serial": 1,
+    "lineage": "wrong",
+    "outputs": {},
+    "resources": [
+        {
+            "module": "module.renamed.module.consistency",
+            "mode": "managed",
+            "type": "terraform_data",
+            "name": "first_prefix",
+            "provider": 'provider["terraform.io/builtin/terraform"]',
+            "instances": [
+                {
+                    "schema_version": 0,
+                    "attributes": {
+                        "id": "1",
+                        "input": {"value": "old-test", "type": "string"},
+                        "output": {"value": "old-test", "type": "string"},
+                        "triggers_replace": None,
+                    },
+                }
+            ],
+        }
+    ],
+}
+"""What an apply under another name has left."""

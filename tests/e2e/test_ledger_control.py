@@ -1,0 +1,109 @@
+"""What an operator may do to a run in the middle: pause, resume, slow down, stop; and its deadline, `run_hours`."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from local.stack import wait_until
+from tests.e2e.conftest import BATCH_SIZE
+from tests.e2e.scene import AT_A_TIME, HOUR, Scene, headline, lines
+
+FAILED = 200
+BY_ADA = {"by": "arn:aws:iam::123456789012:user/ada", "why": "the provider is being moved"}
+RATED = {"REDRIVE_RUN": {"max_requests_per_second": 100}}
+
+
+def begun(scene: Scene, posts: int) -> str:
+    """Let a run begin and send so many; give its id."""
+    run_id = scene.fires()
+    wait_until(lambda: len(scene.posts()) >= posts, f"{posts} requests", seconds=300)
+    return run_id
+
+
+def test_a_paused_run_waits_and_goes_on_when_it_is_resumed(scene):
+    scene.begins(FAILED)
+    run_id = begun(scene, 30)
+    paused = scene.admin("pause", seconds=600, **BY_ADA)
+    assert (paused["by"], paused["why"]) == (BY_ADA["by"], BY_ADA["why"])
+    before = len(scene.posts())
+    scene.opened(run_id, "wait", times=AT_A_TIME)
+    waiting = len(scene.posts())
+    assert waiting - before <= AT_A_TIME * BATCH_SIZE  # batches that are on go to their end
+    assert waiting < FAILED
+    scene.admin("resume")
+    assert scene.ended(scene.answered(run_id)).counts == {"requeued": FAILED}
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+    [mail] = scene.mails(wanted=1)
+    assert lines(mail) == {"requeued": FAILED}
+
+
+def test_with_a_request_rate_a_pause_acts_at_the_next_request(scene):
+    scene.begins(FAILED, settings=RATED)
+    run_id = begun(scene, 30)
+    scene.admin("pause", seconds=600, **BY_ADA)
+    before = len(scene.posts())
+    scene.opened(run_id, "wait", times=AT_A_TIME)
+    assert len(scene.posts()) - before <= 10  # as many as were under way
+    scene.admin("resume")
+    first = scene.ended(scene.answered(run_id))
+    paused = first.counts["skipped"]
+    assert first.counts == {"requeued": FAILED - paused, "skipped": paused}
+    [mail] = scene.mails(wanted=1)
+    assert lines(mail).get("not sent, because of the pause".partition(",")[0], 0) == paused
+    second = scene.run()  # at once: nobody had asked for these
+    assert second.counts == ({"requeued": paused} if paused else {})
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+
+
+def test_slowing_down_acts_at_the_next_request_in_the_middle_of_a_run(scene):
+    scene.begins(FAILED, settings=RATED)
+    times: list[float] = []
+
+    def note(call):
+        times.append(time.monotonic())
+        return scene.application(call)
+
+    scene.through(note)
+    run_id = begun(scene, 60)
+    scene.admin("slowDown", maxRequestsPerSecond=4, **BY_ADA)
+    slow_from = len(times) + 10  # what was under way
+    wait_until(lambda: len(times) >= slow_from + 20, "some slow ones", seconds=120)
+    slow = times[slow_from : slow_from + 20]
+    scene.admin("slowDown", maxRequestsPerSecond=None, **BY_ADA)
+    assert scene.ended(scene.answered(run_id)).counts == {"requeued": FAILED}
+    assert slow[-1] - slow[0] >= 19 / 4 * 0.8  # spaced by a quarter of a second, but for how they travel
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+
+
+@pytest.mark.parametrize("settings", [None, RATED], ids=["by batches", "with a request rate"])
+def test_a_run_that_is_stopped_says_so_and_the_next_takes_the_rest_at_once(scene, settings):
+    scene.begins(FAILED, settings=settings)
+    run_id = begun(scene, 30)
+    scene.admin("stop", runId=run_id, **BY_ADA)
+    before = len(scene.posts())
+    first = scene.ended(scene.answered(run_id))
+    assert len(scene.posts()) - before <= (10 if settings else AT_A_TIME * BATCH_SIZE)
+    assert first.status == "FAILED"
+    [mail] = scene.mails(wanted=1)
+    assert headline(mail) == "The run ended before everything was sent: an operator stopped it."
+    assert sum(lines(mail).values()) == FAILED
+    second = scene.run()
+    assert first.counts["requeued"] + second.counts["requeued"] == FAILED
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+
+
+def test_a_run_opens_no_batch_after_run_hours(scene):
+    scene.begins(FAILED, settings={"REDRIVE_RUN": {"run_hours": 1}})
+    run_id = begun(scene, 30)
+    scene.later(HOUR + 60)
+    first = scene.ended(scene.answered(run_id))
+    assert first.status == "FAILED"
+    assert 30 <= first.counts["requeued"] < FAILED
+    [mail] = scene.mails(wanted=1)
+    assert headline(mail) == "The run ended before everything was sent: it has taken run_hours (1)."
+    scene.workers_go_on()
+    second = scene.run()
+    assert first.counts["requeued"] + second.counts["requeued"] == FAILED
+    assert (scene.lost(), scene.duplicates()) == ([], [])

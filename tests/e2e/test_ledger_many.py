@@ -1,0 +1,74 @@
+"""2,000 communications in 100 batches, against an API that counts its requests at a time and in each second."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.e2e.conftest import BATCH_SIZE
+from tests.e2e.scene import headline, lines
+
+FAILED, BATCHES = 2000, 100
+AT_A_TIME, PER_SECOND = 10, 30
+
+
+class Counting:
+    """How many requests there were at a time, and when they began."""
+
+    def __init__(self, application) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+        self.at_a_time = self.most_at_a_time = 0
+        self.begun: list[float] = []
+
+    def answer(self, call):
+        with self._lock:
+            self.begun.append(time.monotonic())
+            self.at_a_time += 1
+            self.most_at_a_time = max(self.most_at_a_time, self.at_a_time)
+        try:
+            return self._application(call)
+        finally:
+            with self._lock:
+                self.at_a_time -= 1
+
+    def most_within(self, seconds: float) -> int:
+        """Give how many began within so many seconds at most, whenever that was."""
+        most = first = 0
+        for last, begun in enumerate(self.begun):
+            while begun - self.begun[first] >= seconds:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+
+@pytest.fixture(scope="module")
+def many(scene):
+    """All of them, with `max_concurrency` 10 and `max_requests_per_second` 30."""
+    scene.begins(FAILED, settings={"REDRIVE_RUN": {"max_requests_per_second": PER_SECOND}})
+    counting = Counting(scene.application)
+    scene.through(counting.answer)
+    run = scene.ended(scene.answered(scene.fires()))
+    return run, counting, scene.mails(wanted=1)
+
+
+def test_everything_goes_out_once_in_one_execution(scene, many):
+    run, _, _ = many
+    assert (run.answer["batches"], len(run.run.batches)) == (BATCHES, FAILED // BATCH_SIZE)
+    assert (run.status, run.counts) == ("SUCCEEDED", {"requeued": FAILED})
+    assert len(scene.new_executions()) == 1
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+
+
+def test_neither_limit_is_exceeded(many):
+    _, counting, _ = many
+    assert counting.most_at_a_time <= AT_A_TIME
+    assert counting.most_within(1) <= PER_SECOND
+
+
+def test_and_there_is_one_mail(many):
+    _, _, [mail] = many
+    assert headline(mail) == "All that could be sent was requeued."
+    assert lines(mail) == {"requeued": FAILED}

@@ -1,0 +1,168 @@
+"""One run at a time, over 200 communications: who may go beside it, what is left for the next, and what it costs."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from local.aws.dynamodb import WRITE_UNIT_BYTES, size
+from local.stack import wait_until
+from tests.e2e.conftest import BATCH_SIZE
+from tests.e2e.scene import COMMUNICATION, HOUR, Scene, headline, lines, next_hour
+from tests.e2e.scripted_api import Answer
+
+FAILED = 200
+BATCHES = FAILED // BATCH_SIZE
+DAY = 24 * HOUR
+
+
+@contextmanager
+def held(scene: Scene, after: int) -> Iterator[None]:
+    """Let the API keep every request waiting, from so many on, until the block ends."""
+    go_on = threading.Event()
+
+    def hold(call):
+        if len(scene.posts()) > after:
+            go_on.wait(120)
+        return scene.application(call)
+
+    scene.through(hold)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+@pytest.fixture(scope="module")
+def overlapping(scene) -> dict[str, object]:
+    """While a scheduled run is on: another firing, an operator's run of everything, and one of named ids."""
+    scene.begins(FAILED)
+    named = scene.ids[-3:]
+    told = {}
+    with held(scene, after=20):
+        told["run_id"] = scene.fires()
+        wait_until(lambda: len(scene.posts()) > 20, "some of the run")
+        told["firing"] = scene.fires()
+        wait_until(lambda: scene.skipped(told["firing"]), "the second firing")
+        told["operator"] = scene.deployed.run()
+        told["dry run"] = scene.deployed.run({"dryRun": True})
+        told["ids"] = scene.deployed.run({"ids": named})
+    told["run"] = scene.ended(scene.answered(told["run_id"]))
+    told["beside"] = scene.ended(told["ids"])
+    told["executions"] = scene.new_executions()
+    return told
+
+
+def test_a_firing_while_a_run_is_on_lists_nothing_and_the_log_says_so(scene, overlapping):
+    [line] = scene.skipped(overlapping["firing"])
+    assert line["why"] == f"run {overlapping['run_id']} is on; nothing was listed"
+    assert [arn.rpartition(":")[2] for arn in overlapping["executions"]] == sorted(
+        [overlapping["run_id"], overlapping["ids"]["runId"]]
+    )
+
+
+def test_an_operator_is_refused_in_words_unless_he_names_ids(overlapping):
+    assert overlapping["operator"]["errorType"] == "RunInProgress"
+    assert overlapping["run_id"] in overlapping["operator"]["errorMessage"]
+    assert overlapping["dry run"]["listed"] == FAILED
+    assert overlapping["ids"]["eligible"] <= 3
+
+
+def test_whoever_comes_first_sends_and_nothing_goes_out_twice(scene, overlapping):
+    counts = overlapping["run"].counts + overlapping["beside"].counts
+    assert counts["requeued"] == FAILED
+    assert counts.keys() <= {"requeued", "skipped"}
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+    assert scene.attempts() == {("requeued", 1)}
+
+
+def test_a_firing_that_is_delivered_twice_at_once_sends_each_communication_once(scene):
+    scene.begins(FAILED)
+    hour = next_hour()
+    with ThreadPoolExecutor(2) as scheduler:
+        [run_id] = set(scheduler.map(lambda _: scene.fires(hour), range(2)))
+    run = scene.ended(scene.answered(run_id))
+    assert run.counts == {"requeued": FAILED}
+    assert len(scene.new_executions()) == 1
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+    assert len(scene.mails(wanted=1)) == 1
+
+
+@pytest.fixture(scope="module")
+def in_two_parts(scene) -> dict[str, object]:
+    """`max_per_run` is 120; what a run asks of the table is counted."""
+    scene.begins(FAILED, settings={"REDRIVE_MAX_PER_RUN": 120})
+    before = scene.requests()
+    first = scene.run()
+    asked = scene.requests() - before
+    second = scene.run()
+    return {"first": first, "second": second, "asked": asked, "mails": scene.mails(wanted=1)}
+
+
+def test_what_is_beyond_max_per_run_is_left_for_the_next_run_and_taken_then(scene, in_two_parts):
+    first, second = in_two_parts["first"], in_two_parts["second"]
+    assert (first.answer["eligible"], first.answer["truncated"], first.counts) == (120, True, {"requeued": 120})
+    assert (second.answer["eligible"], second.answer["truncated"], second.counts) == (80, False, {"requeued": 80})
+    assert second.skipped == {"cooling_down": 120}
+    assert Counter(key.startswith("em-") for key in first.outcomes) == {True: 60, False: 60}
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+    [mail] = in_two_parts["mails"]  # that the second run went well, too, is no other news
+    assert lines(mail) == {"requeued": 120, "beyond max_per_run": 80}
+
+
+def test_a_communication_costs_two_writes_of_one_unit_and_no_read(scene, in_two_parts):
+    asked, batches = in_two_parts["asked"], 120 // BATCH_SIZE
+    per_run = asked["UpdateItem"] - 2 * 120
+    assert 0 <= per_run <= 10  # the run's record, the lock's execution, what is remembered of digests
+    # The lister reads what it listed by the hundred; a batch is read when it opens and when it closes; Conclude reads
+    # all tallies at once.
+    assert asked["BatchGetItem"] == 2 + 2 * batches + 1
+    assert asked["PutItem"] == 1 + 1 + batches  # the lock, the circuit breaker, a tally for each batch
+    assert asked["BatchWriteItem"] == 1
+    assert asked["GetItem"] + asked["Query"] <= 10
+    assert asked["TransactWriteItems"] == 0
+    stored = [item for item in scene.raw_items() if item["sk"]["S"] == COMMUNICATION]
+    assert len(stored) == FAILED
+    assert max(map(size, stored)) <= WRITE_UNIT_BYTES
+
+
+def test_a_source_whose_list_fails_leaves_the_other_alone_and_one_digest_says_it(scene):
+    scene.begins(FAILED)
+    scene.wire.on("GET", "/sms", Answer({"error": "broken"}, 400))
+    first = scene.run()
+    assert first.counts == {"requeued": FAILED // 2}
+    assert all(key.startswith("em-") for key in first.outcomes)
+    assert first.status == "FAILED"
+    [mail] = scene.mails(wanted=1)
+    assert headline(mail).startswith("Not everything that failed could be listed: source sms: GET /sms: HTTP 400")
+    scene.workers_go_on()
+    assert scene.run().status == "FAILED"  # nothing to send, and the list fails again: no news
+    assert scene.mails() == []
+    scene.wire.on("GET", "/sms", scene.application)
+    assert scene.run().counts == {"requeued": FAILED // 2}
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
+    [mail] = scene.mails(wanted=1)
+    assert headline(mail) == "It is over: communications are requeued again."
+
+
+def test_daily_digests_are_one_a_day_with_what_the_others_would_have_said(scene):
+    scene.begins(FAILED, settings={"REDRIVE_NOTIFICATIONS": {"digest": "daily"}, "REDRIVE_MAX_PER_RUN": 80})
+    first = scene.run()
+    [mail] = scene.mails(wanted=1)
+    assert lines(mail) == {"requeued": 80, "beyond max_per_run": 120}
+    scene.workers_go_on()
+    second = scene.run()
+    scene.workers_go_on()
+    assert scene.mails() == []
+    scene.later(DAY)
+    third = scene.run()
+    assert first.counts + second.counts + third.counts == {"requeued": FAILED}
+    [mail] = scene.mails(wanted=1)
+    assert lines(mail) == {"requeued": 40}
+    assert "Since the last digest: 1 run without one, 80 requeued, 0 turned away, 0 new for a person." in mail.body
+    assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])

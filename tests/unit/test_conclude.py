@@ -1,0 +1,843 @@
+"""The function conclude: verdicts, one digest, and the lock, however a run has ended."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto.dynamodb import dynamodb_backends
+from mypy_boto3_stepfunctions import SFNClient
+
+from conclude import handler as conclude
+from redrive import clock, concluding
+from redrive.breaker import Move
+from redrive.errors import ConcludeUnfinished, ConfigurationError, LedgerUnavailable, NotificationFailed
+from redrive.execution import step_functions
+from redrive.ledger import Ledger
+from redrive.ledger_rules import Entry, State
+from redrive.models import Communication
+from redrive.table import Table, dynamodb
+from redrive.waiting import Waiting
+from tests.unit.running import NO_ANSWER, NOT_ASKED, REQUEST, RUN, Running, all_get, emails, next_run
+from tests.unit.support import (
+    A_LEASE,
+    LEDGER,
+    LONGEST_COOLDOWN,
+    ONE_COOLDOWN,
+    Context,
+    TableFront,
+    Time,
+    concluded,
+    entry_of,
+)
+
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:redrive-run"
+DAY = 86400.0
+THRESHOLD = 50
+
+
+class Inbox:
+    """What subscribers of the topic get."""
+
+    def __init__(self) -> None:
+        sns, self._sqs = boto3.client("sns"), boto3.client("sqs")
+        self.topic = sns.create_topic(Name="digests")["TopicArn"]
+        self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
+        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
+
+    def empty(self) -> list[str]:
+        """Take out what came; gives the subjects."""
+        found = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", [])
+        for each in found:
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=each["ReceiptHandle"])
+        return [json.loads(each["Body"])["Subject"] for each in found]
+
+
+Configure = Callable[..., None]
+
+
+@pytest.fixture
+def inbox(aws: None) -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def machine(aws: None) -> SFNClient:
+    client = boto3.client("stepfunctions")
+    client.create_state_machine(
+        name="redrive-run",
+        definition=json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}),
+        roleArn="arn:aws:iam::123456789012:role/run",
+    )
+    return client
+
+
+@pytest.fixture(autouse=True)
+def configure(
+    front: TableFront, inbox: Inbox, machine: SFNClient, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Configure]:
+    """Set the function's environment, as a deployment would: the next invocation has a new sandbox."""
+
+    def new_sandbox(**notifications: Any) -> None:
+        monkeypatch.setenv("REDRIVE_NAME", "redrive")
+        monkeypatch.setenv("REDRIVE_STAGE", "test")
+        monkeypatch.setenv("REDRIVE_STATE_MACHINE_ARN", MACHINE)
+        monkeypatch.setenv("REDRIVE_RUN", json.dumps({"breaker_turned_away": THRESHOLD, "requeue_path": "/requeue"}))
+        monkeypatch.setenv("REDRIVE_NOTIFICATIONS", json.dumps({"topic_arn": inbox.topic} | notifications))
+        for kept in (conclude._settings, conclude._concluder, concluding.sns, step_functions):
+            kept.cache_clear()
+
+    new_sandbox()
+    yield new_sandbox
+    concluding.sns.cache_clear()
+    step_functions.cache_clear()
+
+
+@pytest.fixture
+def running(table: Table, ledger: Ledger) -> Running:
+    return Running(table, ledger)
+
+
+def invoke(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(json.dumps(conclude.handler(event, context)))  # type: ignore[arg-type]
+    return answer
+
+
+def done(run_id: str = RUN, request: str = REQUEST, **more: Any) -> dict[str, Any]:
+    """What the state machine gives when its Map is over."""
+    run = {"schemaVersion": 2, "runId": run_id, "request": request, "listedAt": 5.0, "force": False, "batches": [1]}
+    return {"execution": f"{MACHINE.replace('stateMachine', 'execution')}:{run_id}", "run": run | more}
+
+
+def changed(status: str = "ABORTED", run_id: str = RUN, **detail: Any) -> dict[str, Any]:
+    """What EventBridge says of an execution that ended otherwise."""
+    return {
+        "version": "0",
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {"name": run_id, "stateMachineArn": MACHINE, "status": status, "error": None, "cause": None} | detail,
+    }
+
+
+def lister_failed(request: str = REQUEST, payload: Any = None, error: str = "LedgerUnavailable") -> dict[str, Any]:
+    """What Lambda says of an invocation of the lister that failed."""
+    if payload is None:
+        payload = {"trigger": "schedule", "scheduledTime": "2026-11-24T02:15:00Z"}
+    return {
+        "version": "1.0",
+        "requestContext": {"requestId": request, "condition": "RetriesExhausted", "approximateInvokeCount": 1},
+        "requestPayload": payload,
+        "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+        "responsePayload": {"errorType": error, "errorMessage": "the ledger's table: throttled"},
+    }
+
+
+def lines(running: Running, run_id: str = "") -> dict[str, int]:
+    record = running.runs.record(run_id or running.run_id)
+    assert record is not None
+    return {name: int(count) for name, count in record["lines"].items()}
+
+
+def groups(table: Table) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """The directory of what waits for a person: by group, how many and which."""
+    found = Waiting(table).groups()
+    return {group["sk"]: (int(group["count"]), tuple(sorted(group["ids"]))) for group in found}
+
+
+ONE, GOOD = emails(1)[0], emails(9, first=100)
+
+
+# Verdicts
+
+
+def test_a_good_run_is_said_in_one_digest_that_its_execution_publishes(
+    running: Running, ledger: Ledger, context: Context, inbox: Inbox
+) -> None:
+    running.begins(GOOD)
+    running.sends(1, all_get(202, GOOD))
+    answer = invoke(done(), context)
+    assert (answer["failed"], answer["notify"]) == (0, True)
+    assert answer["subject"] == "9 communications requeued - redrive test"
+    assert lines(running) == {"requeued": 9}
+    assert running.runs.lock() is None
+    assert inbox.empty() == []
+    assert entry_of(ledger, GOOD[0]).state is State.REQUEUED
+
+
+@pytest.mark.parametrize("status", [400, 410, 413, 414, 415, 422, 451])
+def test_an_answer_about_the_entity_is_for_a_person_and_named_once(
+    running: Running, ledger: Ledger, table: Table, context: Context, status: int
+) -> None:
+    running.begins([ONE, *GOOD])
+    running.ledger.claim(GOOD[0], "x", "x", clock.now())
+    answers = all_get(202, GOOD) | {ONE: 422}
+    running.sends(1, answers)
+    answer = invoke(done(), context)
+    entry = entry_of(ledger, ONE)
+    assert (entry.state, entry.judged, entry.lease_until) == (State.MANUAL, RUN, 0)
+    assert lines(running) == {"requeued": 8, "leased": 1, "became_manual": 1}
+    assert groups(table) == {"email/422/unprocessable-content": (1, ("0",))}
+    assert "New for a person:\n- 1 x HTTP 422 Unprocessable Content, send.email: 0\n" in answer["message"]
+    assert answer["failed"] == 0, "what waits for a person is no failure of the run"
+
+
+@pytest.mark.parametrize(("count", "state"), [(4, State.MANUAL), (5, State.OPEN)])
+def test_five_without_a_single_accepted_one_accuse_the_api(
+    running: Running, ledger: Ledger, context: Context, count: int, state: State
+) -> None:
+    some = emails(count)
+    running.begins(some)
+    running.sends(1, all_get(422, some))
+    answer = invoke(done(), context)
+    assert {entry_of(ledger, each).state for each in some} == {state}
+    assert {entry_of(ledger, each).attempts for each in some} == {0}
+    assert ("The API turned everything away" in answer["message"]) is (state is State.OPEN)
+
+
+@pytest.mark.parametrize("status", [404, 403, 500, 503, NO_ANSWER])
+@pytest.mark.parametrize(("accepted", "attempts"), [(3, 1), (2, 0)])
+def test_what_was_turned_away_is_one_attempt_where_three_in_four_were_accepted(
+    running: Running, ledger: Ledger, context: Context, status: int | None, accepted: int, attempts: int
+) -> None:
+    good = GOOD[:accepted]
+    running.begins([ONE, *good])
+    running.sends(1, all_get(202, good) | {ONE: status})
+    answer = invoke(done(), context)
+    entry = entry_of(ledger, ONE)
+    assert (entry.state, entry.attempts) == (State.OPEN, attempts)
+    assert lines(running) == {"requeued": accepted, "charged" if attempts else "turned_away": 1}
+    assert answer["failed"] == 1
+    assert entry.not_before > clock.now() + LEDGER.cooldown_seconds - 60, "not again before the cooldown"
+
+
+def test_sources_are_judged_apart(running: Running, ledger: Ledger, context: Context) -> None:
+    sms = [Communication(str(number), "send.sms", "sms") for number in range(3)]
+    running.begins([*GOOD, *sms])
+    running.sends(1, all_get(202, GOOD) | all_get(500, sms))
+    invoke(done(), context)
+    assert [entry_of(ledger, each).attempts for each in sms] == [0, 0, 0]
+
+
+def test_an_attempt_that_has_been_open_for_a_day_is_charged_whoever_is_to_blame(
+    running: Running, ledger: Ledger, context: Context, time: Time
+) -> None:
+    some = emails(6)
+    for number in range(2):
+        running.begins(some, run_id=next_run(number))
+        running.sends(1, all_get(503, some))
+        invoke(done(next_run(number)), context)
+        assert {entry_of(ledger, each).attempts for each in some} == {number}
+        time.passes(DAY)
+
+
+@pytest.mark.parametrize("status", [409, 429])
+def test_409_and_429_are_charged_with_nothing(
+    running: Running, ledger: Ledger, context: Context, time: Time, status: int
+) -> None:
+    running.begins([ONE, *GOOD])
+    running.sends(1, all_get(202, GOOD) | {ONE: status})
+    answer = invoke(done(), context)
+    assert entry_of(ledger, ONE).attempts == 0
+    assert lines(running) == {"requeued": 9, "already_queued" if status == 409 else "turned_away": 1}
+    assert answer["failed"] == (status == 429)
+
+
+def test_409_without_end_is_charged_after_a_day(
+    running: Running, ledger: Ledger, table: Table, context: Context, time: Time
+) -> None:
+    for number in range(5):
+        running.begins([ONE], run_id=next_run(number))
+        running.sends(1, {ONE: 409})
+        invoke(done(next_run(number)), context)
+        assert entry_of(ledger, ONE).attempts == min(number, LEDGER.max_attempts)
+        if entry_of(ledger, ONE).state is State.MANUAL:
+            break
+        time.passes(DAY + 1)
+    assert groups(table) == {"email/409/conflict": (1, ("0",))}
+
+
+def test_a_source_that_asked_for_longer_than_can_be_waited_for_is_charged_with_nothing(
+    running: Running, ledger: Ledger, context: Context
+) -> None:
+    running.begins([ONE, *GOOD])
+    running.runs.hold(RUN, "email", clock.now() + 3600)
+    running.sends(1, all_get(202, GOOD) | {ONE: 503})
+    invoke(done(), context)
+    assert entry_of(ledger, ONE).attempts == 0
+
+
+def test_a_poison_is_for_a_person_after_its_attempts(
+    running: Running, ledger: Ledger, table: Table, context: Context, time: Time
+) -> None:
+    for number in range(LEDGER.max_attempts):
+        assert entry_of(ledger, ONE).state is State.OPEN if number else True
+        good = emails(5, first=100 * (number + 1))
+        running.begins([ONE, *good], run_id=next_run(number))
+        running.sends(1, all_get(202, good) | {ONE: 500})
+        answer = invoke(done(next_run(number)), context)
+        time.passes(LONGEST_COOLDOWN)
+    entry = entry_of(ledger, ONE)
+    assert (entry.state, entry.attempts) == (State.MANUAL, LEDGER.max_attempts)
+    assert lines(running) == {"requeued": 5, "became_manual": 1}
+    assert groups(table) == {"email/500/internal-server-error": (1, ("0",))}
+    assert "for a person" in answer["subject"]
+
+
+def test_where_the_breaker_was_open_at_the_end_an_answer_about_the_entity_must_come_in_two_runs(
+    running: Running, ledger: Ledger, context: Context, time: Time
+) -> None:
+    for number, state in enumerate([State.OPEN, State.MANUAL]):
+        good = emails(5, first=100 * (number + 1))
+        running.begins([ONE, *good], run_id=next_run(number))
+        running.sends(1, all_get(202, good) | {ONE: 422})
+        running.runs.move_breaker(next_run(number), {"email": Move(THRESHOLD, resets=False)}, [])
+        invoke(done(next_run(number)), context)
+        assert entry_of(ledger, ONE).state is state
+        time.passes(ONE_COOLDOWN)
+    record = running.runs.record(next_run(1))
+    assert record is not None
+    assert record["open"] == ["email"]
+
+
+def test_what_has_come_back_after_its_last_attempt_is_for_a_person(
+    running: Running, ledger: Ledger, table: Table, context: Context, time: Time
+) -> None:
+    for _ in range(LEDGER.max_attempts):
+        concluded(ledger, ONE)
+        time.passes(LONGEST_COOLDOWN)
+    running.begins(exhausted=[[ONE]])
+    answer = invoke(done(), context)
+    assert entry_of(ledger, ONE).state is State.MANUAL
+    assert lines(running) == {"became_manual": 1}
+    assert groups(table) == {"email/none/came-back-each-time": (1, ("0",))}
+    assert "came back after every attempt" in answer["message"]
+
+
+def test_what_was_released_meanwhile_is_not_retired(running: Running, ledger: Ledger, context: Context) -> None:
+    running.begins(exhausted=[[ONE]])
+    invoke(done(), context)
+    assert lines(running) == {"not_tried": 1}
+
+
+# What nobody wrote down
+
+
+def test_a_batch_without_a_tally_is_read_from_the_ledger(running: Running, ledger: Ledger, context: Context) -> None:
+    refused, broken, never, good = emails(1, 1)[0], emails(1, 2)[0], emails(1, 3)[0], GOOD[:8]
+    running.begins([refused, broken, never, *good])
+    running.sends(1, all_get(202, good) | {refused: 422, broken: 500}, closes=False)
+    answer = invoke(changed(), context)
+    assert lines(running) == {"requeued": 8, "became_manual": 1, "charged": 1, "not_tried": 1}
+    assert (entry_of(ledger, refused).state, entry_of(ledger, broken).attempts) == (State.MANUAL, 1)
+    assert answer["failed"] == 2
+
+
+def test_what_an_earlier_run_left_is_not_taken_for_this_runs(
+    running: Running, ledger: Ledger, context: Context, time: Time
+) -> None:
+    concluded(ledger, ONE)
+    time.passes(ONE_COOLDOWN)
+    running.begins([ONE])
+    invoke(changed(), context)
+    assert lines(running) == {"not_tried": 1}
+
+
+@pytest.mark.parametrize("was_tried", [False, True])
+def test_no_verdict_under_a_live_lease(
+    running: Running, ledger: Ledger, context: Context, time: Time, was_tried: bool
+) -> None:
+    running.begins([ONE, *GOOD])
+    running.sends(1, all_get(202, GOOD), closes=False)
+    claim = running.claims(ONE)
+    if was_tried:
+        assert ledger.note_turned_away(claim, 500, "HTTP 500", comes_back=True)
+    before = entry_of(ledger, ONE)
+    answer = invoke(changed(), context)
+    assert lines(running) == {"requeued": 9, "under_way": 1}
+    assert entry_of(ledger, ONE) == before
+    assert "- 1 still under way when the run ended" in answer["message"]
+
+
+def test_what_another_run_has_sent_since_is_not_judged(
+    running: Running, ledger: Ledger, context: Context, time: Time
+) -> None:
+    running.begins([ONE, *GOOD])
+    running.sends(1, all_get(202, GOOD) | {ONE: 500})
+    assert ledger.claim(ONE, "another/1", "another", clock.now() + LONGEST_COOLDOWN)
+    before = entry_of(ledger, ONE)
+    assert before.run_id == "another"
+    invoke(done(), context)
+    assert entry_of(ledger, ONE) == before
+    assert lines(running) == {"requeued": 9, "turned_away": 1}
+
+
+def test_a_batch_that_another_delivery_wrote_was_not_tried(running: Running, context: Context) -> None:
+    running.begins([ONE])
+    running.sends(1, {ONE: 500})
+    running.runs.write(RUN, {"request": "another"})
+    invoke(done(request="another"), context)
+    assert lines(running) == {"not_tried": 1}
+
+
+def test_what_the_function_failed_for_is_no_answer_of_the_api(
+    running: Running, ledger: Ledger, context: Context
+) -> None:
+    running.begins([ONE])
+    running.sends(1, {ONE: NOT_ASKED})
+    answer = invoke(done(), context)
+    assert lines(running) == {"not_asked": 1}
+    assert answer["failed"] == 1
+    assert ledger.show(ONE) is None
+
+
+ANSWERS = [202, 409, 422, 404, 503, 429, NO_ANSWER, NOT_ASKED]
+FATES = st.sampled_from([*ANSWERS, "leased", "never opened"])
+_examples = iter(range(10**6))
+
+
+@given(
+    st.lists(st.lists(FATES, min_size=1, max_size=4), min_size=1, max_size=3),
+    st.sets(st.integers(1, 3)),
+    st.dictionaries(st.sampled_from(["cooling_down", "manual", "too_old", "something new"]), st.integers(1, 9)),
+    st.integers(0, 5),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_each_listed_communication_is_in_exactly_one_line(
+    running: Running,
+    context: Context,
+    fates: list[list[Any]],
+    aborted: set[int],
+    skipped: dict[str, int],
+    left: int,
+) -> None:
+    run_id = f"20261124T021500Z-{next(_examples)}"
+    batches = [
+        [Communication(f"{run_id}/{n}/{m}", "send.email", ("email", "mail")[m % 2]) for m in range(len(batch))]
+        for n, batch in enumerate(fates)
+    ]
+    listed = sum(map(len, batches)) + sum(skipped.values()) + left
+    running.begins(*batches, run_id=run_id, skipped=skipped, left=left, listed=listed)
+    for number, (batch, their) in enumerate(zip(batches, fates, strict=True), start=1):
+        fate = dict(zip(batch, their, strict=True))
+        for each in batch:
+            if fate[each] == "leased":
+                running.ledger.claim(each, "another/1", "another", running.listed_at)
+        asked = {each: answer for each, answer in fate.items() if answer in ANSWERS}
+        asked |= {each: 202 for each in batch if fate[each] == "leased"}
+        running.sends(number, asked, closes=number not in aborted)
+    answer = invoke(changed(run_id=run_id) if aborted else done(run_id), context)
+    assert sum(lines(running).values()) == listed
+    shown = Counter(
+        line.split()[0]
+        for line in answer["message"].partition("listed as failed:")[2].split("\n\n")[0].splitlines()
+        if line
+    )
+    assert shown.keys() <= {"-"}
+    counts = answer["message"].partition("listed as failed")[2].split("\n\n")[0]
+    assert sum(int(row.split()[1].replace(",", "")) for row in counts.splitlines()[1:]) == listed
+
+
+# Again, and after a crash
+
+
+def test_concluded_again_it_says_the_same_and_charges_nothing_more(
+    running: Running, ledger: Ledger, table: Table, context: Context, time: Time
+) -> None:
+    other = emails(1, 1)[0]
+    running.begins([ONE, other, *GOOD])
+    running.sends(1, all_get(202, GOOD) | {ONE: 500, other: 422})
+    first = invoke(done(), context)
+    time.passes(DAY)
+    assert invoke(done(), context) == first
+    assert entry_of(ledger, ONE).attempts == 1
+    assert groups(table) == {"email/422/unprocessable-content": (1, ("1",))}
+
+
+def items(table: Table) -> Any:
+    """What moto keeps of the table; by its API, to put it back would take a hundred requests."""
+    return dynamodb_backends["123456789012"]["eu-west-1"].tables[LEDGER.table]
+
+
+def snapshot(table: Table) -> Any:
+    return copy.deepcopy(items(table).items)
+
+
+def restore(table: Table, kept: Any) -> None:
+    items(table).items = copy.deepcopy(kept)
+
+
+def verdicts(ledger: Ledger, table: Table, running: Running, communications: list[Communication]) -> Any:
+    """All that a run's end decides."""
+
+    def seen(entry: Entry) -> tuple[Any, ...]:
+        return entry.state, entry.attempts, entry.judged, [event.what for event in entry.history]
+
+    waiting = [item["sk"].partition("#")[2] for name in groups(table) for item in table.all_of(f"manual/{name}")]
+    record = running.runs.record(RUN)
+    assert record is not None
+    return (
+        {each.primary_id: seen(entry) for each, entry in ledger.read_whole(communications) if entry},
+        groups(table),
+        sorted(waiting),
+        record["lines"],
+        record["failed"],
+        record["digest"]["subject"],
+        running.runs.memory()[0].bad,
+        running.runs.lock(),
+    )
+
+
+def test_a_crash_at_every_call_of_the_table_comes_to_the_same_verdicts_and_one_digest(
+    running: Running, ledger: Ledger, table: Table, context: Context, time: Time, inbox: Inbox
+) -> None:
+    refused, broken, poison, queued, spent, late, leased = emails(7)
+    for _ in range(LEDGER.max_attempts - 1):
+        concluded(ledger, poison)
+        time.passes(LONGEST_COOLDOWN)
+    for _ in range(LEDGER.max_attempts):
+        concluded(ledger, spent)
+        time.passes(LONGEST_COOLDOWN)
+    good = emails(12, first=100)
+    running.begins([refused, broken, poison, queued, *good], [late, leased], exhausted=[[spent]])
+    running.sends(1, all_get(202, good) | {refused: 422, broken: 500, poison: 500, queued: 409})
+    running.sends(2, {late: 422}, closes=False)
+    running.claims(leased, 2)
+    everyone = [refused, broken, poison, queued, spent, late, leased, *good]
+    start = snapshot(table)
+    calls = 0
+    broken_at = 0
+
+    def crash(**_: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == broken_at:
+            raise RuntimeError("a crash")
+
+    dynamodb().meta.events.register("before-call.dynamodb", crash)
+    digest = invoke(changed(), context)
+    expected, total = verdicts(ledger, table, running, everyone), calls
+    assert len(inbox.empty()) == 1
+    assert expected[3] == {"requeued": 12, "became_manual": 4, "charged": 1, "already_queued": 1, "under_way": 1}
+    for broken_at in range(1, total + 1):
+        restore(table, start)
+        calls = 0
+        with pytest.raises(RuntimeError, match="a crash"):
+            invoke(changed(), context)
+        broken_at, at = 0, broken_at
+        assert invoke(changed(), context)["subject"] == digest["subject"]
+        assert verdicts(ledger, table, running, everyone) == expected, f"after a crash at call {at} of {total}"
+        assert len(inbox.empty()) == 1
+
+
+def test_a_run_that_one_invocation_cannot_conclude_is_gone_on_with(
+    running: Running, ledger: Ledger, context: Context
+) -> None:
+    running.begins([ONE, *GOOD])
+    running.sends(1, all_get(202, GOOD) | {ONE: 500})
+    with pytest.raises(ConcludeUnfinished):
+        invoke(done(), Context(seconds=14))  # 15 s are kept for what follows the verdicts
+    assert running.runs.lock() is not None
+    assert invoke(done(), context)["failed"] == 1
+    assert entry_of(ledger, ONE).attempts == 1
+
+
+@pytest.mark.parametrize("trouble", ["throttled", "answer lost"])
+def test_a_table_that_does_not_answer_is_worth_a_retry(
+    running: Running, front: TableFront, context: Context, trouble: Any
+) -> None:
+    running.begins(GOOD)
+    running.sends(1, all_get(202, GOOD))
+    front.goes(trouble)
+    with pytest.raises(LedgerUnavailable):
+        invoke(done(), context)
+    assert invoke(done(), context)["failed"] == 0
+
+
+# How the end is reported
+
+
+def test_an_aborted_run_is_concluded_and_published_once(running: Running, context: Context, inbox: Inbox) -> None:
+    running.begins(GOOD)
+    for delivery in ("first", "second"):
+        answer = invoke(changed("ABORTED", cause="by ann"), Context(delivery))
+        assert not answer["notify"]
+    assert inbox.empty() == ["run ended early (ABORTED), 9 of 9 not sent - redrive test"]
+    assert running.runs.lock() is None
+    assert answer["message"].startswith("The run ended early: ABORTED. by ann\n")
+
+
+@pytest.mark.parametrize("status", ["TIMED_OUT", "FAILED"])
+def test_a_run_that_ends_before_it_published_its_digest_is_published_by_its_event(
+    running: Running, context: Context, inbox: Inbox, status: str
+) -> None:
+    running.begins(GOOD)
+    running.sends(1, all_get(202, GOOD))
+    assert invoke(done(), context)["notify"]
+    for delivery in ("first", "second"):
+        invoke(changed(status, error="States.TaskFailed"), Context(delivery))
+    assert inbox.empty() == ["9 communications requeued - redrive test"]
+
+
+def test_a_topic_that_takes_nothing_is_tried_again(running: Running, context: Context, inbox: Inbox) -> None:
+    running.begins(GOOD)
+    is_down = [True]
+
+    def refuse(**_: Any) -> Any:
+        if is_down.pop() if is_down else False:
+            return SimpleNamespace(status_code=400), {"Error": {"Code": "AuthorizationError", "Message": "no"}}
+        return None
+
+    concluding.sns().meta.events.register("before-call.sns.Publish", refuse)
+    with pytest.raises(NotificationFailed):
+        invoke(changed(), context)
+    assert inbox.empty() == []
+    invoke(changed(), context)
+    assert len(inbox.empty()) == 1
+
+
+def test_a_digest_is_published_though_the_answer_to_its_last_write_was_lost(
+    running: Running, table: Table, front: TableFront, context: Context, inbox: Inbox
+) -> None:
+    running.begins(GOOD)
+    start = snapshot(table)
+    invoke(changed(), context)
+    inbox.empty()
+    restore(table, start)
+    front.goes(*["fine"] * (len(front.calls) - 1), "answer lost")
+    with pytest.raises(LedgerUnavailable):
+        invoke(changed(), context)
+    invoke(changed(), context)
+    assert len(inbox.empty()) == 1
+
+
+def test_a_lister_that_failed_is_said_and_gives_the_lock_back(running: Running, context: Context, inbox: Inbox) -> None:
+    assert running.runs.take_lock(RUN, REQUEST, clock.now() + 900) is None
+    answer = invoke(lister_failed(), context)
+    assert inbox.empty() == ["run could not start - redrive test"]
+    assert answer["message"].startswith("The run could not start. LedgerUnavailable: the ledger's table: throttled\n")
+    assert running.runs.lock() is None
+
+
+def test_an_operators_lister_that_failed_gives_its_lock_back(
+    running: Running, context: Context, time: Time, inbox: Inbox
+) -> None:
+    assert running.runs.take_lock("20261124T021500Z-alister", REQUEST, clock.now() + 900) is None
+    time.passes(300)
+    invoke(lister_failed(payload={"sources": ["email"]}), context)
+    assert running.runs.lock() is None
+    assert inbox.empty() == ["run could not start - redrive test"]
+
+
+def test_a_lister_that_failed_between_its_batches_and_its_execution_is_concluded(
+    running: Running, context: Context, inbox: Inbox
+) -> None:
+    running.begins(GOOD, execution="")
+    invoke(lister_failed(), context)
+    assert lines(running) == {"not_tried": 9}
+    assert inbox.empty() == ["run could not start - redrive test"]
+    assert running.runs.lock() is None
+
+
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_a_lister_that_failed_after_its_execution_began_leaves_the_run_to_that(
+    running: Running, ledger: Ledger, machine: SFNClient, context: Context, inbox: Inbox, is_noted: bool
+) -> None:
+    machine.start_execution(stateMachineArn=MACHINE, name=RUN, input="{}")
+    running.begins([ONE, *GOOD], **({} if is_noted else {"execution": ""}))
+    running.sends(1, all_get(202, GOOD) | {ONE: 500})
+    invoke(lister_failed(error="Sandbox.Timedout"), context)
+    assert running.runs.lock() is not None
+    assert entry_of(ledger, ONE).attempts == 0
+    assert invoke(done(), context)["failed"] == 1
+    invoke(lister_failed(error="Sandbox.Timedout"), context)
+    assert inbox.empty() == []
+
+
+def test_another_delivery_that_failed_leaves_the_run_alone(running: Running, context: Context, inbox: Inbox) -> None:
+    running.begins(GOOD)
+    answer = invoke(lister_failed(request="another delivery's"), context)
+    assert (answer["failed"], answer["notify"], answer["cause"]) == (0, False, "another delivery has the run")
+    assert inbox.empty() == []
+    assert running.runs.lock() is not None
+    running.sends(1, all_get(202, GOOD))
+    assert invoke(done(), context)["notify"]
+
+
+def test_a_firing_that_could_not_start_and_is_delivered_again_is_a_run_as_any_other(
+    running: Running, context: Context, inbox: Inbox
+) -> None:
+    invoke(lister_failed(request="the first delivery's"), context)
+    running.begins(GOOD)
+    running.sends(1, all_get(202, GOOD))
+    invoke(done(), context)
+    assert lines(running) == {"requeued": 9}
+    assert running.runs.lock() is None
+
+
+def test_a_lister_that_finds_a_run_whose_end_no_event_reported_has_it_concluded(
+    running: Running, context: Context, inbox: Inbox
+) -> None:
+    running.begins(GOOD)
+    invoke({"runId": RUN, "status": "TIMED_OUT", "error": ""}, context)
+    assert inbox.empty() == ["run ended early (TIMED_OUT), 9 of 9 not sent - redrive test"]
+    assert running.runs.lock() is None
+
+
+@pytest.mark.parametrize(("status", "error"), [("SUCCEEDED", ""), ("FAILED", "RunIncomplete")])
+def test_a_run_that_ended_in_the_ordinary_way_is_not_published_again(
+    running: Running, context: Context, inbox: Inbox, status: str, error: str
+) -> None:
+    running.begins(GOOD)
+    running.sends(1, all_get(202, GOOD))
+    invoke(done(), context)
+    invoke({"runId": RUN, "status": status, "error": error}, context)
+    assert inbox.empty() == []
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"runId": RUN}, {"run": None}, {"run": {}}, {"detail-type": "x"}, {"requestContext": 5}]
+)
+def test_an_event_that_conclude_does_not_know_is_refused(context: Context, event: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="event: none that conclude knows"):
+        invoke(event, context)
+
+
+# Why a run ended early
+
+
+def test_a_map_that_ended_by_its_breakers_is_no_accident(running: Running, context: Context) -> None:
+    running.begins(GOOD)
+    running.sends(1, all_get(503, GOOD))
+    running.runs.move_breaker(RUN, {"email": Move(THRESHOLD, resets=True)}, [])
+    answer = invoke(done(stopped={"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x"}), context)
+    assert answer["message"].startswith("The API turned everything away: HTTP 503 Service Unavailable (email).\n")
+
+
+def test_a_map_that_broke_says_so(running: Running, context: Context) -> None:
+    running.begins(GOOD)
+    answer = invoke(done(stopped={"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x"}), context)
+    assert answer["subject"] == "run ended early (BATCH FAILED), 9 of 9 not sent - redrive test"
+
+
+def test_refused_credentials_are_said_with_what_to_check(running: Running, context: Context) -> None:
+    running.begins(GOOD)
+    running.runs.move_breaker(RUN, {}, [], "POST /requeue: HTTP 401 Unauthorized")
+    answer = invoke(done(stopped={"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x"}), context)
+    assert answer["message"].startswith("Nothing more could be sent: POST /requeue: HTTP 401 Unauthorized.\n")
+    assert "What to check: the secret of api.auth" in answer["message"]
+    assert answer["failed"] == 9
+
+
+def test_a_stopped_run_says_who_stopped_it(running: Running, context: Context) -> None:
+    running.begins(GOOD)
+    running.runs.note_end(RUN, "an operator stopped it")
+    answer = invoke(done(stopped={"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x"}), context)
+    assert answer["message"].startswith("The run ended before everything was sent: an operator stopped it.\n")
+
+
+# Which digests are sent
+
+
+def a_run(running: Running, context: Context, number: int, answers: dict[Communication, Any]) -> dict[str, Any]:
+    running.begins(list(answers), run_id=next_run(0) + f"-{number}")
+    running.sends(1, answers)
+    return invoke(done(running.run_id), context)
+
+
+@pytest.mark.parametrize(
+    ("on", "status", "notify"),
+    [
+        (["failure"], 202, False),
+        (["failure"], 503, True),
+        (["success"], 202, True),
+        (["success"], 503, False),
+        ([], 503, False),
+    ],
+)
+def test_only_what_is_wanted_is_notified(
+    configure: Configure, running: Running, context: Context, on: list[str], status: int, notify: bool
+) -> None:
+    configure(on=on)
+    assert a_run(running, context, 1, all_get(status, GOOD))["notify"] is notify
+
+
+def test_the_same_digest_goes_out_once_a_day_and_what_was_left_out_is_added_up(
+    running: Running, context: Context, time: Time
+) -> None:
+    sent = [a_run(running, context, n, all_get(202, emails(5, 100 * n)))["notify"] for n in range(4)]
+    assert sent == [True, False, False, False]
+    time.passes(DAY)
+    last = a_run(running, context, 9, all_get(202, emails(5, 9000)))
+    assert last["notify"]
+    assert "Since the last digest: 3 runs without one, 15 requeued" in last["message"]
+
+
+def test_the_first_good_run_after_bad_ones_says_that_it_is_over(running: Running, context: Context, time: Time) -> None:
+    assert a_run(running, context, 1, all_get(503, GOOD))["notify"]
+    time.passes(ONE_COOLDOWN)
+    good = a_run(running, context, 2, all_get(202, GOOD))
+    assert good["notify"]
+    assert good["subject"].startswith("it is over, 9 communications requeued")
+    assert good["message"].startswith("It is over: communications are requeued again.\n")
+
+
+def test_that_it_is_over_is_said_by_a_run_with_nothing_to_send(running: Running, context: Context, time: Time) -> None:
+    assert a_run(running, context, 1, all_get(503, GOOD))["notify"]
+    running.begins(run_id="20261124T031500Z", configured=["email"], complete=["email"], idle=["email"])
+    answer = invoke(done("20261124T031500Z"), context)
+    assert (answer["notify"], answer["failed"]) == (True, 0)
+    assert answer["message"].startswith("It is over")
+
+
+def test_a_daily_digest_collects(configure: Configure, running: Running, context: Context, time: Time) -> None:
+    configure(digest="daily")
+    assert a_run(running, context, 1, all_get(202, emails(3, 10)))["notify"]
+    assert not a_run(running, context, 2, all_get(503, emails(3, 20)))["notify"]
+    time.passes(DAY)
+    daily = a_run(running, context, 3, all_get(202, emails(3, 30)))
+    assert daily["notify"]
+    assert "Since the last digest: 1 run without one, 0 requeued, 3 turned away" in daily["message"]
+
+
+def test_what_became_of_earlier_ones_is_said_by_the_next_digest_that_is_sent(
+    running: Running, context: Context
+) -> None:
+    running.runs.add_news({"delivered": 17, "cameBack": 2})
+    first = a_run(running, context, 1, all_get(202, emails(3, 10)))
+    assert "Of those requeued earlier, 17 are no longer listed as failed, 2 came back." in first["message"]
+    running.runs.add_news({"delivered": 1})
+    assert not a_run(running, context, 2, all_get(202, emails(3, 20)))["notify"]
+    assert a_run(running, context, 3, all_get(503, emails(5, 30)))["message"].count("1 are no longer listed") == 1
+
+
+def test_metrics_count_what_is_new_for_a_person_by_source_and_what_was_not_sent(
+    running: Running, context: Context, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    refused, broken = emails(2)
+    a_run(running, context, 1, all_get(202, GOOD) | {refused: 422, broken: 500})
+    metrics = [line for line in logged() if "_aws" in line]
+    assert [(line["source"], line["Manual"]) for line in metrics if "Manual" in line] == [("email", [1.0])]
+    (run,) = [line for line in metrics if "RunsConcluded" in line]
+    assert (run["RunsConcluded"], run["NotSent"]) == ([1.0], [1.0])
+
+
+def test_an_aborted_run_that_had_its_lease_time_out_is_judged_by_the_run_that_tries_it_next(
+    running: Running, ledger: Ledger, context: Context, time: Time
+) -> None:
+    running.begins([ONE])
+    running.claims(ONE)
+    invoke(changed(), context)
+    time.passes(A_LEASE)
+    running.begins([ONE, *GOOD], run_id=next_run(1))
+    running.sends(1, all_get(202, GOOD) | {ONE: 500})
+    invoke(done(next_run(1)), context)
+    assert entry_of(ledger, ONE).attempts == 1
