@@ -6,6 +6,7 @@ import gzip
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -354,3 +355,22 @@ def test_an_api_may_want_another_type_of_json(api: ScriptedApi, settings: ApiSet
     caller = client(replace(settings, headers={"accept": "application/vnd.api+json"}))
     caller.get(caller.url("/emails"), [])
     assert api.requests[0].headers["Accept"] == "application/vnd.api+json"
+
+
+@pytest.mark.parametrize("expression", ["result ==", "[", "a..b"])
+def test_without_jmespath_in_requeue_accepted_nothing_is_sent(
+    api: ScriptedApi, settings: ApiSettings, expression: str
+) -> None:
+    api.answers(as_json({}))
+    with pytest.raises(ConfigurationError, match=r"requeue\.accepted: '.+' is not a JMESPath expression"):
+        client(settings).requeue(CLAIM, replace(REQUEUE, accepted=expression))
+    assert not api.requests
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 422])
+def test_what_must_hold_of_a_2xx_says_nothing_of_other_answers(
+    api: ScriptedApi, settings: ApiSettings, status: int
+) -> None:
+    api.answers(as_json({"success": True}, status=status))
+    with suppress(CredentialsRefused):
+        assert not client(settings).requeue(CLAIM, replace(REQUEUE, accepted="success")).accepted

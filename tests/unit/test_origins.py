@@ -68,6 +68,24 @@ def test_another_origin_or_two_readings_are_refused_or_stay_at_home(url: str) ->
     assert_at_home(followed)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/emails\t?page=2",
+        "/emails?page=2\n",
+        "/ema\x00ils",
+        " /emails",
+        "/emails ",
+        "/e\\mails",
+        "/e mails",
+        "\\emails",
+    ],
+)
+def test_a_url_that_one_reader_would_tidy_up_is_refused(url: str) -> None:
+    with pytest.raises(ListingError, match="a character that no URL may hold"):
+        on_own_origin(url, ASKED, BASE)
+
+
 def test_a_refusal_names_both_origins_and_the_way_out() -> None:
     with pytest.raises(ListingError, match=r"https://api\.example\.org.*https://api\.example\.com.*set api\.base_url"):
         on_own_origin("https://api.example.org/emails?page=2", ASKED, BASE)
