@@ -357,7 +357,7 @@ ENTRIES = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entry=ENTRIES, owner=st.sampled_from(["one", "two"]), force=st.booleans(), listed_at=AROUND.filter(bool))
 def test_the_table_claims_exactly_what_the_rules_allow(
     ledger: Ledger, table: Table, moment: None, entry: Entry, owner: str, force: bool, listed_at: float
@@ -751,4 +751,4 @@ def interleavings(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("interleavings")
 class TestInterleavings(Interleavings.TestCase):  # type: ignore[misc, valid-type]
-    settings = settings(max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    settings = settings(max_examples=10, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
