@@ -299,9 +299,11 @@ def test_a_group_is_named_by_source_status_and_reason(error: str | None, status:
 
 
 def test_a_released_one_may_be_sent_at_once_with_all_attempts_and_another_key(ledger: Ledger) -> None:
-    made_manual(ledger, EMAIL)
-    released = ledger.release(entry_of(ledger, EMAIL), "ann", "corrected")
-    assert released is not None
+    concluded(ledger, EMAIL, OutcomeKind.REFUSED)
+    for number in range(LEDGER.max_attempts):
+        ledger.charge(entry_of(ledger, EMAIL), f"run {number}", clock.now())
+    assert entry_of(ledger, EMAIL).state is State.MANUAL
+    assert ledger.release(entry_of(ledger, EMAIL), "ann", "corrected")
     claim = claimed(ledger, "run/2")
     assert (claim.attempt, claim.entry.number) == (1, 2)
     assert [(event.what, event.by, event.detail) for event in claim.entry.history][-1] == (
