@@ -9,11 +9,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import requests
+from redrive.ledger_table import dynamodb
 
 from redrive.api import Api
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Entry
-from redrive.ledger_table import dynamodb
 from redrive.listing import Listing
 from redrive.models import Communication
 from redrive.run import Request, Run, judge_listing
