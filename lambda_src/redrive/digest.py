@@ -199,7 +199,7 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer
 
 
 def _kind_of_answer(failures: Failures) -> str:
-    """Say what the API answered so that it is the same news while it is the same trouble: each 5xx and no answer alike."""
+    """Say what the API answered so that it is the same news while it lasts: each 5xx, and no answer, alike."""
     return "it is down" if failures.status is None or failures.status >= 500 else failures.error
 
 
