@@ -249,7 +249,9 @@ def test_credentials_of_a_netrc_file_are_not_used(
 
 
 def test_a_next_page_on_another_origin_names_both_and_the_way_out() -> None:
-    with pytest.raises(ListingError, match=r"is on http://evil\.test, api\.base_url on http://api\.test; .*set api\."):
+    with pytest.raises(
+        ListingError, match=r"origin, http://evil\.test, than api\.base_url, http://api\.test; .*set api\."
+    ):
         client().same_origin_url("http://evil.test/emails?page=2", f"http://{HOME}/emails")
 
 

@@ -98,7 +98,9 @@ def test_an_application_behind_a_balancer_names_its_port_or_none(url: str) -> No
 
 
 def test_http_at_a_port_that_is_neither_is_another_origin() -> None:
-    with pytest.raises(ListingError, match=r"is on http://api\.example\.com:8080, api\.base_url on https://api"):
+    with pytest.raises(
+        ListingError, match=r"another origin, http://api\.example\.com:8080, than api\.base_url, https://api"
+    ):
         on_own_origin("http://api.example.com:8080/x", ASKED, BASE)
 
 
