@@ -80,7 +80,8 @@ def on_own_origin(url: str, base: str, base_url: str) -> str:
     if theirs != ours and not (is_behind_tls and theirs[2] in (PORTS["http"], ours[2])):
         raise ListingError(
             f"the next page is on another origin, {in_words(theirs)}, than api.base_url, {in_words(ours)}; not "
-            "followed, for the credentials would go there. If both are the same application, set api.base_url to the former"
+            "followed, for the credentials would go there. If both are the same application, "
+            "set api.base_url to the former"
         )
     return urlunsplit((own.scheme, own.netloc, found.path, found.query, ""))
 
