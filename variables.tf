@@ -427,7 +427,7 @@ variable "retry" {
 
 variable "redrive_limit" {
   description = <<-EOT
-    How often a communication is sent back, and how long it waits in between. What the API turns away counts only by the run's verdict: outages don't count as attempts.
+    How often a communication is sent back, and how long it waits in between. What the API turns away counts only by the run's verdict: outages of less than open_hours don't count as attempts.
     - max_attempts: afterwards it waits for a person.
     - cooldown_seconds: how long the application has to deliver what it took back, before it counts as failed again; longer than its queue ever is.
     - backoff_rate: how much longer each wait is than the one before.

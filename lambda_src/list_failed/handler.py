@@ -55,7 +55,7 @@ def _runs() -> Runs:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run once; see docs/operations.md for the event and the answer.
+    """Run once; see README, "Run it", for the event and the answer.
 
     Raises
     ------

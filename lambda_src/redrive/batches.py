@@ -15,8 +15,8 @@ from redrive.runs import LEFT_OUT, Batch, Breaker, Result, Runs, Tally
 from redrive.settings import RunSettings
 from redrive.wording import reason
 
-PROBE_SECONDS = 5
-"""How long a batch waits at a time for the one that probes a source."""
+WAITS_PER_AGE = 20
+"""A batch that waits for the one that probes its source waits longer the older the run is: each look is nine events."""
 
 LONGEST_WAIT_SECONDS = 300
 """A paused batch looks again so often at least."""
@@ -122,7 +122,7 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
     if held := [until for source, until in counts.held.items() if source in sources and until > now]:
         return answer | _wait(max(held) - now)
     if any(counts.probed_by.get(source, asked.batch) != asked.batch for source in sources):
-        return answer | {"go": "wait", "seconds": PROBE_SECONDS}
+        return answer | _wait((now - asked.listed_at) / WAITS_PER_AGE)
     goes = [each for each in batch.communications if each.source in sources]
     if not goes:
         runs.write_tally(asked.run_id, Tally(asked.batch, (Result(LEFT_OUT),) * len(batch.communications)))

@@ -31,7 +31,7 @@ LINES = {
     BECAME_MANUAL: "now wait for a person: no run sends them again",
     "charged": "turned away: counts as an attempt, tried again after the cooldown",
     "turned_away": "turned away: counts as nothing yet, tried again in a later run",
-    "not_asked": "not sent, because a function or the ledger failed: tried again in the next run",
+    "not_asked": "not sent, because a function or the ledger failed, or its turn never came: left for the next run",
     LEFT_OUT: "not tried, because the API turned others of their source away: left for the next run",
     NOT_TRIED: "not tried before the run ended: left for the next run",
     UNDER_WAY: "still under way when the run ended: seen to by the next run",
@@ -49,7 +49,7 @@ LINES = {
 }
 """The lines of a digest's counts, in their order; each listed communication is in one."""
 
-NOT_OUT = ("charged", "turned_away", "not_asked", LEFT_OUT, NOT_TRIED, UNDER_WAY)
+NOT_OUT = ("charged", "turned_away", "not_asked", LEFT_OUT, NOT_TRIED, UNDER_WAY, "paused", "stopped")
 """Lines of communications that the run should have sent, and has not."""
 
 
@@ -173,6 +173,12 @@ def _moods(story: Story, problems: Sequence[str]) -> dict[str, Mood]:
     return moods
 
 
+def _is_whole(story: Story) -> bool:
+    """Tell whether every source was read to its end, so that a problem is one of settings."""
+    configured, is_truncated = story.record.get("configured"), story.record.get("truncated")
+    return configured is not None and not is_truncated and set(configured) <= set(story.record.get("complete", ()))
+
+
 def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer: Callable[[Failures], str]) -> str:
     done = story.done
     if story.ending:
@@ -188,7 +194,8 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer
     if largest:
         return f"Some communications were turned away: {answer(largest)} ({largest.source})."
     if problems:
-        return f"Not everything that failed could be listed: {problems[0]}."
+        what = "A source needs a look" if _is_whole(story) else "Not everything that failed could be listed"
+        return f"{what}: {problems[0]}."
     if any(lines[name] for name in NOT_OUT):
         return "Some communications were not sent."
     if story.is_over:
@@ -213,7 +220,8 @@ def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: S
     if not_out:
         return f"{not_out} of {counted(listed)} not requeued"
     if problems:
-        return f"list incomplete, {counted(lines['requeued'])} requeued"
+        what = "a source needs a look" if _is_whole(story) else "list incomplete"
+        return f"{what}, {counted(lines['requeued'])} requeued"
     if story.done.refused:
         return "nothing could be sent"
     if story.is_over:
@@ -245,7 +253,8 @@ def _advice(story: Story) -> str:
         401: "the secret of api.auth",
         403: "the secret of api.auth and what it may do",
     }.get(status or 0, "the API's health" if status is None or status >= 500 else "what the API wants of a request")
-    return f"What to check: {check}. Nobody became a case for a person by this; they are tried again in the next run."
+    spared = "" if done.manual else " Nothing was handed to a person because of it; it is tried again in later runs."
+    return f"What to check: {check}.{spared}"
 
 
 def _counts(lines: Counter[str], listed: int) -> str:

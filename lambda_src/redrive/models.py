@@ -79,7 +79,7 @@ class Outcome:
     error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the form in which the state machine hands it to ``summarise``."""
+        """Give the form in which the state machine hands it to CloseBatch."""
         return {
             **self.communication.to_json(),
             "outcome": self.kind.value,

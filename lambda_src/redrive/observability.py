@@ -49,8 +49,8 @@ def publish(metrics: Mapping[str, float | Sequence[float]], **dimension: str) ->
     Parameters
     ----------
     metrics
-        By name, counts: ``Listed``, ``Delivered``, ``CameBack``, ``Requeued``, ``Skipped``, ``Rejected``,
-        ``Exhausted``, ``Failed`` by source; ``Sent``, ``AlreadySent``, ``ComesBack``, ``DeadLettered`` by operation.
+        By name, counts: ``Listed``, ``Delivered``, ``CameBack``, ``Requeued``, ``Skipped``, ``Refused``,
+        ``Failed``, ``Manual`` by source; ``Sent``, ``AlreadySent``, ``ComesBack``, ``DeadLettered`` by operation.
         And ``ApiLatency`` by either, in milliseconds. A sequence is published value by value.
     dimension
         ``source`` in the second loop, ``operation`` in the first, beside Powertools' own ``service``.

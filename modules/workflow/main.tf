@@ -80,7 +80,7 @@ locals {
   # A batch that cannot be opened ends the run, and a few minutes without DynamoDB must not.
   transient = { max_attempts = 10, interval_seconds = 2, max_delay_seconds = 60 }
 
-  # Whoever was not run waits for its turn, half an hour and more: a reservation is a brake, not a failure. As often as
+  # Whoever was not run waits for its turn, half an hour and more: a reservation that is short makes a run slow, and fails nothing. As often as
   # 25,000 events of an execution allow, of which a third is left to batches that wait before they open: an iteration is
   # six events, and three for each try.
   # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html

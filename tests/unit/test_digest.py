@@ -133,6 +133,18 @@ def test_problems_of_the_list_are_said_and_fail_the_run() -> None:
     assert written.failed == 1
 
 
+def test_a_problem_of_a_source_that_was_read_to_its_end_is_one_of_its_settings() -> None:
+    written = digest(Conclusion(Counter(requeued=4)), problems=["source email: pages come short"], complete=["email"])
+    assert written.message.startswith("A source needs a look: source email: pages come short.\n")
+    assert written.subject == "a source needs a look, 4 communications requeued - redrive prod"
+
+
+def test_what_a_pause_held_back_was_not_sent() -> None:
+    written = digest(Conclusion(Counter(requeued=4, paused=2)))
+    assert written.message.startswith("Some communications were not sent.\n")
+    assert written.failed == 2
+
+
 def test_a_lister_that_failed_is_said_in_its_own_words() -> None:
     written = digest(Conclusion(), Ending(COULD_NOT_START, "LedgerUnavailable: throttled"), execution="")
     assert written.message.startswith("The run could not start. LedgerUnavailable: throttled\n")
