@@ -77,7 +77,7 @@ module "list_failed" {
   })
   environment_source = "api.headers or the path, filters and pagination of sources, or split the sources over two instances of the module"
   policy_documents = concat(
-    [data.aws_iam_policy_document.start_runs.json, module.api.policy],
+    [data.aws_iam_policy_document.start_runs.json, data.aws_iam_policy_document.see_runs.json, module.api.policy],
     module.ledger.policies.list,
   )
 
@@ -177,7 +177,10 @@ module "conclude" {
     REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
   })
   environment_source = "name and stage"
-  policy_documents   = concat([data.aws_iam_policy_document.send_digests.json], module.ledger.policies.conclude)
+  policy_documents = concat(
+    [data.aws_iam_policy_document.send_digests.json, data.aws_iam_policy_document.see_runs.json],
+    module.ledger.policies.conclude,
+  )
 }
 
 # the memory of what was sent: who may send it now, and how often it was

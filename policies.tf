@@ -8,7 +8,15 @@ data "aws_iam_policy_document" "start_runs" {
   }
 
   statement {
-    sid       = "SeeWhetherARunIsOn"
+    sid       = "ConcludeWhatNoEventReported"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [module.conclude.arn]
+  }
+}
+
+data "aws_iam_policy_document" "see_runs" {
+  statement {
+    sid       = "SeeRuns"
     actions   = ["states:DescribeExecution"]
     resources = ["${replace(local.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
   }
@@ -30,12 +38,6 @@ data "aws_iam_policy_document" "start_runs" {
       }
     }
   }
-
-  statement {
-    sid       = "ConcludeWhatNoEventReported"
-    actions   = ["lambda:InvokeFunction"]
-    resources = [module.conclude.arn]
-  }
 }
 
 # For runs that ended otherwise; of the others the state machine publishes the digest.
@@ -44,12 +46,6 @@ data "aws_iam_policy_document" "send_digests" {
     sid       = "SendDigests"
     actions   = ["sns:Publish"]
     resources = [local.topic.arn]
-  }
-
-  statement {
-    sid       = "SeeWhetherARunHasBegun"
-    actions   = ["states:DescribeExecution"]
-    resources = ["${replace(local.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
   }
 
   dynamic "statement" {

@@ -32,8 +32,11 @@ def _concluder() -> Concluder:
     settings = _settings()
     table = Table(dynamodb(), settings.ledger.table)
     runs = Runs(table, settings.ledger.retention_days)
-    machine = StateMachine(step_functions(), settings.state_machine_arn)
-    return Concluder(runs, Ledger(table, settings.ledger), Waiting(table), machine, settings)
+    return Concluder(runs, Ledger(table, settings.ledger), Waiting(table), _has_execution, settings)
+
+
+def _has_execution(run_id: str) -> bool:
+    return StateMachine(step_functions(), _settings().state_machine_arn).status(run_id) is not None
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

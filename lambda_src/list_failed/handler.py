@@ -240,7 +240,11 @@ def _take_lock(run_id: str, request_id: str, until: float) -> None:
             raise RunInProgress(f"run {lock.run_id} is on; nothing was listed")
         if status:
             payload = json.dumps({"runId": lock.run_id, "status": status[0], "error": status[1]}).encode()
-            functions().invoke(FunctionName=settings.conclude_arn, Payload=payload)
+            answer = functions().invoke(FunctionName=settings.conclude_arn, Payload=payload)
+            if error := answer.get("FunctionError"):
+                raise RunInProgress(
+                    f"run {lock.run_id} has ended, and could not be concluded ({error}); see conclude's log"
+                )
         runs.unlock(lock.run_id, lock.request)
 
 

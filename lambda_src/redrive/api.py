@@ -34,6 +34,9 @@ LEAST_SECONDS = 0.5
 MAX_LIST_BYTES = 16 * 1024 * 1024
 """Of one page of a list, decoded: parsed it takes some ten times that, and the function has 256 MB."""
 
+BODY_SECONDS = 60.0
+"""How long a body may take from its first byte to its last: one that drips must not take the time of the others."""
+
 MAX_ANSWER_BYTES = 65536
 """Read of an answer that is judged by its status; what is shorter leaves its connection to the next request."""
 
@@ -105,7 +108,7 @@ class Api:
         self.try_seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
         retry = make_retry(self.deadline, self.try_seconds)
         try:
-            self._session = open_session(settings.base_url, self.deadline, retry)
+            self._session = open_session(settings.base_url, self.deadline, retry, BODY_SECONDS)
         except ValueError:
             raise ConfigurationError("api.base_url: not a URL, or can be read in two ways") from None
         self._session.headers.update(settings.headers)
@@ -138,7 +141,10 @@ class Api:
         ListingError
             A body of more than ``MAX_LIST_BYTES``, unpacked.
         """
-        what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
+        try:
+            what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
+        except ValueError:
+            raise ListingError("the URL of a list is not a URL") from None
         # Spaces as %20, not as +: a signature (SigV4) is over that form.
         query = urlencode(params, quote_via=quote)
         got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
@@ -222,9 +228,7 @@ class Api:
             # A sign-in or maintenance page in front of the API: nothing says that the application saw the request.
             raise ApiUnavailable(f"{what}: HTTP {got.status} with a page instead of an answer", got.status)
         if accepted and not got.is_whole:
-            raise ApiUnavailable(
-                f"{what}: HTTP {got.status}, but the answer did not come to its end in time", got.status
-            )
+            raise ApiUnavailable(f"{what}: HTTP {got.status} did not come to its end in time", got.status)
         if accepted and not holds(accepted, got.body):
             return Answer(got.status, accepted=False, error=f"HTTP {got.status}, but requeue.accepted does not hold")
         return Answer(got.status, accepted=True)

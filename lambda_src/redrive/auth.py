@@ -130,18 +130,22 @@ class ClientCredentialsAuth(ApiAuth):
             try:
                 self._fetch_token(fresh_secret=False)
             except CredentialsRefused:
-                self._fetch_token(fresh_secret=True)  # it may have been rotated
+                if not self._has_rotated():
+                    raise
+                self._fetch_token(fresh_secret=False)
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
     def renew(self, *, only_if_changed: bool = False) -> bool:
         """Read the client's secret anew and fetch another token."""
-        if only_if_changed:
-            before = self._client()
-            if self._client(fresh=True) == before:
-                return False
+        if only_if_changed and not self._has_rotated():
+            return False
         self._fetch_token(fresh_secret=not only_if_changed)
         return True
+
+    def _has_rotated(self) -> bool:
+        before = self._client()
+        return self._client(fresh=True) != before
 
     def _client(self, *, fresh: bool = False) -> tuple[str, ...]:
         return self._secrets.fields(self._secret_arn, ("client_id", "client_secret"), fresh=fresh)

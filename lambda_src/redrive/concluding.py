@@ -13,7 +13,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redrive import aws, clock, digest, mailing
 from redrive.conclusion import Concluding, Conclusion, to_json
 from redrive.errors import ConfigurationError, NotificationFailed
-from redrive.execution import StateMachine
 from redrive.ledger import Ledger
 from redrive.models import operator_run_id, scheduled_run_id
 from redrive.observability import publish
@@ -105,10 +104,15 @@ class Concluder:
     """Concludes runs, and sees to their digests."""
 
     def __init__(
-        self, runs: Runs, ledger: Ledger, waiting: Waiting, machine: StateMachine, settings: ConcludeSettings
+        self,
+        runs: Runs,
+        ledger: Ledger,
+        waiting: Waiting,
+        has_execution: Callable[[str], bool],
+        settings: ConcludeSettings,
     ) -> None:
         self._runs, self._ledger, self._waiting, self._settings = runs, ledger, waiting, settings
-        self._machine = machine
+        self._has_execution = has_execution
 
     def conclude(self, end: End, has_time: Callable[[], bool], invocation: str) -> dict[str, Any]:
         """Conclude a run once, however often and from where it is asked; give the answer for the state machine.
@@ -127,7 +131,7 @@ class Concluder:
         elif end.request and record["request"] != end.request:
             # Another delivery of the same firing has the run; this one came to nothing, and wrote nothing.
             return _NOTHING | {"cause": "another delivery has the run"}
-        elif is_listers and (record.get("execution") or self._machine.status(end.run_id)):
+        elif is_listers and (record.get("execution") or self._has_execution(end.run_id)):
             return _NOTHING | {"cause": "the run has begun, and its execution concludes it"}
         if "digest" not in record:
             concluding = Concluding(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +68,7 @@ class Digest:
     Attributes
     ----------
     headline
-        The first line, without counts: two digests with the same one say the same news.
+        The first line, which has no counts, as what makes it the same news as another.
     moods
         By source, how it is after this run.
     failed
@@ -125,7 +125,7 @@ def write(story: Story) -> Digest:
         problems.append("there was no time to read every source to its end; the next run goes on")
     is_incomplete = bool(not_out or problems or story.ending or story.done.refused)
     moods = _moods(story, problems)
-    headline = _headline(story, lines, problems, is_over=story.is_over)
+    headline = _headline(story, lines, problems, lambda failures: failures.error)
     execution = str(story.record.get("execution", ""))
     result = _result(lines, not_out, problems, story)
     where = f"{story.name} {story.stage}"
@@ -144,7 +144,7 @@ def write(story: Story) -> Digest:
     return Digest(
         subject=re.sub(r"[^ -~]", "?", subject)[:MAX_SUBJECT],
         message="\n\n".join(block for block in blocks if block) + "\n",
-        headline=headline,
+        headline=_headline(story, lines, problems, _kind_of_answer),
         moods=moods,
         failed=not_out or int(is_incomplete),
         cause=f"{result}; run {story.run_id}",
@@ -173,7 +173,7 @@ def _moods(story: Story, problems: Sequence[str]) -> dict[str, Mood]:
     return moods
 
 
-def _headline(story: Story, lines: Counter[str], problems: Sequence[str], *, is_over: bool) -> str:
+def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer: Callable[[Failures], str]) -> str:
     done = story.done
     if story.ending:
         what = "could not start" if story.ending.status == COULD_NOT_START else f"ended early: {story.ending.status}"
@@ -184,24 +184,23 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], *, is_
         return f"The run ended before everything was sent: {done.ended}."
     largest = max(done.failures.values(), key=lambda each: each.count, default=None)
     if largest and _dead(done):
-        return f"The API turned everything away: {_why(largest)} ({', '.join(_dead(done))})."
+        return f"The API turned everything away: {answer(largest)} ({', '.join(_dead(done))})."
     if largest:
-        return f"Some communications were turned away: {_why(largest)} ({largest.source})."
+        return f"Some communications were turned away: {answer(largest)} ({largest.source})."
     if problems:
         return f"Not everything that failed could be listed: {problems[0]}."
     if any(lines[name] for name in NOT_OUT):
         return "Some communications were not sent."
-    if is_over:
+    if story.is_over:
         return "It is over: communications are requeued again."
     if lines[BECAME_MANUAL]:
         return "Some communications wait for a person."
     return "All that could be sent was requeued."
 
 
-def _why(failures: Failures) -> str:
-    """Say in a headline what the API answered; of one that is down no status, for each would be news."""
-    is_down = failures.status is None or failures.status >= 500
-    return "it is down or overloaded" if is_down else failures.error
+def _kind_of_answer(failures: Failures) -> str:
+    """Say what the API answered so that it is the same news while it lasts: each 5xx, and no answer, alike."""
+    return "it is down" if failures.status is None or failures.status >= 500 else failures.error
 
 
 def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: Story) -> str:

@@ -31,9 +31,11 @@ def origin(url: str) -> Origin:
     ValueError
         It is not an http(s) URL, names a user, or Python's reader and urllib3's, which connects, see different hosts.
     """
+    if UNCLEAR.search(url):
+        raise ValueError("a character that no URL may hold")
     try:
         prepared = requests.Request("GET", url).prepare().url or ""
-        seen, parts = parse_url(prepared), urlsplit(prepared)
+        written, seen, parts = urlsplit(url), parse_url(prepared), urlsplit(prepared)
     except (requests.RequestException, LocationParseError) as error:
         raise ValueError(str(error)) from None
     port = parts.port or PORTS.get(parts.scheme, 0)
@@ -41,7 +43,9 @@ def origin(url: str) -> Origin:
     connected = (seen.scheme, (seen.host or "").strip("[]").lower(), seen.port or PORTS.get(seen.scheme or "", 0))
     if not (port and host and host.isascii()) or "%" in host or "@" in parts.netloc or seen.auth:
         raise ValueError("no host, a user, or a host that is none")
-    if connected != (parts.scheme, host, port):
+    # As written it may be a host of other letters, which is encoded (IDNA) on the way.
+    spelled = (written.hostname or "").lower()
+    if connected != (parts.scheme, host, port) or (spelled.isascii() and spelled != host):
         raise ValueError("two readings")
     return parts.scheme, host, port
 

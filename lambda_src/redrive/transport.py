@@ -31,9 +31,6 @@ from urllib3.util.retry import Retry
 
 from redrive.origins import origin
 
-BODY_SECONDS = 60.0
-"""How long a body may take from its first byte to its last: one that drips must not take the time of the others."""
-
 
 class Deadline:
     """How long the current invocation may still take. One object per sandbox, set anew by every invocation."""
@@ -247,8 +244,13 @@ class _Session(requests.Session):
         return dict(self._settings[key])
 
 
-def open_session(url: str, deadline: Deadline, retry: Retry, body_seconds: float = BODY_SECONDS) -> requests.Session:
+def open_session(url: str, deadline: Deadline, retry: Retry, body_seconds: float) -> requests.Session:
     """Open a session of a sandbox for one origin, that of a URL: connections are kept and used again.
+
+    Parameters
+    ----------
+    body_seconds
+        How long a body may take from its first byte to its last.
 
     Raises
     ------

@@ -40,7 +40,7 @@ variable "api" {
   nullable = false
 
   validation {
-    condition     = can(regex("^(https://[^/?#@\\s]+|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^?#\\s]*)?$", var.api.base_url))
+    condition     = can(regex("^(https://([^/?#@:%\\[\\]\\\\\\s]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^?#\\\\\\s]*)?$", var.api.base_url))
     error_message = "api.base_url must be https://host or https://host/path, without user, query or fragment (http:// only for localhost, 127.0.0.1 and [::1]), such as https://app.example.com/api; it is \"${var.api.base_url}\"."
   }
 
@@ -68,7 +68,7 @@ variable "api" {
   }
 
   validation {
-    condition     = var.api.auth.type != "oauth2_client_credentials" || can(regex("^(https://[^/?#@\\s]+|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^#\\s]*)?$", var.api.auth.token_url))
+    condition     = var.api.auth.type != "oauth2_client_credentials" || can(regex("^(https://([^/?#@:%\\[\\]\\\\\\s]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^#\\\\\\s]*)?$", var.api.auth.token_url))
     error_message = "api.auth.token_url must be the https:// URL that gives tokens where api.auth.type is oauth2_client_credentials, such as https://login.example.com/oauth2/token."
   }
 

@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items):
 
     def place(item):
         is_here, name = item.path.parent == here, item.path.name
-        replaces = name.startswith(("test_ledger", "test_run")) or name == "test_cost_model.py"
+        replaces = name.startswith("test_ledger") or name in ("test_limits.py", "test_cost_model.py")
         return (is_here and name == "test_destroy.py", is_here and replaces)
 
     items.sort(key=place)

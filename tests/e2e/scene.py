@@ -14,7 +14,7 @@ import signal
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -161,9 +161,9 @@ class Scene:
         """Move the clock of every function."""
         self.deployed.move_clocks(seconds)
 
-    def an_hour_later(self) -> None:
-        """Let what was queued be sent, and the first cooldown pass."""
-        self.workers_go_on()
+    def an_hour_later(self, *, but: Collection[str] = ()) -> None:
+        """Let what was queued be sent, but for these, and the first cooldowns pass."""
+        self.workers_go_on(but=but)
         self.later(HOUR)
 
     @contextmanager
@@ -185,7 +185,7 @@ class Scene:
         """Invoke `ledger_admin`."""
         if ids:
             order["communications"] = [{"primaryId": key, "operation": operation(key)} for key in ids]
-        answer = self.deployed.invoke("ledger_admin", {"action": action} | order)
+        answer = self.stack.invoke("ledger_admin", {"action": action} | order)
         assert "errorType" not in answer, answer
         return answer
 
@@ -230,11 +230,13 @@ class Scene:
 
     # How it went
 
-    def workers_go_on(self) -> None:
-        """Let the application's workers send everything that is in its queue, and wait until they have."""
+    def workers_go_on(self, *, but: Collection[str] = ()) -> None:
+        """Let the application's workers send everything that is in its queue but these, and wait until they have."""
+        marks = ", ".join("?" * len(but))
         with self.stack.store.transaction() as database:
-            database.execute("UPDATE queue SET due = 0")
-        wait_until(lambda: not self.stack.store.query("SELECT 1 FROM queue"), "the application's deliveries")
+            database.execute(f"UPDATE queue SET due = 0 WHERE id NOT IN ({marks})", list(but))
+        left = f"SELECT 1 FROM queue WHERE id NOT IN ({marks}) LIMIT 1"
+        wait_until(lambda: not self.stack.store.query(left, *but), "the application's deliveries")
 
     def enqueued(self, *ids: str) -> dict[str, int]:
         """Tell how often the application put communications in its queue; all of them where none is named."""

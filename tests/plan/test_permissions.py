@@ -6,6 +6,8 @@ import fnmatch
 import json
 import re
 
+import pytest
+
 from tests.plan.configurations import KEY, SECRET
 from tests.plan.planned import Plan, listed
 
@@ -88,26 +90,31 @@ def test_what_a_topic_of_another_account_must_allow_is_an_output_known_before_th
 
 def test_the_lister_may_start_runs_see_whether_one_is_on_and_have_it_concluded(plan: Plan):
     policy = plan.policy("minimal", "list_failed")
-    own = {"StartRuns", "SeeWhetherARunIsOn", "ConcludeWhatNoEventReported"}
+    own = {"StartRuns", "SeeRuns", "ConcludeWhatNoEventReported"}
     assert set(policy) == {*own, "UseTheLedger", "WriteLogs", "WriteTraces", "ReportAsynchronousFailures"}
     environment = plan.environment("minimal", "list_failed")
     assert (policy["StartRuns"]["Action"], policy["StartRuns"]["Resource"]) == ("states:StartExecution", STATE_MACHINE)
     assert environment["REDRIVE_STATE_MACHINE_ARN"] == STATE_MACHINE
-    seen = policy["SeeWhetherARunIsOn"]
-    assert (seen["Action"], seen["Resource"]) == ("states:DescribeExecution", f"{EXECUTIONS}:*")
     concluded = policy["ConcludeWhatNoEventReported"]
     assert (concluded["Action"], concluded["Resource"]) == ("lambda:InvokeFunction", _function("conclude"))
     assert environment["REDRIVE_CONCLUDE_ARN"] == _function("conclude")
     [own_log] = listed(policy["WriteLogs"]["Resource"])
     assert own_log.endswith(f":log-group:/aws/lambda/{NAME}-list-failed:*")
-    decrypt = plan.policy("complete", "list_failed")["DecryptRuns"]
-    machine = plan.environment("complete", "list_failed")["REDRIVE_STATE_MACHINE_ARN"]
+
+
+@pytest.mark.parametrize("owner", ["list_failed", "conclude"])
+def test_who_looks_at_a_run_may_do_so_also_where_it_is_encrypted(plan: Plan, owner: str):
+    see = plan.policy("minimal", owner)["SeeRuns"]
+    assert (see["Action"], see["Resource"]) == ("states:DescribeExecution", f"{EXECUTIONS}:*")
+    decrypt = plan.policy("complete", owner)["DecryptRuns"]
+    machine = plan.environment("complete", owner)["REDRIVE_STATE_MACHINE_ARN"]
     assert (decrypt["Action"], decrypt["Resource"]) == ("kms:Decrypt", KEY)
     assert decrypt["Condition"] == {"StringEquals": {"kms:EncryptionContext:aws:states:stateMachineArn": machine}}
 
 
 def test_conclude_may_publish_digests_to_its_topic(plan: Plan):
-    assert set(plan.policy("minimal", "conclude")) == {"SendDigests", "UseTheLedger", "WriteLogs", "WriteTraces"}
+    may = set(plan.policy("minimal", "conclude"))
+    assert may == {"SendDigests", "SeeRuns", "UseTheLedger", "WriteLogs", "WriteTraces"}
     topic = f"arn:aws:sns:eu-west-1:{ACCOUNT}:{NAME}-notifications"
     send = plan.policy("minimal", "conclude")["SendDigests"]
     assert (send["Action"], send["Resource"]) == ("sns:Publish", topic)

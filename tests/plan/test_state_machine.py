@@ -183,7 +183,7 @@ def test_every_other_function_is_retried_when_it_is_throttled_crashes_or_misses_
     for task in (children["OpenBatch"], children["CloseBatch"], plan.definition(call)["States"]["Conclude"]):
         for error in ("LedgerUnavailable", *BEFORE, *CRASHED):
             retry = _retrier(task, error)
-            assert (retry["MaxAttempts"], retry["JitterStrategy"]) == (6, "FULL")
+            assert (retry["MaxAttempts"], retry["JitterStrategy"]) == (10, "FULL")
         for error in ("Lambda.TooManyRequestsException", *IDLE_IN_A_VPC):
             assert _retrier(task, error) == _retrier(plan.requeue(call), error)
 
@@ -201,7 +201,7 @@ def test_a_digest_that_was_not_taken_is_published_again(plan: Plan):
             "Subject.$": "$.subject",
             "Message.$": "$.message",
         }
-        assert _retrier(states[name], "SNS.InternalErrorException")["MaxAttempts"] == 6
+        assert _retrier(states[name], "SNS.InternalErrorException")["MaxAttempts"] == 10
         assert states[name]["ResultPath"] is None  # the cause is still to be read
     assert states["RunIncomplete"]["CausePath"] == "$.cause"
 

@@ -42,6 +42,8 @@ WRONG = [
     Wrong("stage", "-test", ("stage must be lower-case letters", '"-test"')),
     _api(("api.base_url must be https://", "http://app.example.org"), base_url="http://app.example.org"),
     _api(("api.base_url must be https://", "user:word@app"), base_url="https://user:word@app.example.com"),
+    _api(("api.base_url must be https://", "evil.example"), base_url="https://evil.example\\@app.example.com"),
+    _api(("api.base_url must be https://", ":80:81"), base_url="https://app.example.com:80:81"),
     _auth(("api.auth.type must be none, bearer, api_key", '"digest"'), type="digest"),
     _auth(("api.auth.secret_arn must be the ARN", "api.auth.type is bearer"), type="bearer"),
     _auth(("must be whole ARNs of Secrets Manager secrets",), type="basic", secret_arn=SECRET.removesuffix("-AbC123")),
@@ -128,7 +130,7 @@ WRONG = [
         {"path": "/r", "created_by": "shop\twindow"},
         ("requeue.created_by must be 1 to 128 printable characters",),
     ),
-    Wrong("requeue", {"path": "/r", "accepted": ""}, ("requeue.accepted must not be empty: it is JMESPath",)),
+    Wrong("requeue", {"path": "/r", "accepted": " "}, ("requeue.accepted must not be empty: it is JMESPath",)),
     Wrong("batch_size", 101, ("batch_size must be a whole number from 1 to 100; it is 101",)),
     Wrong("max_per_run", 100001, ("max_per_run must be a whole number from 1, and at least", "it is 100001")),
     *(

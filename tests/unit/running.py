@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redrive import clock
+from redrive.api import in_full
 from redrive.batches import Closed, Outcome, close_batch
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Claim
@@ -18,19 +19,6 @@ from tests.unit.support import LEDGER
 RUN, REQUEST = "20261124T021500Z", "a lister's request"
 NO_ANSWER = None
 NOT_ASKED = "the function failed"
-
-PHRASES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    409: "Conflict",
-    422: "Unprocessable Content",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
 
 Answers = Mapping[Communication, int | str | None]
 """By communication, the HTTP status that the API answers, ``NO_ANSWER``, or ``NOT_ASKED``."""
@@ -120,7 +108,7 @@ class Running:
         else:
             is_refusal = answer is not None and 400 <= answer < 500 and answer != 429
             kind = OutcomeKind.REFUSED if is_refusal else OutcomeKind.FAILED
-            error = f"HTTP {answer} {PHRASES[answer]}" if answer else "POST /requeue: no answer in time"
+            error = in_full(answer) if answer else "POST /requeue: no answer in time"
             assert self.ledger.note_turned_away(claim, answer, error)
         return Outcome(each.primary_id, each.source, kind, claim.attempt, answer, error)
 

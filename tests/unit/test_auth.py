@@ -7,6 +7,7 @@ import json
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,12 +20,13 @@ import pytest
 import trustme
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from redrive import secrets
-from redrive.api import Api
+from redrive.api import Answer, Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
 from redrive.models import Communication
 from redrive.secrets import Secrets
@@ -140,7 +142,7 @@ def test_a_token_endpoint_may_want_an_audience_and_the_client_in_the_body(
     assert server.forms == [{"grant_type": "client_credentials", "audience": "https://api", **CLIENT}]
 
 
-@pytest.mark.parametrize("lifetime", [None, "soon", 0, -5, "3600", 1e12])
+@pytest.mark.parametrize("lifetime", [None, "soon", "", 0, -5, "3600", 1e12, True, [], {}, "NaN", 10**400])
 def test_a_token_whose_lifetime_is_not_said_is_kept_for_some_minutes(
     api: ScriptedApi, secret: Callable[[Any], str], lifetime: Any
 ) -> None:
@@ -150,60 +152,214 @@ def test_a_token_whose_lifetime_is_not_said_is_kept_for_some_minutes(
     assert server.issued == 1
 
 
-class PassingTrouble:
-    """Secrets Manager, which is throttled whenever it is told to be."""
+class SecretsFront:
+    """What stands between the functions and Secrets Manager: it counts their calls and can spoil some."""
 
     def __init__(self) -> None:
-        self.is_throttled = False
-        client = secrets._client()
-        client.meta.events.register("before-call.secretsmanager", self._before)
+        self.reads = 0
+        self.script: list[str | Exception | None] = []
+        secrets._client().meta.events.register("before-call.secretsmanager", self._before)
+
+    def goes(self, *script: str | Exception | None) -> None:
+        """Let the next calls go so, and those after them well: an error's code, a failure to connect, or None."""
+        self.script = list(script)
 
     def _before(self, **_: Any) -> Any:
-        error = {"Code": "ThrottlingException", "Message": "slow down"}
-        return (SimpleNamespace(status_code=400), {"Error": error}) if self.is_throttled else None
+        self.reads += 1
+        trouble = self.script.pop(0) if self.script else None
+        if isinstance(trouble, Exception):
+            raise trouble
+        error = {"Code": trouble, "Message": "no"}
+        return (SimpleNamespace(status_code=400), {"Error": error}) if trouble else None
 
 
 @pytest.fixture
-def trouble(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[PassingTrouble]:
+def front(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsFront]:
+    monkeypatch.setattr(secrets, "WAITS_SECONDS", (0.01, 0.01, 0.01))
     secrets._client.cache_clear()
-    yield PassingTrouble()
+    yield SecretsFront()
     secrets._client.cache_clear()
+
+
+PASSING = [
+    "ThrottlingException",
+    "InternalServiceError",
+    EndpointConnectionError(endpoint_url="https://secretsmanager.example"),
+    ConnectTimeoutError(endpoint_url="https://secretsmanager.example"),
+    ReadTimeoutError(endpoint_url="https://secretsmanager.example"),
+    ConnectionClosedError(endpoint_url="https://secretsmanager.example"),
+]
+
+
+@pytest.mark.parametrize("trouble", PASSING, ids=str)
+def test_passing_trouble_of_secrets_manager_is_retried(
+    api: ScriptedApi, secret: Callable[[Any], str], front: SecretsFront, trouble: Any
+) -> None:
+    api.answers(as_json({}))
+    caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
+    front.goes(trouble, trouble)
+    assert requeue(api, caller)
+    assert front.reads == 3
 
 
 def test_a_secret_that_cannot_be_read_at_the_moment_is_worth_another_try(
-    api: ScriptedApi, secret: Callable[[Any], str], trouble: PassingTrouble
+    api: ScriptedApi, secret: Callable[[Any], str], front: SecretsFront
 ) -> None:
     api.answers(as_json({}))
     caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
-    trouble.is_throttled = True
+    front.goes(*["ThrottlingException"] * 4)
     with pytest.raises(ApiUnavailable, match="Secrets Manager does not answer: ThrottlingException"):
         requeue(api, caller)
-    trouble.is_throttled = False
+    assert (front.reads, api.requests) == (4, [])
     assert requeue(api, caller)
+
+
+def test_secrets_manager_is_not_asked_beyond_the_deadline(
+    api: ScriptedApi, secret: Callable[[Any], str], front: SecretsFront
+) -> None:
+    caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
+    caller.deadline.set(3)  # a try may take five
+    front.goes(*["ThrottlingException"] * 4)
+    with pytest.raises(ApiUnavailable, match="Secrets Manager does not answer"):
+        requeue(api, caller)
+    assert front.reads == 1
+
+
+@pytest.mark.parametrize(
+    "code", ["ResourceNotFoundException", "AccessDeniedException", "InvalidRequestException", "DecryptionFailure"]
+)
+def test_a_secret_that_may_not_be_read_is_a_wrong_setting_at_once(
+    api: ScriptedApi, secret: Callable[[Any], str], front: SecretsFront, code: str
+) -> None:
+    arn = secret("s3cret")
+    front.goes(code)
+    with pytest.raises(ConfigurationError, match=f"secret {arn}: cannot be read: .*{code}"):
+        requeue(api, type=AuthType.BEARER, secret_arn=arn)
+    assert (front.reads, api.requests) == (1, [])
 
 
 def test_a_value_read_before_serves_while_the_secret_cannot_be_read(
-    api: ScriptedApi, secret: Callable[[Any], str], trouble: PassingTrouble, monkeypatch: pytest.MonkeyPatch
+    api: ScriptedApi, secret: Callable[[Any], str], front: SecretsFront, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.answers(as_json({}))
+    monkeypatch.setattr(secrets, "MAX_AGE_SECONDS", -1)
     caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
     assert requeue(api, caller)
-    monkeypatch.setattr(secrets, "MAX_AGE_SECONDS", -1)
-    trouble.is_throttled = True
+    front.goes(*["ThrottlingException"] * 4)
     assert requeue(api, caller)
+    assert requeue(api, caller)
+    assert front.reads == 2, "it is left alone for a while"
+
+
+def test_a_secret_is_read_again_when_its_value_is_old(
+    api: ScriptedApi,
+    secrets_manager: SecretsManagerClient,
+    secret: Callable[[Any], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api.answers(as_json({}))
+    arn = secret("old")
+    caller = client(api, type=AuthType.BEARER, secret_arn=arn)
+    requeue(api, caller)
+    secrets_manager.put_secret_value(SecretId=arn, SecretString="new")
+    requeue(api, caller)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + secrets.MAX_AGE_SECONDS + 1)
+    caller.deadline.set(60)
+    requeue(api, caller)
+    assert [request.headers["Authorization"][7:] for request in api.requests] == ["old", "old", "new"]
+
+
+def test_credentials_that_could_not_be_read_anew_are_not_said_to_be_refused(
+    api: ScriptedApi, secret: Callable[[Any], str], front: SecretsFront
+) -> None:
+    api.answers(as_json({}, status=401))
+    caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
+    front.goes(None, *["ThrottlingException"] * 4)
+    with pytest.raises(ApiUnavailable, match="Secrets Manager does not answer"):
+        requeue(api, caller)
+    assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_rotated_secret_is_read_anew_also_where_the_api_says_forbidden(
-    api: ScriptedApi, secret: Callable[[Any], str], status: int
+    api: ScriptedApi, secrets_manager: SecretsManagerClient, secret: Callable[[Any], str], status: int
 ) -> None:
     arn = secret("old")
     caller = client(api, type=AuthType.BEARER, secret_arn=arn)
     api.answer = lambda request: as_json({}, status=202 if request.headers["Authorization"] == "Bearer new" else status)
     with suppress(CredentialsRefused):
         assert not requeue(api, caller)
-    boto3.client("secretsmanager", region_name="eu-west-1").put_secret_value(SecretId=arn, SecretString="new")
+    secrets_manager.put_secret_value(SecretId=arn, SecretString="new")
     assert requeue(api, caller)
+    assert caller.get(f"{api.url}/emails", []).status == 202
+
+
+def test_forbidden_for_one_communication_is_asked_once_and_the_secret_read_anew_once(
+    api: ScriptedApi, secret: Callable[[Any], str], front: SecretsFront
+) -> None:
+    api.answers(as_json({}, status=403))
+    caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
+    assert caller.requeue(CLAIM, REQUEUE) == Answer(403, accepted=False, error="HTTP 403 Forbidden")
+    assert (len(api.requests), front.reads) == (1, 2)
+    with pytest.raises(CredentialsRefused, match="GET /emails: HTTP 403 Forbidden"):
+        caller.get(f"{api.url}/emails", [])
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Retry-After": "120"}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "120"}]
+)
+def test_forbidden_for_too_many_requests_says_when_to_come_back(
+    api: ScriptedApi, secret: Callable[[Any], str], front: SecretsFront, headers: dict[str, str]
+) -> None:
+    api.answers(Response(status=403, headers=headers))
+    caller = client(api, type=AuthType.BEARER, secret_arn=secret("s3cret"))
+    assert caller.requeue(CLAIM, REQUEUE) == Answer(403, accepted=False, error="HTTP 403 Forbidden", retry_after=120)
+    with pytest.raises(ApiUnavailable, match="HTTP 403") as error:
+        caller.get(f"{api.url}/emails", [])
+    assert (error.value.retry_after, front.reads, len(api.requests)) == (120, 1, 2)
+
+
+def test_a_clients_rotated_secret_is_read_anew_where_the_token_endpoint_refuses_the_old_one(
+    api: ScriptedApi, secrets_manager: SecretsManagerClient, secret: Callable[[Any], str]
+) -> None:
+    api.answer = server = TokenServer(lifetime=30)
+    arn = secret(CLIENT | {"client_secret": "old"})
+    caller = oauth(api, arn)
+    with pytest.raises(CredentialsRefused, match="token endpoint: HTTP 401"):
+        requeue(api, caller)
+    assert len(api.requests) == 1, "the same credentials would be refused the same"
+    secrets_manager.put_secret_value(SecretId=arn, SecretString=json.dumps(CLIENT))
+    assert requeue(api, caller)
+    assert server.issued == 1
+
+
+def test_forbidden_costs_no_token(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    serve = TokenServer()
+    api.answer = lambda request: serve(request) if request.path == "/oauth/token" else Response(status=403)
+    caller = oauth(api, secret(CLIENT))
+    for _ in range(3):
+        assert caller.requeue(CLAIM, REQUEUE).status == 403
+    assert serve.issued == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_token_endpoint_that_refuses_the_client_refuses_everything(
+    api: ScriptedApi, secret: Callable[[Any], str], status: int
+) -> None:
+    api.answers(as_json({"error": "invalid_client"}, status=status))
+    with pytest.raises(CredentialsRefused, match=f"token endpoint: HTTP {status}"):
+        requeue(api, oauth(api, secret(CLIENT)))
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_a_token_endpoint_may_say_when_to_come_back(
+    api: ScriptedApi, secret: Callable[[Any], str], status: int
+) -> None:
+    api.answers(Response(status=status, headers={"Retry-After": "120"}))
+    with pytest.raises(ApiUnavailable, match=f"token endpoint: HTTP {status}") as error:
+        requeue(api, oauth(api, secret(CLIENT)))
+    assert (error.value.retry_after, len(api.requests)) == (120, 1)
 
 
 def test_a_token_about_to_end_is_renewed(api: ScriptedApi, secret: Callable[[Any], str]) -> None:

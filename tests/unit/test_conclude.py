@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections import Counter
+import pickle
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +17,7 @@ from mypy_boto3_stepfunctions import SFNClient
 
 from conclude import handler as conclude
 from redrive import clock, concluding
+from redrive.api import in_full
 from redrive.breaker import Move
 from redrive.errors import ConcludeUnfinished, ConfigurationError, LedgerUnavailable, NotificationFailed
 from redrive.execution import step_functions
@@ -40,6 +40,7 @@ from tests.unit.support import (
 )
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:redrive-run"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:digests"
 DAY = 86400.0
 THRESHOLD = 50
 
@@ -49,10 +50,10 @@ class Inbox:
 
     def __init__(self) -> None:
         sns, self._sqs = boto3.client("sns"), boto3.client("sqs")
-        self.topic = sns.create_topic(Name="digests")["TopicArn"]
+        assert sns.create_topic(Name="digests")["TopicArn"] == TOPIC
         self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
-        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
+        sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
 
     def empty(self) -> list[str]:
         """Take out what came; gives the subjects."""
@@ -82,9 +83,7 @@ def machine(aws: None) -> SFNClient:
 
 
 @pytest.fixture(autouse=True)
-def configure(
-    front: TableFront, inbox: Inbox, machine: SFNClient, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Configure]:
+def configure(front: TableFront, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
     """Set the function's environment, as a deployment would: the next invocation has a new sandbox."""
 
     def new_sandbox(**notifications: Any) -> None:
@@ -92,7 +91,7 @@ def configure(
         monkeypatch.setenv("REDRIVE_STAGE", "test")
         monkeypatch.setenv("REDRIVE_STATE_MACHINE_ARN", MACHINE)
         monkeypatch.setenv("REDRIVE_RUN", json.dumps({"breaker_turned_away": THRESHOLD, "requeue_path": "/requeue"}))
-        monkeypatch.setenv("REDRIVE_NOTIFICATIONS", json.dumps({"topic_arn": inbox.topic} | notifications))
+        monkeypatch.setenv("REDRIVE_NOTIFICATIONS", json.dumps({"topic_arn": TOPIC} | notifications))
         for kept in (conclude._settings, conclude._concluder, concluding.sns, step_functions):
             kept.cache_clear()
 
@@ -153,7 +152,8 @@ def groups(table: Table) -> dict[str, tuple[int, tuple[str, ...]]]:
     return {group["sk"]: (int(group["count"]), tuple(sorted(group["ids"]))) for group in found}
 
 
-ONE, GOOD = emails(1)[0], emails(9, first=100)
+ONE, GOOD = emails(1)[0], emails(3, first=100)
+"""A communication, and as many accepted ones as let an attempt be charged."""
 
 
 # Verdicts
@@ -166,8 +166,8 @@ def test_a_good_run_is_said_in_one_digest_that_its_execution_publishes(
     running.sends(1, all_get(202, GOOD))
     answer = invoke(done(), context)
     assert (answer["failed"], answer["notify"]) == (0, True)
-    assert answer["subject"] == "9 communications requeued - redrive test"
-    assert lines(running) == {"requeued": 9}
+    assert answer["subject"] == "3 communications requeued - redrive test"
+    assert lines(running) == {"requeued": 3}
     assert running.runs.lock() is None
     assert inbox.empty() == []
     assert entry_of(ledger, GOOD[0]).state is State.REQUEUED
@@ -179,14 +179,15 @@ def test_an_answer_about_the_entity_is_for_a_person_and_named_once(
 ) -> None:
     running.begins([ONE, *GOOD])
     running.ledger.claim(GOOD[0], "x", "x", clock.now())
-    answers = all_get(202, GOOD) | {ONE: 422}
-    running.sends(1, answers)
+    running.sends(1, all_get(202, GOOD) | {ONE: status})
     answer = invoke(done(), context)
     entry = entry_of(ledger, ONE)
     assert (entry.state, entry.judged, entry.lease_until) == (State.MANUAL, RUN, 0)
-    assert lines(running) == {"requeued": 8, "leased": 1, "became_manual": 1}
-    assert groups(table) == {"email/422/unprocessable-content": (1, ("0",))}
-    assert "New for a person:\n- 1 x HTTP 422 Unprocessable Content, send.email: 0\n" in answer["message"]
+    assert lines(running) == {"requeued": 2, "leased": 1, "became_manual": 1}
+    ((group, waiting),) = groups(table).items()
+    assert group.startswith(f"email/{status}/")
+    assert waiting == (1, ("0",))
+    assert f"New for a person:\n- 1 x {in_full(status)}, send.email: 0\n" in answer["message"]
     assert answer["failed"] == 0, "what waits for a person is no failure of the run"
 
 
@@ -247,7 +248,7 @@ def test_409_and_429_are_charged_with_nothing(
     running.sends(1, all_get(202, GOOD) | {ONE: status})
     answer = invoke(done(), context)
     assert entry_of(ledger, ONE).attempts == 0
-    assert lines(running) == {"requeued": 9, "already_queued" if status == 409 else "turned_away": 1}
+    assert lines(running) == {"requeued": 3, "already_queued" if status == 409 else "turned_away": 1}
     assert answer["failed"] == (status == 429)
 
 
@@ -280,14 +281,14 @@ def test_a_poison_is_for_a_person_after_its_attempts(
 ) -> None:
     for number in range(LEDGER.max_attempts):
         assert entry_of(ledger, ONE).state is State.OPEN if number else True
-        good = emails(5, first=100 * (number + 1))
+        good = emails(3, first=100 * (number + 1))
         running.begins([ONE, *good], run_id=next_run(number))
         running.sends(1, all_get(202, good) | {ONE: 500})
         answer = invoke(done(next_run(number)), context)
         time.passes(LONGEST_COOLDOWN)
     entry = entry_of(ledger, ONE)
     assert (entry.state, entry.attempts) == (State.MANUAL, LEDGER.max_attempts)
-    assert lines(running) == {"requeued": 5, "became_manual": 1}
+    assert lines(running) == {"requeued": 3, "became_manual": 1}
     assert groups(table) == {"email/500/internal-server-error": (1, ("0",))}
     assert "for a person" in answer["subject"]
 
@@ -296,7 +297,7 @@ def test_where_the_breaker_was_open_at_the_end_an_answer_about_the_entity_must_c
     running: Running, ledger: Ledger, context: Context, time: Time
 ) -> None:
     for number, state in enumerate([State.OPEN, State.MANUAL]):
-        good = emails(5, first=100 * (number + 1))
+        good = emails(3, first=100 * (number + 1))
         running.begins([ONE, *good], run_id=next_run(number))
         running.sends(1, all_get(202, good) | {ONE: 422})
         running.runs.move_breaker(next_run(number), {"email": Move(THRESHOLD, resets=False)}, [])
@@ -331,16 +332,18 @@ def test_what_was_released_meanwhile_is_not_retired(running: Running, ledger: Le
 # What nobody wrote down
 
 
+@pytest.mark.usefixtures("inbox")
 def test_a_batch_without_a_tally_is_read_from_the_ledger(running: Running, ledger: Ledger, context: Context) -> None:
-    refused, broken, never, good = emails(1, 1)[0], emails(1, 2)[0], emails(1, 3)[0], GOOD[:8]
+    refused, broken, never, good = emails(1, 1)[0], emails(1, 2)[0], emails(1, 3)[0], emails(6, first=100)
     running.begins([refused, broken, never, *good])
     running.sends(1, all_get(202, good) | {refused: 422, broken: 500}, closes=False)
     answer = invoke(changed(), context)
-    assert lines(running) == {"requeued": 8, "became_manual": 1, "charged": 1, "not_tried": 1}
+    assert lines(running) == {"requeued": 6, "became_manual": 1, "charged": 1, "not_tried": 1}
     assert (entry_of(ledger, refused).state, entry_of(ledger, broken).attempts) == (State.MANUAL, 1)
     assert answer["failed"] == 2
 
 
+@pytest.mark.usefixtures("inbox")
 def test_what_an_earlier_run_left_is_not_taken_for_this_runs(
     running: Running, ledger: Ledger, context: Context, time: Time
 ) -> None:
@@ -351,6 +354,7 @@ def test_what_an_earlier_run_left_is_not_taken_for_this_runs(
     assert lines(running) == {"not_tried": 1}
 
 
+@pytest.mark.usefixtures("inbox")
 @pytest.mark.parametrize("was_tried", [False, True])
 def test_no_verdict_under_a_live_lease(
     running: Running, ledger: Ledger, context: Context, time: Time, was_tried: bool
@@ -362,7 +366,7 @@ def test_no_verdict_under_a_live_lease(
         assert ledger.note_turned_away(claim, 500, "HTTP 500", comes_back=True)
     before = entry_of(ledger, ONE)
     answer = invoke(changed(), context)
-    assert lines(running) == {"requeued": 9, "under_way": 1}
+    assert lines(running) == {"requeued": 3, "under_way": 1}
     assert entry_of(ledger, ONE) == before
     assert "- 1 still under way when the run ended" in answer["message"]
 
@@ -377,7 +381,7 @@ def test_what_another_run_has_sent_since_is_not_judged(
     assert before.run_id == "another"
     invoke(done(), context)
     assert entry_of(ledger, ONE) == before
-    assert lines(running) == {"requeued": 9, "turned_away": 1}
+    assert lines(running) == {"requeued": 3, "turned_away": 1}
 
 
 def test_a_batch_that_another_delivery_wrote_was_not_tried(running: Running, context: Context) -> None:
@@ -410,7 +414,7 @@ _examples = iter(range(10**6))
     st.dictionaries(st.sampled_from(["cooling_down", "manual", "too_old", "something new"]), st.integers(1, 9)),
     st.integers(0, 5),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_each_listed_communication_is_in_exactly_one_line(
     running: Running,
     context: Context,
@@ -434,14 +438,8 @@ def test_each_listed_communication_is_in_exactly_one_line(
         asked = {each: answer for each, answer in fate.items() if answer in ANSWERS}
         asked |= {each: 202 for each in batch if fate[each] == "leased"}
         running.sends(number, asked, closes=number not in aborted)
-    answer = invoke(changed(run_id=run_id) if aborted else done(run_id), context)
+    answer = invoke(done(run_id), context)
     assert sum(lines(running).values()) == listed
-    shown = Counter(
-        line.split()[0]
-        for line in answer["message"].partition("listed as failed:")[2].split("\n\n")[0].splitlines()
-        if line
-    )
-    assert shown.keys() <= {"-"}
     counts = answer["message"].partition("listed as failed")[2].split("\n\n")[0]
     assert sum(int(row.split()[1].replace(",", "")) for row in counts.splitlines()[1:]) == listed
 
@@ -453,8 +451,9 @@ def test_concluded_again_it_says_the_same_and_charges_nothing_more(
     running: Running, ledger: Ledger, table: Table, context: Context, time: Time
 ) -> None:
     other = emails(1, 1)[0]
-    running.begins([ONE, other, *GOOD])
-    running.sends(1, all_get(202, GOOD) | {ONE: 500, other: 422})
+    good = emails(6, first=100)
+    running.begins([ONE, other, *good])
+    running.sends(1, all_get(202, good) | {ONE: 500, other: 422})
     first = invoke(done(), context)
     time.passes(DAY)
     assert invoke(done(), context) == first
@@ -467,12 +466,12 @@ def items(table: Table) -> Any:
     return dynamodb_backends["123456789012"]["eu-west-1"].tables[LEDGER.table]
 
 
-def snapshot(table: Table) -> Any:
-    return copy.deepcopy(items(table).items)
+def snapshot(table: Table) -> bytes:
+    return pickle.dumps(items(table).items)
 
 
-def restore(table: Table, kept: Any) -> None:
-    items(table).items = copy.deepcopy(kept)
+def restore(table: Table, kept: bytes) -> None:
+    items(table).items = pickle.loads(kept)
 
 
 def verdicts(ledger: Ledger, table: Table, running: Running, communications: list[Communication]) -> Any:
@@ -512,30 +511,24 @@ def test_a_crash_at_every_call_of_the_table_comes_to_the_same_verdicts_and_one_d
     running.sends(2, {late: 422}, closes=False)
     running.claims(leased, 2)
     everyone = [refused, broken, poison, queued, spent, late, leased, *good]
-    start = snapshot(table)
-    calls = 0
-    broken_at = 0
+    crashed: list[bytes] = []
 
-    def crash(**_: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == broken_at:
-            raise RuntimeError("a crash")
+    def note(**_: Any) -> None:
+        """Keep the table as a crash before this call would leave it."""
+        crashed.append(snapshot(table))
 
-    dynamodb().meta.events.register("before-call.dynamodb", crash)
+    dynamodb().meta.events.register("before-call.dynamodb", note)
     digest = invoke(changed(), context)
-    expected, total = verdicts(ledger, table, running, everyone), calls
+    dynamodb().meta.events.unregister("before-call.dynamodb", note)
+    expected = verdicts(ledger, table, running, everyone)
     assert len(inbox.empty()) == 1
     assert expected[3] == {"requeued": 12, "became_manual": 4, "charged": 1, "already_queued": 1, "under_way": 1}
-    for broken_at in range(1, total + 1):
-        restore(table, start)
-        calls = 0
-        with pytest.raises(RuntimeError, match="a crash"):
-            invoke(changed(), context)
-        broken_at, at = 0, broken_at
+    for number, left in enumerate(crashed, start=1):
+        restore(table, left)
         assert invoke(changed(), context)["subject"] == digest["subject"]
-        assert verdicts(ledger, table, running, everyone) == expected, f"after a crash at call {at} of {total}"
+        assert verdicts(ledger, table, running, everyone) == expected, f"after a crash before call {number}"
         assert len(inbox.empty()) == 1
+    assert len(crashed) > 20
 
 
 def test_a_run_that_one_invocation_cannot_conclude_is_gone_on_with(
@@ -570,7 +563,7 @@ def test_an_aborted_run_is_concluded_and_published_once(running: Running, contex
     for delivery in ("first", "second"):
         answer = invoke(changed("ABORTED", cause="by ann"), Context(delivery))
         assert not answer["notify"]
-    assert inbox.empty() == ["run ended early (ABORTED), 9 of 9 not sent - redrive test"]
+    assert inbox.empty() == ["run ended early (ABORTED), 3 of 3 not sent - redrive test"]
     assert running.runs.lock() is None
     assert answer["message"].startswith("The run ended early: ABORTED. by ann\n")
 
@@ -584,7 +577,7 @@ def test_a_run_that_ends_before_it_published_its_digest_is_published_by_its_even
     assert invoke(done(), context)["notify"]
     for delivery in ("first", "second"):
         invoke(changed(status, error="States.TaskFailed"), Context(delivery))
-    assert inbox.empty() == ["9 communications requeued - redrive test"]
+    assert inbox.empty() == ["3 communications requeued - redrive test"]
 
 
 def test_a_topic_that_takes_nothing_is_tried_again(running: Running, context: Context, inbox: Inbox) -> None:
@@ -642,7 +635,7 @@ def test_a_lister_that_failed_between_its_batches_and_its_execution_is_concluded
 ) -> None:
     running.begins(GOOD, execution="")
     invoke(lister_failed(), context)
-    assert lines(running) == {"not_tried": 9}
+    assert lines(running) == {"not_tried": 3}
     assert inbox.empty() == ["run could not start - redrive test"]
     assert running.runs.lock() is None
 
@@ -679,7 +672,7 @@ def test_a_firing_that_could_not_start_and_is_delivered_again_is_a_run_as_any_ot
     running.begins(GOOD)
     running.sends(1, all_get(202, GOOD))
     invoke(done(), context)
-    assert lines(running) == {"requeued": 9}
+    assert lines(running) == {"requeued": 3}
     assert running.runs.lock() is None
 
 
@@ -688,7 +681,7 @@ def test_a_lister_that_finds_a_run_whose_end_no_event_reported_has_it_concluded(
 ) -> None:
     running.begins(GOOD)
     invoke({"runId": RUN, "status": "TIMED_OUT", "error": ""}, context)
-    assert inbox.empty() == ["run ended early (TIMED_OUT), 9 of 9 not sent - redrive test"]
+    assert inbox.empty() == ["run ended early (TIMED_OUT), 3 of 3 not sent - redrive test"]
     assert running.runs.lock() is None
 
 
@@ -725,7 +718,7 @@ def test_a_map_that_ended_by_its_breakers_is_no_accident(running: Running, conte
 def test_a_map_that_broke_says_so(running: Running, context: Context) -> None:
     running.begins(GOOD)
     answer = invoke(done(stopped={"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x"}), context)
-    assert answer["subject"] == "run ended early (BATCH FAILED), 9 of 9 not sent - redrive test"
+    assert answer["subject"] == "run ended early (BATCH FAILED), 3 of 3 not sent - redrive test"
 
 
 def test_refused_credentials_are_said_with_what_to_check(running: Running, context: Context) -> None:
@@ -734,7 +727,7 @@ def test_refused_credentials_are_said_with_what_to_check(running: Running, conte
     answer = invoke(done(stopped={"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x"}), context)
     assert answer["message"].startswith("Nothing more could be sent: POST /requeue: HTTP 401 Unauthorized.\n")
     assert "What to check: the secret of api.auth" in answer["message"]
-    assert answer["failed"] == 9
+    assert answer["failed"] == 3
 
 
 def test_a_stopped_run_says_who_stopped_it(running: Running, context: Context) -> None:
@@ -773,12 +766,12 @@ def test_only_what_is_wanted_is_notified(
 def test_the_same_digest_goes_out_once_a_day_and_what_was_left_out_is_added_up(
     running: Running, context: Context, time: Time
 ) -> None:
-    sent = [a_run(running, context, n, all_get(202, emails(5, 100 * n)))["notify"] for n in range(4)]
+    sent = [a_run(running, context, n, all_get(202, emails(2, 100 * n)))["notify"] for n in range(4)]
     assert sent == [True, False, False, False]
     time.passes(DAY)
-    last = a_run(running, context, 9, all_get(202, emails(5, 9000)))
+    last = a_run(running, context, 9, all_get(202, emails(2, 9000)))
     assert last["notify"]
-    assert "Since the last digest: 3 runs without one, 15 requeued" in last["message"]
+    assert "Since the last digest: 3 runs without one, 6 requeued" in last["message"]
 
 
 def test_the_first_good_run_after_bad_ones_says_that_it_is_over(running: Running, context: Context, time: Time) -> None:
@@ -786,7 +779,7 @@ def test_the_first_good_run_after_bad_ones_says_that_it_is_over(running: Running
     time.passes(ONE_COOLDOWN)
     good = a_run(running, context, 2, all_get(202, GOOD))
     assert good["notify"]
-    assert good["subject"].startswith("it is over, 9 communications requeued")
+    assert good["subject"].startswith("it is over, 3 communications requeued")
     assert good["message"].startswith("It is over: communications are requeued again.\n")
 
 
@@ -830,6 +823,7 @@ def test_metrics_count_what_is_new_for_a_person_by_source_and_what_was_not_sent(
     assert (run["RunsConcluded"], run["NotSent"]) == ([1.0], [1.0])
 
 
+@pytest.mark.usefixtures("inbox")
 def test_an_aborted_run_that_had_its_lease_time_out_is_judged_by_the_run_that_tries_it_next(
     running: Running, ledger: Ledger, context: Context, time: Time
 ) -> None:

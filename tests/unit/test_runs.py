@@ -115,10 +115,10 @@ def test_deliveries_are_counted_once(runs: Runs) -> None:
     assert [runs.settle(RUN), runs.settle(RUN)] == [True, False]
 
 
-def test_a_digest_is_published_once_unless_that_failed(runs: Runs) -> None:
-    assert [runs.mark_published(RUN), runs.mark_published(RUN)] == [True, False]
-    runs.mark_published(RUN, is_published=False)
-    assert runs.mark_published(RUN)
+def test_a_digest_is_published_by_one_and_by_another_if_that_failed(runs: Runs) -> None:
+    assert [runs.take_digest(RUN, by) for by in ("one", "one", "other")] == [True, True, False]
+    runs.leave_digest(RUN)
+    assert runs.take_digest(RUN, "other")
 
 
 def test_the_newest_records_come_first_page_by_page(runs: Runs, time: Time) -> None:
@@ -233,13 +233,18 @@ def test_a_run_without_a_breaker_has_an_empty_one(runs: Runs) -> None:
 # Digests
 
 
-def test_digests_are_remembered_unless_somebody_was_quicker(runs: Runs) -> None:
+KEPT = {"digest": {"subject": "a subject"}, "concludedAt": 1}
+
+
+def test_a_digest_and_what_is_remembered_are_written_together_unless_somebody_was_quicker(runs: Runs) -> None:
     memory, news, version = runs.memory()
     assert (memory, news, version) == (Memory(), Counter(), 0)
     new = Memory(sent={"HTTP 422: a.b": 5.5}, bad=frozenset({"a", "b"}), last=6, due=8, quiet={"runs": 7})
-    assert runs.remember(new, version, RUN, keeps_news=False)
-    assert not runs.remember(Memory(), version, RUN, keeps_news=False)
+    assert runs.keep_digest(RUN, KEPT, new, version, keeps_news=False)
+    assert not runs.keep_digest("another", KEPT, Memory(), version, keeps_news=False), "decided before the other's"
+    assert not runs.keep_digest(RUN, KEPT, Memory(), version + 1, keeps_news=False), "it has one"
     assert runs.memory() == (new, Counter(), 1)
+    assert runs.record("another") is None
 
 
 def test_news_add_up_and_are_gone_when_they_were_sent(runs: Runs) -> None:
@@ -249,12 +254,12 @@ def test_news_add_up_and_are_gone_when_they_were_sent(runs: Runs) -> None:
     memory, news, version = runs.memory()
     assert news == {"delivered": 2, "cameBack": 1}
     runs.add_news({"delivered": 3})
-    assert not runs.remember(memory, version, RUN, keeps_news=False), "else the three were lost"
+    assert not runs.keep_digest(RUN, KEPT, memory, version, keeps_news=False), "else the three were lost"
     memory, news, version = runs.memory()
     assert news == {"delivered": 5, "cameBack": 1}
-    assert runs.remember(memory, version, RUN, keeps_news=True)
+    assert runs.keep_digest(RUN, KEPT, memory, version, keeps_news=True)
     assert runs.memory()[1] == news
-    assert runs.remember(memory, version + 1, RUN, keeps_news=False)
+    assert runs.keep_digest("another", KEPT, memory, version + 1, keeps_news=False)
     assert runs.memory()[1] == {}
 
 

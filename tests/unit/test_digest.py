@@ -1,0 +1,177 @@
+"""How a run reads in its digest: the result first, what to check, and what is for a person to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redrive.conclusion import Conclusion, Failures
+from redrive.digest import COULD_NOT_START, LINES, MAX_SUBJECT, Digest, Ending, Story, write
+from redrive.mailing import Mood
+from redrive.runs import BECAME_MANUAL
+from redrive.verdicts import Tried
+from redrive.waiting import Group
+
+RUN = "20261124T021500Z"
+ARN = f"arn:aws:states:eu-west-1:123456789012:execution:redrive-prod-run:{RUN}"
+
+
+def digest(done: Conclusion, ending: Ending | None = None, is_over: bool = False, **record: Any) -> Digest:
+    record = {"listed": done.lines.total(), "execution": ARN, "sources": ["email"], "configured": ["email"]} | record
+    return write(Story("redrive", "prod", RUN, record, done, "/api/requeue", ending, is_over=is_over))
+
+
+def turned_away(status: int | None, error: str, count: int = 6) -> Conclusion:
+    """All of a source got the same answer."""
+    ids = [str(number) for number in range(min(count, 20))]
+    done = Conclusion(Counter(turned_away=count), tried={"email": Tried(count, 0)})
+    done.failures["email", error] = Failures("email", "send.email", error, status, count, ids)
+    done.answers["email", False] = count
+    return done
+
+
+def test_a_good_run_is_a_few_lines() -> None:
+    written = digest(Conclusion(Counter(requeued=19, already_queued=1)))
+    assert written.subject == "19 communications requeued - redrive prod"
+    assert written.message == (
+        "All that could be sent was requeued.\n\n"
+        f"redrive prod, run {RUN}\nTuesday, 24 November 2026, 02:15 UTC\n\n"
+        "20 communications listed as failed:\n"
+        "- 19 requeued: the application took them back into its queue\n"
+        "- 1 already queued or sent, says the application\n\n"
+        "Execution:\n"
+        "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/"
+        f"{ARN}\n"
+    )
+    assert written.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "check"),
+    [
+        (404, "requeue.path (/api/requeue): the API does not know it"),
+        (405, "requeue.path (/api/requeue) and requeue.method: the API does not allow it"),
+        (401, "the secret of api.auth"),
+        (403, "the secret of api.auth and what it may do"),
+        (500, "the API's health"),
+        (503, "the API's health"),
+        (None, "the API's health"),
+        (422, "what the API wants of a request"),
+    ],
+)
+def test_an_api_that_turns_everything_away_is_said_with_what_to_check(status: int | None, check: str) -> None:
+    written = digest(turned_away(status, f"HTTP {status}"))
+    assert written.message.startswith(f"The API turned everything away: HTTP {status} (email).\n")
+    assert f"What to check: {check}." in written.message
+    assert written.subject == "6 of 6 communications not requeued - redrive prod"
+    assert written.moods == {"email": Mood.BAD}
+
+
+def test_a_few_that_were_turned_away_need_no_advice() -> None:
+    done = turned_away(503, "HTTP 503", 1)
+    done.lines["requeued"] = 9
+    done.tried["email"] = Tried(10, 9)
+    written = digest(done)
+    assert written.message.startswith("Some communications were turned away: HTTP 503 (email).\n")
+    assert "What to check" not in written.message
+    assert written.cause == f"1 of 10 communications not requeued; run {RUN}"
+
+
+def test_alike_ones_are_one_line_with_a_few_ids_and_the_largest_group_is_first() -> None:
+    done = turned_away(503, "HTTP 503", 31)
+    done.failures["sms", "HTTP 500"] = Failures("sms", "send.sms", "HTTP 500", 500, 40, ["7", "8"])
+    message = digest(done).message
+    assert "- 31 x HTTP 503, send.email: 0, 1, 2, 3, 4, … and 26 more\n" in message
+    assert message.index("HTTP 500, send.sms") < message.index("HTTP 503, send.email")
+
+
+def test_many_groups_are_capped_and_counted() -> None:
+    done = Conclusion(Counter(turned_away=12))
+    for number in range(12):
+        done.failures["email", f"HTTP {500 + number}"] = Failures(
+            "email", "send.email", f"HTTP {500 + number}", 500 + number, 1, ["1"]
+        )
+    message = digest(done).message
+    assert message.count(" x HTTP") == 10
+    assert "- and 2 more groups\n" in message
+
+
+def test_what_is_new_for_a_person_is_said_with_what_to_do() -> None:
+    done = Conclusion(Counter({"requeued": 1, BECAME_MANUAL: 3}))
+    done.manual["email/422/x"] = Group("email/422/x", "send.email", "HTTP 422", 2, ids=("104", "207"))
+    done.manual["email/none/y"] = Group("email/none/y", "send.email", None, 1, ids=("5",))
+    written = digest(done)
+    assert "New for a person:\n- 2 x HTTP 422, send.email: 104, 207\n" in written.message
+    assert "- 1 x came back after every attempt, send.email: 5\n" in written.message
+    assert "release or discard them with the function ledger-admin." in written.message
+    assert written.subject == "1 communication requeued, 3 for a person - redrive prod"
+    assert written.failed == 0
+
+
+def test_the_first_line_of_alike_runs_is_the_same_whatever_their_numbers() -> None:
+    assert len({digest(turned_away(503, "HTTP 503", count)).headline for count in (5, 6, 700)}) == 1
+    assert not any(character.isdigit() for character in digest(Conclusion(Counter(requeued=19))).headline)
+
+
+def test_that_it_is_over_comes_first() -> None:
+    written = digest(Conclusion(Counter(requeued=4)), is_over=True)
+    assert written.message.startswith("It is over: communications are requeued again.\n")
+    assert written.subject == "it is over, 4 communications requeued - redrive prod"
+
+
+def test_problems_of_the_list_are_said_and_fail_the_run() -> None:
+    written = digest(
+        Conclusion(Counter(requeued=4)), problems=["source sms: HTTP 500"], truncated=True, complete=["email"]
+    )
+    assert written.message.startswith("Not everything that failed could be listed: source sms: HTTP 500.\n")
+    assert "Problems:\n- source sms: HTTP 500\n- there was no time to read every source" in written.message
+    assert written.subject == "list incomplete, 4 communications requeued - redrive prod"
+    assert written.failed == 1
+
+
+def test_a_lister_that_failed_is_said_in_its_own_words() -> None:
+    written = digest(Conclusion(), Ending(COULD_NOT_START, "LedgerUnavailable: throttled"), execution="")
+    assert written.message.startswith("The run could not start. LedgerUnavailable: throttled\n")
+    assert written.subject == "run could not start - redrive prod"
+    assert "Execution:" not in written.message
+    assert written.moods["*"] is Mood.BAD
+
+
+def test_a_run_that_ended_early_says_how_and_why() -> None:
+    written = digest(Conclusion(Counter(requeued=1, not_tried=4)), Ending("ABORTED", "by ann"))
+    assert written.message.startswith("The run ended early: ABORTED. by ann\n")
+    assert written.subject == "run ended early (ABORTED), 4 of 5 not sent - redrive prod"
+
+
+def test_refused_credentials_are_not_counted_and_say_so() -> None:
+    written = digest(Conclusion(Counter(not_tried=5), refused="POST /requeue: HTTP 401 Unauthorized", open=("email",)))
+    assert written.message.startswith("Nothing more could be sent: POST /requeue: HTTP 401 Unauthorized.\n")
+    assert "What to check: the secret of api.auth" in written.message
+
+
+def test_a_reason_without_words_of_its_own_is_counted_all_the_same() -> None:
+    assert "- 2 skipped: something new\n" in digest(Conclusion(Counter({"requeued": 1, "something new": 2}))).message
+
+
+def test_ids_that_were_asked_for_and_not_listed_are_in_no_line() -> None:
+    assert "not_listed" not in digest(Conclusion(Counter(requeued=1, not_listed=2))).message
+
+
+def test_every_line_has_words_that_say_what_becomes_of_them() -> None:
+    done = Conclusion(Counter(dict.fromkeys(LINES, 1)))
+    message = digest(done).message
+    assert all(f"- 1 {text}\n" in message for text in LINES.values())
+
+
+@given(st.text(max_size=200), st.text(max_size=60), st.integers(0, 10**7), st.integers(0, 10**7), st.booleans())
+def test_any_subject_is_one_that_sns_takes(name: str, stage: str, sent: int, failed: int, ends: bool) -> None:
+    done = Conclusion(Counter(requeued=sent, turned_away=failed))
+    ending = Ending(name) if ends else None
+    subject = write(Story(name, stage, RUN, {"listed": sent + failed}, done, ending=ending)).subject
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert len(subject) <= MAX_SUBJECT
