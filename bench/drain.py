@@ -95,7 +95,8 @@ def on_aws(side_by_side: int, within: int, sends: int = 10_000) -> Row:
     assumed = (
         f"computed, not measured; assumed are {times.child * 1000:g} ms from a batch to the next, "
         f"{times.transition * 1000:g} for a transition, {times.invoke * 1000:g} for an invocation, "
-        f"{times.write * 1000:g} for a write, {times.api * 1000:g} for the API; without a rate {free.per_second:.0f} a second"
+        f"{times.write * 1000:g} for a write, {times.api * 1000:g} for the API; "
+        f"without a rate {free.per_second:.0f} a second"
     )
     what = f"{sends:,} at {CAPACITY} requests a second on AWS: used of it"
     return Row(what, f"{used:.1%}", assumed, f"{used:.2f}", f"≥ {USED:g}", used >= USED)

@@ -265,7 +265,7 @@ MINIMAL_BATCH = 20
 def against_minimal(
     work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]
 ) -> tuple[float, float, dict[str, float]]:
-    """Price the module, and the minimal workflow in batches of 20; give both, and what the module has more, by service."""
+    """Price the module, and the minimal workflow in batches of 20; give both, and by service what the module adds."""
     ours = dollars(module(work, counts), prices)
     theirs = dollars(seed(replace(work, batch_size=MINIMAL_BATCH), counts), prices)
     services = ours.keys() | theirs.keys()

@@ -9,7 +9,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import requests
-from redrive.ledger_table import dynamodb
 
 from redrive.api import Api
 from redrive.ledger import Ledger
