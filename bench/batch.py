@@ -14,7 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,23 +70,24 @@ def measured() -> Measured:
     with deployed() as stack:
         functions = {name: stack.outputs["function_names"][name] for name in FUNCTIONS}
         cold = _run(stack, functions, FULL)
-        fulls = [_run(stack, functions, FULL) for _ in range(ROUNDS)]
-        full, half, two, three = fulls[-1], *(_run(stack, functions, size) for size in (HALF, TWO, THREE))
         retried = _run(stack, functions, FULL, retried=RETRIED)
+        two, half = (_run(stack, functions, size) for size in (TWO, HALF))
         items = _items(stack)
+        fulls = [_run(stack, functions, FULL) for _ in range(ROUNDS)]
+        full, items = fulls[-1], items + _items(stack)
+        three = _run(stack, functions, THREE)
         stack.move_clocks(COOLED_DOWN_SECONDS)
         settled, idle = _list(stack, functions), _list(stack, functions)
-        batches = sum(batch["pk"]["S"].startswith("run/") and batch["sk"]["S"] == "batch" for batch in items)
+        units = {"settled_batch_read_units": (settled.units["read"] - idle.units["read"]) / (THREE / FULL)}
+        units |= {"settled_run_write_units": settled.units["write"] - idle.units["write"]}
         drawn = Drawn(stack)
         drawn.run(FULL)
         drawn_full, drawn_half, *singles = [drawn.run(size) for size in (FULL, HALF, *[1] * 3 * ROUNDS)]
         _check(full.functions["requeue_communication"].invocations, FULL)
         _check(drawn_full.invocations, FULL)
-        units = {"settled_batch_read_units": (settled.units["read"] - idle.units["read"]) / batches}
-        units |= {"settled_run_write_units": (settled.units["write"] - idle.units["write"]) / (ROUNDS + 5)}
-        counts = {
+        counts: dict[str, dict[str, float]] = {
             "batch_of_20": {"events": full.events, "state_bytes": full.state_bytes},
-            "module": _linear(full, half, two, idle.units["read"])
+            "module": _linear(full, half, two)
             | _retries(full, retried)
             | units
             | _sizes(items)
@@ -103,7 +104,7 @@ def measured() -> Measured:
         {
             "state transitions": three.transitions,
             "write units": three.units["write"],
-            "read units": three.units["read"] + idle.units["read"],
+            "read units": three.units["read"],
         },
         {
             "state transitions": predicted.transitions,
@@ -198,9 +199,9 @@ class Drawn:
 def _run(stack: Stack, functions: Mapping[str, str], size: int, retried: int = 0) -> Usage:
     """Let so many fail, and the module send them back; give what the run used.
 
-    What a lister reads that finds nothing to send is taken off: it reads the records of all runs before.
+    The table is empty: the digests before would keep this one back, and a run reads the records of those before it.
     """
-    idle = _list(stack, functions).units["read"]
+    _empty(stack)
     _compose(stack, size, retried)
     meter = Meter(stack)
     answer = stack.invoke("list_failed", {})
@@ -209,8 +210,7 @@ def _run(stack: Stack, functions: Mapping[str, str], size: int, retried: int = 0
     ended = runs.follow(stack, answer["execution"], seconds=900)
     if ended.counts()["requeued"] != size or ended.status != "SUCCEEDED":
         raise MeasurementFailed(f"{ended.counts()} of {size} communications, {ended.status}: {answer}")
-    used = meter.read([answer["execution"]], functions)
-    return replace(used, units=used.units | {"read": used.units["read"] - idle})
+    return meter.read([answer["execution"]], functions)
 
 
 def _list(stack: Stack, functions: Mapping[str, str]) -> Usage:
@@ -237,6 +237,13 @@ def _compose(stack: Stack, size: int, retried: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+def _empty(stack: Stack) -> None:
+    """Empty the table."""
+    client, table = stack.client("dynamodb"), stack.outputs["ledger_table_name"]
+    for item in _items(stack):
+        client.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
+
+
 def _items(stack: Stack) -> list[dict[str, Any]]:
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["ledger_table_name"])
     return [item for page in pages for item in page["Items"]]
@@ -250,14 +257,14 @@ COUNTED: dict[str, Callable[[Usage], float]] = {
 """What grows with a run's communications, with its batches, and with runs."""
 
 
-def _linear(full: Usage, half: Usage, two: Usage, idle_read_units: float) -> dict[str, float]:
+def _linear(full: Usage, half: Usage, two: Usage) -> dict[str, float]:
     """Tell what each communication, batch and run used, as differences between runs of known size."""
     found: dict[str, float] = {}
     for name, of in COUNTED.items():
         each = (of(full) - of(half)) / (FULL - HALF)
         of_batch = of(two) - of(full) - (TWO - FULL) * each
         found |= {name: each, f"batch_{name}": of_batch, f"run_{name}": of(full) - FULL * each - of_batch}
-    return found | {"run_read_units": found["run_read_units"] + idle_read_units}
+    return found
 
 
 def _retries(full: Usage, retried: Usage) -> dict[str, float]:
