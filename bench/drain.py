@@ -15,8 +15,8 @@ from local import runs
 from local.processes import serving
 from local.stack import Stack
 
-CAPACITY = 20
-"""Requests a second: half of what the embedded Step Functions carry out on two cores."""
+CAPACITY = 10
+"""Requests a second: well below what the embedded Step Functions carry out on two cores."""
 
 API_MS = 100
 BATCH_SIZE, MAX_CONCURRENCY = 20, 20
@@ -59,13 +59,14 @@ def drained(folder: Path, failed: int) -> list[Row]:
             raise MeasurementFailed(f"{len(requests)} of {failed} requests; {ended['status']}: {ended.get('cause')}")
         mails = len(stack.mails.notifications())
     starts = sorted(start for start, _ in requests)
-    used = (failed - 1) / (starts[-1] - starts[0]) / CAPACITY
+    between = starts[side_by_side * BATCH_SIZE : -side_by_side * BATCH_SIZE]
+    used = (len(between) - 1) / (between[-1] - between[0]) / CAPACITY
     at_a_time, in_a_second = most_at_a_time(requests), most_in_a_second(starts)
     what = f"{failed:,} drained at an API's {CAPACITY} requests a second"
     took = f"{time.monotonic() - started:.0f} s in all, {mails} digest"
     places = side_by_side * within
     return [
-        Row(f"{what}: used of it", f"{used:.1%}", took, f"{used:.2f}", f"≥ {USED:g}", used >= USED),
+        Row(f"{what}: used of it, between the first and the last batches", f"{used:.1%}", took, f"{used:.2f}", f"≥ {USED:g}", used >= USED),
         Row(
             f"{what}: most within one second",
             f"{in_a_second}",

@@ -237,5 +237,5 @@ def test_the_counts_in_the_repository_are_all_that_the_model_asks_for():
     counts = cost.read(cost.COUNTS)
     for way in model.WAYS.values():
         assert all(count >= 0 for count in way(Workload(1_000_000), counts).values())
-    assert len(cost.assumptions(Workload(1), counts, PRICES)) == 12
+    assert len(cost.assumptions(Workload(1), counts, PRICES)) == 11
     assert cost.rows(counts, PRICES)
