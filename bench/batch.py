@@ -1,22 +1,25 @@
-"""Rows about a batch: the module's, and the seed's state machine as drawn, both deployed to one embedded AWS."""
+"""Rows about a run and its batches, beside a minimal workflow without ledger or retries on the same embedded AWS.
+
+Everything is sent one at a time, so that what a function takes is its own time, and not that of others it waits for on
+the few cores of this machine.
+"""
 
 from __future__ import annotations
 
 import io
 import itertools
 import json
-import math
 import statistics
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import loop
-from bench.model import CONCURRENCY
+from bench import loop, model
+from bench.model import Workload
 from bench.sandboxes import BENCH, MeasurementFailed
 from bench.table import Row
 from bench.usage import Meter, Usage, item_bytes
@@ -24,33 +27,41 @@ from local import runs
 from local.application import seed
 from local.stack import Stack
 
-FULL, HALF = 20, 10
-"""What a batch of each size uses tells what a batch uses, and what each communication in it."""
+FULL, HALF, TWO, THREE = 20, 10, 40, 60
+"""What runs of one batch of two sizes use, and one of two batches, tells what a run uses, a batch, and a communication;
+a run of three checks it."""
 
 ROUNDS = 3
 RETRIED = 10
 COOLED_DOWN_SECONDS = 2 * 86_400
-UNIT_BYTES = 1024
-"""DynamoDB writes so much for one unit."""
+MINIMAL = "a minimal workflow without ledger or retries"
+FUNCTIONS = ("list_failed", "batch", "requeue_communication", "conclude")
 
 _numbers = itertools.count(2_000_001)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a batch of 20 used of the module's and of the seed's, and the counts that the cost model prices."""
+    """What a run of one batch of 20 used of the module's, and of the minimal workflow's, and what the model prices.
+
+    Attributes
+    ----------
+    checked, predicted
+        What a run of 60 used, and what the model says.
+    """
 
     module: Usage
-    seed: Usage
-    write_units: int
+    minimal: Usage
     counts: dict[str, dict[str, float]]
+    checked: dict[str, float]
+    predicted: dict[str, float]
 
 
 @contextmanager
 def deployed() -> Iterator[Stack]:
     """Deploy the module, with an application in which nothing has failed yet."""
     with Stack(failed=0, name="bench") as stack:
-        stack.apply(batch_size=FULL)
+        stack.apply(batch_size=FULL, max_concurrency=1)
         yield stack
 
 
@@ -59,56 +70,93 @@ def measured() -> Measured:
     with deployed() as stack:
         functions = {name: stack.outputs["function_names"][name] for name in FUNCTIONS}
         cold = _run(stack, functions, FULL)
-        fulls = [_run(stack, functions, FULL) for _ in range(ROUNDS)]
-        full, half = fulls[0], _run(stack, functions, HALF)
         retried = _run(stack, functions, FULL, retried=RETRIED)
+        two, half = (_run(stack, functions, size) for size in (TWO, HALF))
         items = _items(stack)
-        settled = _settle(stack, functions, len(items))
+        fulls = [_run(stack, functions, FULL) for _ in range(ROUNDS)]
+        full, items = fulls[-1], items + _items(stack)
+        three = _run(stack, functions, THREE)
+        stack.move_clocks(COOLED_DOWN_SECONDS)
+        settled, idle = _list(stack, functions), _list(stack, functions)
+        units = {"settled_batch_read_units": (settled.units["read"] - idle.units["read"]) / (THREE / FULL)}
+        units |= {"settled_run_write_units": settled.units["write"] - idle.units["write"]}
         drawn = Drawn(stack)
         drawn.run(FULL)
-        drawn_full, drawn_half = drawn.run(FULL), drawn.run(HALF)
+        drawn_full, drawn_half, *singles = [drawn.run(size) for size in (FULL, HALF, *[1] * 3 * ROUNDS)]
         _check(full.functions["requeue_communication"].invocations, FULL)
         _check(drawn_full.invocations, FULL)
-        counts = {
-            "batch_of_20": _batch(full),
-            "module": _module(cold, full, half, retried, settled, items, stack) | _durations(fulls),
-            "seed": _seed(drawn_full, drawn_half),
+        counts: dict[str, dict[str, float]] = {
+            "batch_of_20": {"events": full.events, "state_bytes": full.state_bytes},
+            "module": _linear(full, half, two)
+            | _retries(full, retried)
+            | units
+            | _sizes(items)
+            | _functions(cold, full, two, half, settled, len(stack.outputs["alarm_arns"]))
+            | _durations(fulls),
+            "seed": _seed(drawn_full, drawn_half, singles),
             "worker": loop.measured(stack),
         }
-    units = int(FULL * counts["module"]["write_units"])
-    return Measured(full, drawn_full, units, counts)
-
-
-FUNCTIONS = ("list_failed", "requeue_communication", "summarise")
+    predicted = model.predict(Workload(THREE, FULL, api_ms=0, retry_rate=0), counts)
+    return Measured(
+        full,
+        drawn_full,
+        counts,
+        {
+            "state transitions": three.transitions,
+            "write units": three.units["write"],
+            "read units": three.units["read"],
+        },
+        {
+            "state transitions": predicted.transitions,
+            "write units": predicted.write_units,
+            "read units": predicted.read_units,
+        },
+    )
 
 
 def rows(found: Measured) -> list[Row]:
-    """Set the two side by side."""
-    ours, theirs = found.module, found.seed
-    steps = {name: ours.functions[name] for name in FUNCTIONS[1:]}
-    billed, called = sum(log.billed_ms for log in steps.values()), sum(log.invocations for log in steps.values())
-    more = ours.transitions - theirs.transitions
+    """Set the two side by side, and the model beside what was counted."""
+    ours, theirs, each = found.module, found.minimal, found.counts["module"]
+    steps = [ours.functions[name] for name in FUNCTIONS[1:]]
+    billed, called = sum(log.billed_ms for log in steps), sum(log.invocations for log in steps)
+    of_batch = FULL * each["transitions"] + each["batch_transitions"]
+    more = of_batch - theirs.transitions
     return [
         Row(
-            "a batch of 20: state transitions",
-            f"{ours.transitions}",
-            f"the seed as drawn {theirs.transitions}",
-            f"{more:+}",
+            "a batch of 20: state transitions, the start of its execution included",
+            f"{of_batch:g}",
+            f"{MINIMAL} {theirs.transitions}",
+            f"{more:+g}",
             "≤ 3 more",
             more <= 3,
         ),
+        Row("a run: state transitions besides its batches'", f"{each['run_transitions']:g}", "–", "–"),
         _side_by_side("history events", ours.events, theirs.events),
         _side_by_side("invocations", called, theirs.invocations),
         _side_by_side("billed milliseconds, the API's and the embedded DynamoDB's included", billed, theirs.billed_ms),
         _side_by_side("bytes into and out of states", ours.state_bytes, theirs.state_bytes),
-        Row(
-            "a batch of 20: DynamoDB write units, index included", f"{found.write_units}", "it keeps no ledger: 0", "–"
-        ),
+        _units("a communication", "", each),
+        _units("a batch", "batch_", each),
+        _units("a run", "run_", each),
+        *(_checked(what, found.checked[what], found.predicted[what]) for what in found.checked),
     ]
 
 
 def _side_by_side(what: str, ours: int, theirs: int) -> Row:
-    return Row(f"a batch of 20: {what}", f"{ours:,}", f"the seed as drawn {theirs:,}", f"{ours / theirs:.2f}")
+    what = f"a run of one batch of 20: {what}"
+    return Row(what, f"{ours:,}", f"{MINIMAL} {theirs:,}", f"{ours / theirs:.2f}")
+
+
+def _units(what: str, prefix: str, each: Mapping[str, float]) -> Row:
+    write, read = each[f"{prefix}write_units"], each[f"{prefix}read_units"]
+    what = f"{what}: DynamoDB's units, as consumed"
+    return Row(what, f"{write:g} to write, {read:g} to read", "it keeps no ledger: 0", "–")
+
+
+def _checked(what: str, used: float, predicted: float) -> Row:
+    ratio = predicted / used
+    what = f"a run of {THREE}: {what}, as consumed"
+    return Row(what, f"{used:g}", f"the cost model {predicted:g}", f"{ratio:.2f}", "± 2 %", abs(ratio - 1) <= 0.02)
 
 
 class Drawn:
@@ -130,9 +178,7 @@ class Drawn:
         topic = stack.client("sns").create_topic(Name="seed")["TopicArn"]
         text = (BENCH / "naive" / "seed.asl.json").read_text(encoding="utf-8")
         text = text.replace("${function}", function["FunctionArn"]).replace("${topic}", topic)
-        machine = stack.client("stepfunctions").create_state_machine(
-            name="seed", definition=text, roleArn=role["batch"]
-        )
+        machine = stack.client("stepfunctions").create_state_machine(name="seed", definition=text, roleArn=role["run"])
         self._arn = machine["stateMachineArn"]
 
     def run(self, size: int) -> Usage:
@@ -146,20 +192,34 @@ class Drawn:
             time.sleep(0.1)
         states = [event.get("stateEnteredEventDetails", {}).get("name") for event in runs.history(self._stack, arn)]
         if described["status"] != "SUCCEEDED" or "AllDone" not in states:
-            raise MeasurementFailed(f"the seed's batch: {described['status']}, {states}")
+            raise MeasurementFailed(f"the minimal workflow's batch: {described['status']}, {states}")
         return meter.read([arn], {"trigger": "seed-trigger"})
 
 
 def _run(stack: Stack, functions: Mapping[str, str], size: int, retried: int = 0) -> Usage:
-    """Let so many fail, and the module send them back; give what the run used."""
+    """Let so many fail, and the module send them back; give what the run used.
+
+    The table is empty: the digests before would keep this one back, and a run reads the records of those before it.
+    """
+    _empty(stack)
     _compose(stack, size, retried)
     meter = Meter(stack)
-    answer = _invoke(stack, functions["list_failed"])
-    ended = list(runs.follow(stack, answer["executions"]))
-    counts = sum((one.counts()["requeued"] for one in ended), 0)
-    if counts != size:
-        raise MeasurementFailed(f"{counts} of {size} communications requeued: {answer}")
-    return meter.read(answer["executions"], functions)
+    answer = stack.invoke("list_failed", {})
+    if not answer.get("execution"):
+        raise MeasurementFailed(f"list_failed: {answer}")
+    ended = runs.follow(stack, answer["execution"], seconds=900)
+    if ended.counts()["requeued"] != size or ended.status != "SUCCEEDED":
+        raise MeasurementFailed(f"{ended.counts()} of {size} communications, {ended.status}: {answer}")
+    return meter.read([answer["execution"]], functions)
+
+
+def _list(stack: Stack, functions: Mapping[str, str]) -> Usage:
+    """Let the lister find nothing to send; give what it used."""
+    meter = Meter(stack)
+    answer = stack.invoke("list_failed", {})
+    if answer.get("listed") != 0:
+        raise MeasurementFailed(f"list_failed: {answer}")
+    return meter.read([], {"list_failed": functions["list_failed"]})
 
 
 def _check(invocations: int, wanted: int) -> None:
@@ -177,101 +237,108 @@ def _compose(stack: Stack, size: int, retried: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
-def _invoke(stack: Stack, function: str) -> dict[str, Any]:
-    answer = json.load(stack.client("lambda").invoke(FunctionName=function, Payload=b"{}")["Payload"])
-    if "errorType" in answer:
-        raise MeasurementFailed(f"list_failed: {answer}")
-    return dict(answer)
+def _empty(stack: Stack) -> None:
+    """Empty the table."""
+    client, table = stack.client("dynamodb"), stack.outputs["ledger_table_name"]
+    for item in _items(stack):
+        client.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
 
 
 def _items(stack: Stack) -> list[dict[str, Any]]:
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["ledger_table_name"])
-    return [item for page in pages for item in page["Items"] if "primaryId" in item]
+    return [item for page in pages for item in page["Items"]]
 
 
-def _settle(stack: Stack, functions: Mapping[str, str], wanted: int) -> Usage:
-    """Let a later run note that everything was delivered."""
-    client, name = stack.client("lambda"), functions["list_failed"]
-    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    variables |= {"REDRIVE_CLOCK_OFFSET_SECONDS": str(COOLED_DOWN_SECONDS)}
-    client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-    meter = Meter(stack)
-    _invoke(stack, name)
-    used = meter.read([], {"list_failed": name})
-    if used.requests["dynamodb.UpdateItem"] < wanted:
-        raise MeasurementFailed(f"{used.requests['dynamodb.UpdateItem']} of {wanted} noted as delivered")
-    return used
+COUNTED: dict[str, Callable[[Usage], float]] = {
+    "transitions": lambda used: used.transitions,
+    "write_units": lambda used: used.units["write"],
+    "read_units": lambda used: used.units["read"],
+}
+"""What grows with a run's communications, with its batches, and with runs."""
 
 
-def _batch(used: Usage) -> dict[str, float]:
-    return {"transitions": used.transitions, "events": used.events, "state_bytes": used.state_bytes}
+def _linear(full: Usage, half: Usage, two: Usage) -> dict[str, float]:
+    """Tell what each communication, batch and run used, as differences between runs of known size."""
+    found: dict[str, float] = {}
+    for name, of in COUNTED.items():
+        each = (of(full) - of(half)) / (FULL - HALF)
+        of_batch = of(two) - of(full) - (TWO - FULL) * each
+        found |= {name: each, f"batch_{name}": of_batch, f"run_{name}": of(full) - FULL * each - of_batch}
+    return found
 
 
-def _module(
-    cold: Usage, full: Usage, half: Usage, retried: Usage, settled: Usage, items: list[dict[str, Any]], stack: Stack
-) -> dict[str, float]:
-    """Tell what each communication, batch, run and retry used, as differences between runs of known size."""
-    each, per_batch = _line(full.transitions, half.transitions)
-    requeue, lister = "requeue_communication", "list_failed"
-    updates = full.requests["dynamodb.UpdateItem"] / FULL
-    retry_updates = (retried.requests["dynamodb.UpdateItem"] - full.requests["dynamodb.UpdateItem"]) / RETRIED
-    units = math.ceil(max(map(item_bytes, items)) / UNIT_BYTES)
-    alarms = len(stack.outputs["alarm_arns"])
-    metrics = set().union(*(log.metrics for used in (full, settled) for log in used.functions.values()))
-    retry_log = retried.functions[requeue].log_bytes - full.functions[requeue].log_bytes
+def _retries(full: Usage, retried: Usage) -> dict[str, float]:
+    requeue = "requeue_communication"
+    more_log = retried.functions[requeue].log_bytes - full.functions[requeue].log_bytes
+    more_invocations = retried.functions[requeue].invocations - full.functions[requeue].invocations
+    return {f"retry_{name}": (of(retried) - of(full)) / RETRIED for name, of in COUNTED.items()} | {
+        "retry_requeues": more_invocations / RETRIED,
+        "retry_log_bytes": round(more_log / RETRIED),
+    }
+
+
+def _sizes(items: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Tell how large a communication's item is, and a batch's: without its communications, and for each of them."""
+    by_kind: dict[str, list[int]] = {}
+    for item in items:
+        by_kind.setdefault(item["sk"]["S"], []).append(item_bytes(item))
+    largest, smallest = max(by_kind["batch"]), min(by_kind["batch"])  # of 20 and of 10
+    each = (largest - smallest) / (FULL - HALF)
     return {
-        "transitions": each,
-        "batch_transitions": per_batch,
-        "retry_transitions": (retried.transitions - full.transitions) / RETRIED,
-        "requeues": full.functions[requeue].invocations / FULL,
-        "retry_requeues": (retried.functions[requeue].invocations - full.functions[requeue].invocations) / RETRIED,
-        "updates": updates,
-        "retry_updates": retry_updates,
-        "run_queries": full.requests["dynamodb.Query"],
-        "run_deletes": full.requests["dynamodb.DeleteItem"],
-        # of what waits for delivery the index has a copy: made by the conclusion, removed when it is delivered
-        "write_units": units * (updates + 1),
-        "retry_write_units": units * retry_updates,
-        "delivered_write_units": units * 2,
-        "item_bytes": round(sum(map(item_bytes, items)) / len(items)),
-        "requeue_own_ms": round(full.functions[requeue].own_ms, 1),
-        "requeue_cold_ms": round(statistics.median(cold.functions[requeue].cold), 1),
-        "requeue_log_bytes": round(full.functions[requeue].log_bytes / FULL),
-        "retry_log_bytes": round(retry_log / RETRIED),
-        "summarise_own_ms": round(full.functions["summarise"].own_ms, 1),
-        "summarise_log_bytes": full.functions["summarise"].log_bytes,
-        "list_own_ms": round(full.functions[lister].own_ms, 1),
-        "list_log_bytes": full.functions[lister].log_bytes,
+        "item_bytes": max(by_kind["communication"]),
+        "batch_item_bytes": round(largest - FULL * each),
+        "batch_item_bytes_each": round(each, 1),
+    }
+
+
+def _functions(cold: Usage, full: Usage, two: Usage, half: Usage, settled: Usage, alarms: int) -> dict[str, float]:
+    """Tell how often each function is called, how long it takes by itself, and what it logs."""
+    requeue, batch, conclude, lister = (
+        full.functions[name] for name in ("requeue_communication", "batch", "conclude", "list_failed")
+    )
+    logs = [log for used in (full, settled) for log in used.functions.values()]
+    metrics = {metric for log in logs for metric in log.metrics if len(metric) > 2}
+    without_source = {metric for log in logs for metric in log.metrics} - metrics
+    sources = {metric[1:] for metric in metrics}
+    _check(two.functions["batch"].invocations, 2 * batch.invocations)
+    return {
+        "requeues": (requeue.invocations - half.functions["requeue_communication"].invocations) / (FULL - HALF),
+        "batch_calls": batch.invocations,
+        "requeue_own_ms": round(requeue.own_ms, 1),
+        "requeue_cold_ms": round(statistics.median(cold.functions["requeue_communication"].cold), 1),
+        "requeue_log_bytes": round(requeue.log_bytes / FULL),
+        "batch_own_ms": round(batch.own_ms, 1),
+        "batch_log_bytes": batch.log_bytes,
+        "conclude_own_ms": round(conclude.own_ms, 1),
+        "conclude_log_bytes": conclude.log_bytes,
+        "list_own_ms": round(lister.own_ms, 1),
+        "list_log_bytes": lister.log_bytes,
         "alarms": alarms,
-        "metrics_per_source": len(metrics) / len({metric[1:] for metric in metrics}) if metrics else 0,
+        "metrics": len(without_source),
+        "metrics_per_source": len(metrics) / len(sources) if sources else 0,
     }
 
 
 def _durations(fulls: Sequence[Usage]) -> dict[str, float]:
-    """Tell how long a batch takes without the API's part: of its own, and for each turn of so many at a time."""
-    turns = [used.map_seconds * 1000 - used.functions["requeue_communication"].api_ms / CONCURRENCY for used in fulls]
+    """Tell how long a batch takes without the API's part: of its own, and for each turn of one at a time."""
+    turns = [used.map_seconds * 1000 - used.functions["requeue_communication"].api_ms for used in fulls]
     return {
-        "turn_ms": round(statistics.median(turns) / (FULL / CONCURRENCY), 1),
+        "turn_ms": round(statistics.median(turns) / FULL, 1),
         "batch_ms": round(statistics.median(used.seconds - used.map_seconds for used in fulls) * 1000, 1),
     }
 
 
-def _seed(full: Usage, half: Usage) -> dict[str, float]:
-    each, per_batch = _line(full.transitions, half.transitions)
+def _seed(full: Usage, half: Usage, singles: Sequence[Usage]) -> dict[str, float]:
+    each = (full.transitions - half.transitions) / (FULL - HALF)
     log = full.functions["trigger"]
+    own = [took for used in singles for took in used.functions["trigger"].warm]
     return {
         "transitions": each,
-        "batch_transitions": per_batch,
+        "batch_transitions": full.transitions - FULL * each,
         "invocations": log.invocations / FULL,
-        "own_ms": round(log.own_ms, 1),
+        "own_ms": round(statistics.median(own), 1),
         "log_bytes": round(log.log_bytes / FULL),
     }
-
-
-def _line(full: int, half: int) -> tuple[float, float]:
-    """Tell what each communication adds, and what a batch has besides."""
-    each = (full - half) / (FULL - HALF)
-    return each, full - FULL * each
 
 
 def _zipped(file: Path) -> bytes:

@@ -19,17 +19,20 @@ from bench.model import (
     CONCURRENCY,
     IDLE_POLL_SECONDS,
     IDLE_POLLERS,
+    MINIMAL_BATCH,
     MONTH_SECONDS,
     PER_RUN,
+    PLACES,
     QUEUE_ALARMS,
     QUEUE_BATCH,
-    SANDBOXES,
     WAYS,
     WORKERS,
     Workload,
+    against_minimal,
     dollars,
     queue,
 )
+from bench.table import Row
 
 HERE = Path(__file__).resolve().parent
 COUNTS, PRICES = HERE / "counts.toml", HERE / "prices.toml"
@@ -65,7 +68,7 @@ def _amount(value: float) -> str:
 def standing(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
     """Give what it costs a month whatever it does, with one source."""
     each = counts["module"]
-    units = {"alarm_month": each["alarms"], "metric_month": each["metrics_per_source"]}
+    units = {"alarm_month": each["alarms"], "metric_month": each["metrics"] + each["metrics_per_source"]}
     return sum(dollars(units, prices).values())
 
 
@@ -81,28 +84,35 @@ def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, 
     elsewhere = sum(price["read"] == "elsewhere" for price in priced)
     looked_up = max(price["date"] for price in priced)
     alone = sum(dollars(queue(work, counts, batch=1), prices).values()) / work.failed * SCALE
-    lost = 1 - (1 - work.retry_rate) ** work.batch_size
+    lost = 1 - (1 - work.retry_rate) ** MINIMAL_BATCH
     lines = f"""
 Prices: list, {prices["region"]}, looked up {looked_up}, no free tier taken off; {elsewhere} of \
 the {len(priced)} were read elsewhere than in AWS's own words (bench/prices.toml): look \
 at its pages before you rely on them.
 Batches of {work.batch_size}; the API answers in {work.api_ms:g} ms; {work.retry_rate:.1%} of the communications \
-meet a 503 once; one address gets a mail for each batch.
-256 MB for each function, arm64; its own time as measured by `make bench`, {each["requeue_own_ms"]:.0f} ms for a warm \
-requeue, in which the embedded AWS's answers are: DynamoDB's are quicker, Lambda's processors slower.
-Runs of {PER_RUN:,}; {CONCURRENCY} at a time in a batch; for every place in a batch a cold start and a read of \
-the secret, but not more than {SANDBOXES:,} in a run.
-The ledger's writes include the index's copy and the note, in a later run, that it was delivered.
-The seed as drawn retries nothing: with that share of 503s, {lost:.0%} of its batches end at SendFailure, and \
-what they cost again is not in here. It has the module's lister.
-Express: at least once instead of exactly once, five minutes at most, and no history to look at; a batch takes \
+meet a 503 once; one address gets a mail for each run, of the minimal workflow for each batch.
+256 MB for each function (conclude 512), arm64; its own time as measured by `make bench`, one at a time, \
+{each["requeue_own_ms"]:.0f} ms for a warm requeue, in which the embedded AWS's answers are: DynamoDB's are quicker, \
+Lambda's processors slower.
+State transitions: each state entered, each retry, and one for each batch that the Distributed Map starts \
+(https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html).
+Runs of {PER_RUN:,}; {PLACES} at a time; for each of these places a cold start and a read of the secret in every run.
+DynamoDB's units as consumed: {each["write_units"]:g} to write and {each["read_units"]:g} to read for each \
+communication, {each["batch_write_units"]:g} and {each["batch_read_units"]:g} for each batch of 20, \
+{each["run_write_units"]:g} and {each["run_read_units"]:g} for each run; and what a later run reads, to count what was \
+delivered.
+The minimal workflow is the seed's state machine: an execution and a mail for each {MINIMAL_BATCH}. It retries \
+nothing: with that share of 503s, {lost:.0%} of its batches end at SendFailure, and what they cost again is not in \
+here. It has the module's lister.
+Express batches: at least once instead of exactly once, five minutes at most, and no history to look at; a batch takes \
 {each["batch_ms"]:.0f} ms and {each["turn_ms"]:.0f} ms for each {CONCURRENCY} communications, as in the embedded Step \
 Functions, and the API's time; waits before a retry are not in here.
 SQS + Lambda is modules/queue: {worker["own_ms"]:g} ms of the worker's own for each communication, and one that \
 meets a 503 comes back alone, as measured. Not measured: {QUEUE_BATCH} with each request and invocation, the most that \
 SQS gives (one at a time it would be {alone:,.2f} for each million); what Lambda's pollers ask, one request to receive \
 and one to delete for each invocation; and {WORKERS} workers in a run, each with a cold start and a read of the \
-secret. It has the module's lister, but no ledger, no end of a batch and no mail for it.
+secret. It has the module's lister, but no ledger and no end of a run with a mail for it: an operator sees, stops and \
+hears of messages, not of a run.
 Besides, each month, with one source: {standing(counts, prices):.2f} for alarms, and for metrics that are published \
 every hour. The first loop: {standing_queue(prices):.2f} for {QUEUE_ALARMS} alarms and {IDLE_REQUESTS:,.0f} requests \
 for nothing, as {IDLE_POLLERS} pollers ask an empty queue with long polls of {IDLE_POLL_SECONDS} seconds, SQS's \
@@ -113,6 +123,31 @@ Not in here: traces of X-Ray (tracing = false ends them), the ledger's storage a
 storage of logs.
 """
     return lines.strip().splitlines()
+
+
+LIMITS_OF_COST = ((20, 1.2), (100, 1.05))
+"""Batch sizes, and what the module may cost of a minimal workflow in batches of 20."""
+
+
+def rows(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[Row]:
+    """Set what a million costs beside what it costs the minimal workflow."""
+    found = []
+    for size, limit in LIMITS_OF_COST:
+        ours, theirs, more = against_minimal(Workload(SCALE, size), counts, prices)
+        parts = sorted(more.items(), key=lambda part: -part[1])
+        why = "; ".join(f"{service} {amount:+.2f}" for service, amount in parts if abs(amount) >= 0.01)
+        found.append(
+            Row(
+                f"a million in batches of {size}: cost",
+                f"{ours:.2f} USD",
+                f"a minimal workflow without ledger or retries {theirs:.2f} USD",
+                f"{ours / theirs:.2f}",
+                f"≤ {limit:g} ×",
+                ours <= limit * theirs,
+                f"against it, USD: {why}.",
+            )
+        )
+    return found
 
 
 def read(path: Path) -> dict[str, Any]:

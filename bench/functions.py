@@ -8,18 +8,24 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench import sandboxes
-from bench.sandboxes import BENCH, Package
+from bench.sandboxes import BENCH, MeasurementFailed, Package
+from bench.server import KNOWN, LISTED_AT, REQUEST, run_id
 from bench.table import Row
 from local.aws.runtime import ROOT
 
 ITEM = {
-    "runId": "run",
-    "execution": "run-0",
-    "listedAt": 1764000000.0,
-    "force": False,
-    "communication": {"primaryId": "1", "operation": "send.email", "source": "email"},
+    "item": {
+        "runId": "run",
+        "batch": 1,
+        "listedAt": 1764000000.0,
+        "force": False,
+        "paced": False,
+        "communication": {"primaryId": "1", "operation": "send.email", "source": "email"},
+    },
+    "retry": 0,
 }
 DURATION = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms")
 MB = 1_000_000
@@ -88,14 +94,13 @@ def warm_requeue(url: str, folder: Path, turns: int) -> Row:
 
 def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list[Row]:
     """List so many, each size in a fresh process."""
-    rows, peaks = [], []
+    rows = []
     package = Package("listing.handler", BENCH / "inside", sandboxes.layers(folder))
     for size in sizes:
         with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
             event = {"turns": turns, "url": f"{url}/failed/{size}"}
-            first, _ = sandboxes.invoke(started, event | {"turns": 1})  # makes clients and connections as well
+            sandboxes.invoke(started, event | {"turns": 1})  # makes clients and connections
             got, _ = sandboxes.invoke(started, event)
-        peaks.append(first["peak_bytes"])
         whole, own, bare = (statistics.median(got[turn]) for turn in ("module", "without_calls", "bare"))
         rows.append(
             Row(
@@ -107,10 +112,43 @@ def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list
                 bare / own >= 0.9,
             )
         )
-    more = (peaks[-1] - peaks[0]) / MB
-    what = f"peak memory, listing {sizes[-1]:,}"
-    against = f"{peaks[0] / MB:.0f} MB for {sizes[0]:,}"
-    return [*rows, Row(what, f"{peaks[-1] / MB:.0f} MB", against, f"{more:+.0f} MB", "≤ 40 MB more", more <= 40)]
+    return rows
+
+
+def peaks(url: str, folder: Path, sizes: tuple[int, ...]) -> list[Row]:
+    """Weigh the processes of the lister and of conclude: a whole invocation each, for the smallest and largest run."""
+    found = []
+    for name in ("list_failed", "conclude"):
+        taken = []
+        for size in (sizes[0], sizes[-1]):
+            search = (BENCH / "inside", *sandboxes.layers(folder))
+            package = Package("peak.handler", sandboxes.unpacked(name, folder), search)
+            with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
+                got, _ = sandboxes.invoke(started, {"function": name, "event": _event(name, size)})
+            _check(name, size, got["answer"])
+            taken.append(got["peak_bytes"])
+        more = (taken[1] - taken[0]) / MB
+        what = f"peak memory of `{name}` for {sizes[-1]:,}" + TURNED_AWAY * (name == "conclude")
+        against = f"{taken[0] / MB:.0f} MB for {sizes[0]:,}"
+        found.append(Row(what, f"{taken[1] / MB:.0f} MB", against, f"{more:+.0f} MB", "≤ 40 MB more", more <= 40))
+    return found
+
+
+TURNED_AWAY = ", one in ten turned away"
+
+
+def _event(name: str, size: int) -> dict[str, Any]:
+    if name == "list_failed":
+        return {}
+    run = {"runId": run_id(size), "request": REQUEST, "listedAt": LISTED_AT, "force": False, "batches": []}
+    return {"execution": f"arn:aws:states:eu-west-1:123456789012:execution:run:{run_id(size)}", "run": run}
+
+
+def _check(name: str, size: int, answer: dict[str, Any]) -> None:
+    """See that everything was listed and dealt into batches, or counted and judged."""
+    wanted, got = (size, answer["eligible"]) if name == "list_failed" else (size // KNOWN, answer["failed"])
+    if got != wanted:
+        raise MeasurementFailed(f"{name}: {got} instead of {wanted}: {answer}")
 
 
 def _deployed(name: str, folder: Path, layers: tuple[Path, ...]) -> Package:

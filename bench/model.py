@@ -9,18 +9,25 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-GB = 256 / 1024
-"""Memory of each function: the module's default."""
+from bench.usage import TRANSITIONS_PER_CHILD
 
-PER_RUN, CONCURRENCY, PAGE = 10_000, 5, 100
-"""The module's defaults: communications a run, sent at a time in a batch, and listed a page."""
+GB, CONCLUDE_GB = 256 / 1024, 512 / 1024
+"""Memory of each function, and of ``conclude``: the module's defaults."""
 
-KEYS_PER_READ = 100
-SANDBOXES = 1_000
-"""As many as an account runs side by side, unless it asked for more."""
+PER_RUN, PLACES, CONCURRENCY, PAGE = 10_000, 10, 5, 100
+"""The module's defaults: communications a run, sent at a time in a run and in a batch of it, and listed a page."""
+
+WRITE_UNIT_BYTES, READ_UNIT_BYTES = 1024, 4096
+"""DynamoDB writes and reads so much for one unit."""
+
+READS_OF_A_BATCH = 3
+"""Of the item that says what a batch sends: when it is opened, when it is closed, and when its run is concluded."""
+
+BATCHES_PER_READ = 50
+"""``conclude`` reads so many batches with each request."""
 
 EXPRESS_GB = 64 / 1024
 """Express workflows are billed in steps of 64 MB; a batch of ids needs one."""
@@ -81,34 +88,39 @@ class Predicted:
 
     transitions: int
     invocations: dict[str, int]
-    requests: dict[str, int]
-    requeue_ms: float
+    write_units: float
+    read_units: float
     log_bytes: float
 
 
 def predict(work: Workload, counts: Mapping[str, Any]) -> Predicted:
-    """Predict the module's own part until every batch has ended; what a later run notes as delivered is not in it."""
+    """Predict the module's own part until every run is concluded; what later runs read of them is not in it."""
     each = counts["module"]
     tries = work.failed * each["requeues"] + work.retries * each["retry_requeues"]
-    transitions = work.failed * each["transitions"] + work.batches * each["batch_transitions"]
     log_bytes = work.failed * each["requeue_log_bytes"] + work.retries * each["retry_log_bytes"]
-    log_bytes += work.batches * each["summarise_log_bytes"] + work.runs * each["list_log_bytes"]
+    log_bytes += work.batches * each["batch_log_bytes"]
+    log_bytes += work.runs * (each["list_log_bytes"] + each["conclude_log_bytes"])
+    bytes_of_a_batch = each["batch_item_bytes"] + work.batch_size * each["batch_item_bytes_each"]
+    more_to_write = math.ceil(bytes_of_a_batch / WRITE_UNIT_BYTES) - 1
+    more_to_read = READS_OF_A_BATCH * (math.ceil(bytes_of_a_batch / READ_UNIT_BYTES) - 1)
     return Predicted(
-        transitions=round(transitions + work.retries * each["retry_transitions"]),
+        transitions=round(_counted("transitions", work, each)),
         invocations={
             "list_failed": work.runs,
+            "batch": round(work.batches * each["batch_calls"]),
             "requeue_communication": round(tries),
-            "summarise": work.batches,
+            "conclude": work.runs,
         },
-        requests={
-            "UpdateItem": round(work.failed * each["updates"] + work.retries * each["retry_updates"]),
-            "BatchGetItem": _in_runs(work, KEYS_PER_READ),
-            "Query": round(work.runs * each["run_queries"]),
-            "DeleteItem": round(work.runs * each["run_deletes"]),
-        },
-        requeue_ms=each["requeue_own_ms"] + work.api_ms,
+        write_units=_counted("write_units", work, each) + work.batches * more_to_write,
+        read_units=_counted("read_units", work, each) + work.batches * more_to_read,
         log_bytes=log_bytes,
     )
+
+
+def _counted(what: str, work: Workload, each: Mapping[str, float]) -> float:
+    """Add up what communications, retries, batches and runs have of something."""
+    of_batches = work.batches * each[f"batch_{what}"] + work.runs * each[f"run_{what}"]
+    return work.failed * each[what] + work.retries * each[f"retry_{what}"] + of_batches
 
 
 @dataclass(frozen=True)
@@ -141,28 +153,28 @@ def module(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     """Give the units that the module uses, by price."""
     each, does = counts["module"], predict(work, counts)
     calls = does.invocations
-    sandboxes = work.runs * min(SANDBOXES, math.ceil(work.batches / work.runs) * min(CONCURRENCY, work.batch_size))
-    milliseconds = calls["requeue_communication"] * does.requeue_ms + calls["summarise"] * each["summarise_own_ms"]
+    sandboxes = work.runs * min(PLACES, work.failed)
+    milliseconds = calls["requeue_communication"] * (each["requeue_own_ms"] + work.api_ms)
+    milliseconds += calls["batch"] * each["batch_own_ms"]
     milliseconds += sandboxes * max(0.0, each["requeue_cold_ms"] - each["requeue_own_ms"])
+    concluding = (work.runs + work.batches / BATCHES_PER_READ) * each["conclude_own_ms"]
     return _listed(work, counts) + Counter(
         {
             "transition": does.transitions,
-            "lambda_request": calls["requeue_communication"] + calls["summarise"],
-            "lambda_gb_second": milliseconds / 1000 * GB,
-            "write_unit": work.failed * (each["write_units"] + each["delivered_write_units"])
-            + work.retries * each["retry_write_units"]
-            + does.requests["DeleteItem"],
-            "read_unit": work.failed + does.requests["Query"] * 0.5,
+            "lambda_request": sum(calls.values()) - calls["list_failed"],
+            "lambda_gb_second": milliseconds / 1000 * GB + concluding / 1000 * CONCLUDE_GB,
+            "write_unit": does.write_units + work.runs * each["settled_run_write_units"],
+            "read_unit": does.read_units + work.batches * each["settled_batch_read_units"],
             "log_gb": (does.log_bytes - work.runs * each["list_log_bytes"]) / 1e9,
-            "publish": work.batches,
-            "email": work.batches,
+            "publish": work.runs,
+            "email": work.runs,
             "secret_call": sandboxes,
         }
     )
 
 
 def seed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
-    """Give the units of the seed's state machine as drawn: no ledger, no retry, the whole state as the mail."""
+    """Give the units of the seed's state machine: no ledger, no retry; a mail, the whole state, for each batch."""
     each = counts["seed"]
     return _listed(work, counts) + Counter(
         {
@@ -177,15 +189,16 @@ def seed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
 
 
 def express(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
-    """Give the units of the module's state machine as an Express workflow: the same, but for its own price."""
+    """Give the units of the module with Express batches: the same, but for their own price."""
+    each = counts["module"]
     billed = math.ceil(batch_seconds(work, counts) * 10) / 10
     units = module(work, counts)
-    del units["transition"]
+    units["transition"] = work.runs * each["run_transitions"] + work.batches * TRANSITIONS_PER_CHILD
     return units + Counter({"express_request": work.batches, "express_gb_second": work.batches * billed * EXPRESS_GB})
 
 
 def batch_seconds(work: Workload, counts: Mapping[str, Any]) -> float:
-    """Tell how long a batch takes: a part of its own, and turns of so many at a time; without waits before a retry."""
+    """Tell how long a batch takes: a part of its own, and turns of five at a time; without waits before a retry."""
     each = counts["module"]
     turns = math.ceil(work.batch_size / CONCURRENCY) * (1 + work.retry_rate)
     return float(each["batch_ms"] + turns * (each["turn_ms"] + work.api_ms)) / 1000
@@ -230,8 +243,8 @@ def _in_runs(work: Workload, size: int) -> int:
 
 WAYS: dict[str, Callable[[Workload, Mapping[str, Any]], Counter[str]]] = {
     "this module": module,
-    "the seed as drawn": seed,
-    "Express workflow": express,
+    "a minimal workflow without ledger or retries": seed,
+    "Express batches": express,
     "SQS + Lambda": queue,
 }
 
@@ -243,3 +256,18 @@ def dollars(units: Mapping[str, float], prices: Mapping[str, Any]) -> dict[str, 
         price = prices[name]
         by_service[price["service"]] += count / price["per"] * price["price"]
     return dict(by_service)
+
+
+MINIMAL_BATCH = 20
+"""The seed's batch."""
+
+
+def against_minimal(
+    work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]
+) -> tuple[float, float, dict[str, float]]:
+    """Price the module, and the minimal workflow in batches of 20; give both, and by service what the module adds."""
+    ours = dollars(module(work, counts), prices)
+    theirs = dollars(seed(replace(work, batch_size=MINIMAL_BATCH), counts), prices)
+    services = ours.keys() | theirs.keys()
+    more = {service: ours.get(service, 0.0) - theirs.get(service, 0.0) for service in services}
+    return sum(ours.values()), sum(theirs.values()), more

@@ -54,7 +54,7 @@ def builds(folder: Path, turns: int) -> list[Row]:
             shutil.copytree(source, copy / name, dirs_exist_ok=True)
         elif source.exists():
             shutil.copy(source, copy / name)
-    handler = copy / "lambda_src/summarise/handler.py"
+    handler = copy / "lambda_src/batch/handler.py"
 
     def change() -> None:
         handler.write_text(handler.read_text() + "# changed\n")

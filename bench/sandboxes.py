@@ -16,7 +16,8 @@ from local.aws.sandbox import Sandbox
 
 BENCH = Path(__file__).resolve().parent
 TIMEOUT_SECONDS = 300
-LARGEST = 1_000_000
+LARGEST = 200_000
+"""Communications of a run: 10,000 batches of 20, as many as the module allows."""
 
 
 class MeasurementFailed(Exception):
@@ -107,6 +108,8 @@ def settings(url: str, listed: int = 20) -> dict[str, str]:
     values: dict[str, Any] = {
         "REDRIVE_API": {"base_url": url, "auth": {"type": "bearer", "secret_arn": arn}},
         "REDRIVE_LEDGER": {"table": "ledger"},
+        "REDRIVE_RUN": {},
+        "REDRIVE_NOTIFICATIONS": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:notifications"},
         "REDRIVE_REQUEUE": {"path": "/requeue"},
         "REDRIVE_SOURCES": {"email": source},
         "REDRIVE_BATCH_SIZE": 20,
@@ -117,7 +120,8 @@ def settings(url: str, listed: int = 20) -> dict[str, str]:
         "POWERTOOLS_METRICS_NAMESPACE": "communications-redrive",
         "REDRIVE_NAME": "communications-redrive",
         "REDRIVE_STAGE": "bench",
-        "REDRIVE_STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:batch",
+        "REDRIVE_STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:run",
+        "REDRIVE_CONCLUDE_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:conclude",
         **{name: json.dumps(value) for name, value in values.items()},
     }
 

@@ -1,8 +1,11 @@
 """The server that a benchmark's client talks to: the application, DynamoDB, Step Functions and Secrets Manager in one.
 
-``python -m bench.server --ready-file FILE`` serves HTTP on a free port of 127.0.0.1. Every answer was made before it
-is asked for, so what is measured is the client: how many more requests a second the server could answer is a row
-of the benchmark. It is a measuring instrument, not a test double: no test believes what it says.
+``python -m bench.server --ready-file FILE`` serves HTTP on a free port of 127.0.0.1. Every answer that is timed was
+made before it is asked for, so what is measured is the client: how many more requests a second the server could answer
+is a row of the benchmark. It is a measuring instrument, not a test double: no test believes what it says.
+
+Of runs it knows those whose id ends with how many communications they have, in batches of 20, each with its tally and
+none concluded: one in ten was turned away.
 """
 
 from __future__ import annotations
@@ -29,6 +32,19 @@ LIST = re.compile(rb"GET /failed/(\d+)\?(?:.*&)?cursor=(\d+)")
 TARGET = re.compile(rb"\r\nx-amz-target: *(\S+)", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 FIRST_KEY = re.compile(rb'"send\.email:(\d+)"')
+OF_A_RUN = re.compile(rb'"pk": ?{"S": ?"runs"}, ?"sk": ?{"S": ?"\w+-(\d+)"}')
+KEY = re.compile(rb'"pk": ?{"S": ?"([^"]+)"}, ?"sk": ?{"S": ?"(\w+)"}')
+SET = re.compile(r"(#\w+) = (?:if_not_exists\(#\w+, (:\w+)\)|(:\w+))")
+
+BATCH_SIZE = 20
+LISTED_AT = 1_764_000_000.0
+FAR_FUTURE = 4_000_000_000
+"""Seconds since 1970; no expiry that has passed."""
+
+REQUEST = "request"
+"""The lister's whose batches they are."""
+
+ERROR = "POST /requeue: HTTP 503"
 
 
 class Connection(asyncio.Protocol):
@@ -60,7 +76,9 @@ def answer(head: bytes, body: bytes) -> bytes:
         action = target[1].rpartition(b".")[2].decode()
         if action == "BatchGetItem":
             first = FIRST_KEY.search(body)
-            return known_of_page(int(first[1]) if first else 0)
+            return known_of_page(int(first[1])) if first else response(items_of_run(KEY.findall(body)))
+        if action in ("GetItem", "UpdateItem") and (run := OF_A_RUN.search(body)):
+            return response(record(action, int(run[1]), body))
         return aws(action)
     if listed := LIST.match(head):
         return page(int(listed[1]), int(listed[2]))
@@ -99,37 +117,91 @@ def known_of_page(first: int) -> bytes:
 
 
 def entry(number: int) -> dict[str, dict[str, str]]:
-    """Give a communication that was requeued once, long ago."""
+    """Give a communication that was requeued once, long ago, as far as the lister asks for it."""
     return {
-        "primaryId": {"S": str(number)},
+        "pk": {"S": f"send.email:{number}"},
         "operation": {"S": "send.email"},
         "source": {"S": "email"},
         "state": {"S": "requeued"},
         "attempts": {"N": "1"},
-        "concluded": {"N": "1"},
-        "leaseOwner": {"S": "20261123T021500Z-0123456789abcdef"},
+        "leaseOwner": {"S": "20261123T021500Z/17"},
         "leaseUntil": {"N": "0"},
         "notBefore": {"N": "1764000000.123"},
-        "concludedAt": {"N": "1763999000.123"},
+        "tried": {"N": "1763999000.123"},
         "outcome": {"S": "requeued"},
+        "expiry": {"N": str(FAR_FUTURE)},
     }
 
 
-def claimed() -> dict[str, Any]:
+def claimed(primary_id: str = "1", run: str = "run") -> dict[str, Any]:
     """Give an item as it is after its first claim, whole."""
-    times = {name: {"N": "1764000000.123"} for name in ("leaseUntil", "updated", "firstSeen", "opened")}
-    numbers = {name: {"N": "0"} for name in ("notBefore", "concludedAt", "attempts", "concluded")}
-    texts = {"communication": "send.email:1", "primaryId": "1", "operation": "send.email", "source": "email"}
-    texts |= {"state": "attempting", "leaseOwner": "run-0123456789abcdef", "runId": "run"}
-    return times | numbers | {name: {"S": text} for name, text in texts.items()} | {"expiry": {"N": "1766592000"}}
+    texts = {"pk": f"send.email:{primary_id}", "sk": "communication", "operation": "send.email", "source": "email"}
+    texts |= {"state": "open", "leaseOwner": f"{run}/1", "runId": run}
+    numbers = {name: str(LISTED_AT) for name in ("leaseUntil", "updated", "firstSeen")} | {"expiry": str(FAR_FUTURE)}
+    numbers |= dict.fromkeys(("notBefore", "tried", "attempts"), "0") | {"number": "1"}
+    body = {"L": [{"S": "send.email"}, {"S": "communications-redrive"}, {"N": str(LISTED_AT)}]}
+    of_kind = {"S": texts, "N": numbers}
+    return {name: {kind: value} for kind, values in of_kind.items() for name, value in values.items()} | {"body": body}
+
+
+def run_id(size: int) -> str:
+    """Name a run of so many communications."""
+    return f"run-{size}"
+
+
+def record(action: str, size: int, body: bytes) -> dict[str, Any]:
+    """Give a run's record as its lister left it; after an update with what that sets."""
+    numbers = {"listedAt": LISTED_AT, "batches": size // BATCH_SIZE, "listed": size, "left": 0, "exhaustedBatches": 0}
+    item: dict[str, Any] = {name: {"N": str(value)} for name, value in numbers.items()}
+    item |= {"pk": {"S": "runs"}, "sk": {"S": run_id(size)}, "request": {"S": REQUEST}, "hasLock": {"BOOL": True}}
+    if action == "GetItem":
+        return {"Item": item}
+    asked = json.loads(body)
+    names, values = asked["ExpressionAttributeNames"], asked.get("ExpressionAttributeValues", {})
+    for name, default, value in SET.findall(asked["UpdateExpression"]):
+        item[names[name]] = values[default or value]
+    return {"Attributes": item}
+
+
+def items_of_run(keys: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """Give batches of a run, their tallies, and the entries of those that were turned away."""
+    items = [found for pk, sk in keys if (found := item_of_run(pk.decode(), sk.decode()))]
+    return {"Responses": {"ledger": items}, "UnprocessedKeys": {}}
+
+
+def item_of_run(pk: str, sk: str) -> dict[str, Any] | None:
+    """Give an item of a run by its key: ``run/run-1000/17`` with ``batch`` or ``tally``, or ``send.email:1000-339``."""
+    if sk == "communication":
+        primary_id = pk.partition(":")[2]
+        run = run_id(int(primary_id.partition("-")[0]))
+        refused = {"outcome": {"S": "failed"}, "httpStatus": {"N": "503"}, "error": {"S": ERROR}}
+        times = {"turnedAway": {"N": str(LISTED_AT + 2)}, "tried": {"N": str(LISTED_AT + 2)}}
+        return claimed(primary_id, run) | {"leaseUntil": {"N": "0"}} | refused | times
+    if sk not in ("batch", "tally"):
+        return None
+    _, run, number = pk.split("/")
+    item: dict[str, Any] = {"pk": {"S": pk}, "sk": {"S": sk}, "expiry": {"N": str(FAR_FUTURE)}}
+    if sk == "batch":
+        first = (int(number) - 1) * BATCH_SIZE
+        sends = [["email", f"{run.partition('-')[2]}-{each}"] for each in range(first, first + BATCH_SIZE)]
+        packed = json.dumps([{"email": ["send.email", ""]}, sends])
+        return item | {"request": {"S": REQUEST}, "sends": {"S": packed}}
+    turned_away = [place for place in range(BATCH_SIZE) if place % KNOWN == 0]
+    accepted = [place for place in range(BATCH_SIZE) if place % KNOWN]
+    results = [["requeued", True, 202, None, accepted], ["failed", True, 503, ERROR, turned_away]]
+    return item | {"results": {"S": json.dumps(results)}, "stopped": {"S": ""}}
 
 
 AWS: dict[str, Any] = {
     "UpdateItem": {"Attributes": claimed()},
+    "PutItem": {},
+    "GetItem": {},
+    "BatchWriteItem": {"UnprocessedItems": {}},
+    "TransactWriteItems": {},
     "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
     "DeleteItem": {},
     "StartExecution": {
-        "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:batch:run",
+        "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:run:run",
         "startDate": 1764000000,
     },
     "GetSecretValue": {

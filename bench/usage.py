@@ -19,6 +19,11 @@ REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\tBilled Duration: (\d+)
 BYTES_PER_EVENT = 26
 """CloudWatch Logs adds them to each event (API reference, PutLogEvents)."""
 
+TRANSITIONS_PER_CHILD = 1
+"""A Distributed Map is charged one for each child execution it starts; an iteration of an inline one costs nothing:
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html (Transitions in Distributed Map state).
+"""
+
 
 @dataclass
 class Log:
@@ -54,8 +59,10 @@ class Usage:
 
     Attributes
     ----------
+    units
+        DynamoDB's capacity: ``read`` and ``write``.
     seconds
-        What executions took from start to end, added up.
+        What executions with an inline Map took from start to end, added up: the seed's, and the module's batches.
     map_seconds
         What of that their Map states took.
     """
@@ -67,6 +74,7 @@ class Usage:
     map_seconds: float = 0.0
     functions: dict[str, Log] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
+    units: dict[str, float] = field(default_factory=dict)
 
     @property
     def billed_ms(self) -> int:
@@ -85,13 +93,18 @@ class Meter:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._since = int(time.time() * 1000)
-        self._before = requests(stack)
+        self._before, self._units_before = counted(stack)
 
     def read(self, executions: Iterable[str], functions: Mapping[str, str]) -> Usage:
-        """Tell what these executions and functions, by their names here and on AWS, used."""
-        usage = Usage(requests=requests(self._stack) - self._before)
+        """Tell what these executions with their children, and functions, by their names here and on AWS, used."""
+        requests, units = counted(self._stack)
+        used = {kind: count - self._units_before[kind] for kind, count in units.items()}
+        usage = Usage(requests=requests - self._before, units=used)
         for arn in executions:
-            count_events(usage, runs.history(self._stack, arn))
+            batches = [child["executionArn"] for child in runs.children(self._stack, arn)]
+            for each in [arn, *batches]:
+                count_events(usage, runs.history(self._stack, each))
+            usage.transitions += len(batches) * TRANSITIONS_PER_CHILD
         pages = self._stack.client("logs").get_paginator("filter_log_events")
         for name, deployed in functions.items():
             found = pages.paginate(logGroupName=f"/aws/lambda/{deployed}", startTime=0)
@@ -99,19 +112,20 @@ class Meter:
         return usage
 
 
-def requests(stack: Stack) -> Counter[str]:
-    """Count the requests of the JSON services so far: ``dynamodb.UpdateItem``."""
+def counted(stack: Stack) -> tuple[Counter[str], dict[str, float]]:
+    """Count the requests of the JSON services so far, ``dynamodb.UpdateItem``, and DynamoDB's units of capacity."""
     with urllib.request.urlopen(f"{stack.endpoint}/_local/faults", timeout=30) as answer:
-        return Counter(json.load(answer)["requests"])
+        told = json.load(answer)
+    return Counter(told["requests"]), told["units"]
 
 
 def count_events(usage: Usage, events: Sequence[Mapping[str, Any]]) -> None:
     """Add an execution's history: a transition is a state entered, and every try of a task after its first."""
-    usage.seconds += (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()
-    turned = [event["timestamp"] for event in events if event["type"] in ("MapStateEntered", "MapStateExited")]
-    if turned:
-        usage.map_seconds += (turned[-1] - turned[0]).total_seconds()
     kinds = Counter(event["type"] for event in events)
+    turned = [event["timestamp"] for event in events if event["type"] in ("MapStateEntered", "MapStateExited")]
+    if turned and "MapRunStarted" not in kinds:
+        usage.seconds += (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()
+        usage.map_seconds += (turned[-1] - turned[0]).total_seconds()
     entered = sum(count for kind, count in kinds.items() if kind.endswith("StateEntered"))
     retries = kinds["TaskScheduled"] + kinds["LambdaFunctionScheduled"] - kinds["TaskStateEntered"]
     usage.transitions += entered + retries

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import resource
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import requests
-from redrive.ledger_table import dynamodb
 
 from redrive.api import Api
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Entry
 from redrive.listing import Listing
 from redrive.models import Communication
-from redrive.run import Request, Run, judge_listing
+from redrive.run import Request, select
 from redrive.secrets import Secrets
 from redrive.settings import LedgerSettings, ListSettings
+from redrive.table import KEYS_PER_READ, Table, dynamodb
 from redrive.transport import listing_retry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
@@ -32,13 +31,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     Returns
     -------
     dict
-        ``module``, ``without_calls``, ``bare``: seconds of each turn; ``listed``; ``peak_bytes`` of this process after
-        the module has listed once.
+        ``module``, ``without_calls``, ``bare``: seconds of each turn; ``listed``.
     """
-    ledger = Ledger(dynamodb(), _settings().ledger)
+    settings = _settings()
+    ledger = Ledger(Table(dynamodb(), settings.ledger.table), settings.ledger)
     listed, _ = by_the_module(ledger)
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    remembered = Remembered(dynamodb(), _settings().ledger)
+    remembered = Remembered(Table(dynamodb(), settings.ledger.table), settings.ledger)
     by_the_module(remembered)
     turns: dict[str, list[float]] = {"module": [], "without_calls": [], "bare": []}
     for _ in range(event["turns"]):
@@ -53,22 +51,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             turns[name].append(seconds)
         if set(counts) != {listed}:
             raise ValueError(f"listed {listed} at first, then {counts}")
-    return turns | {"listed": listed, "peak_bytes": peak_bytes}
+    return turns | {"listed": listed}
 
 
 class Remembered(Ledger):
     """A ledger that asks the table once, and then gives the same answers without a call."""
 
-    def __init__(self, client: DynamoDBClient, settings: LedgerSettings) -> None:
-        super().__init__(client, settings)
-        self._answers: dict[str, list[Entry]] = {}
+    def __init__(self, table: Table, settings: LedgerSettings) -> None:
+        super().__init__(table, settings)
+        self._answers: dict[str, list[Entry | None]] = {}
 
-    def read_batch(self, communications: tuple[Communication, ...]) -> Iterator[Entry]:
-        """Look up a hundred."""
-        first = communications[0].primary_id
-        if first not in self._answers:
-            self._answers[first] = list(super().read_batch(communications))
-        return iter(self._answers[first])
+    def read(self, communications: Iterable[Communication]) -> Iterator[tuple[Communication, Entry | None]]:
+        """Look communications up, a hundred at a time."""
+        rest = iter(communications)
+        while some := tuple(itertools.islice(rest, KEYS_PER_READ)):
+            first = some[0].primary_id
+            if first not in self._answers:
+                self._answers[first] = [entry for _, entry in super().read(some)]
+            yield from zip(some, self._answers[first], strict=True)
 
 
 @cache
@@ -82,15 +82,15 @@ def _api() -> Api:
 
 
 def by_the_module(ledger: Ledger) -> tuple[int, float]:
-    """List and judge; give how many, and the seconds."""
-    settings, run = _settings(), Run()
+    """List and choose; give how many, and the seconds."""
+    settings = _settings()
     started = time.perf_counter()
     listing = Listing(settings.sources, _api(), lambda: True)
-    judge_listing(listing, ledger, Request(), settings, run)
+    selection = select(listing, ledger, Request(), settings)
     seconds = time.perf_counter() - started
-    if listing.problems or run.truncated:
+    if listing.problems or listing.truncated:
         raise ValueError(f"the listing did not end well: {listing.problems}")
-    return len(run.to_send), seconds
+    return selection.candidates.found, seconds
 
 
 def by_a_bare_loop(url: str) -> tuple[int, float]:

@@ -36,7 +36,7 @@ def bare() -> None:
     requests.post(os.environ["BASE_URL"] + "/requeue", json=entry, timeout=20).raise_for_status()
     _client.update_item(
         TableName="ledger",
-        Key={"communication": {"S": "send.email:1"}},
+        Key={"pk": {"S": "send.email:1"}, "sk": {"S": "communication"}},
         UpdateExpression="SET leaseUntil = :now",
         ExpressionAttributeValues={":now": {"N": "0"}},
     )

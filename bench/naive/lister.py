@@ -30,7 +30,7 @@ def handler(event, context):  # noqa: ARG001
         ids += [item["id"] for item in answer.json()["emails"]]
         cursor = answer.json()["next_cursor"]
     for start in range(0, len(ids), 100):
-        keys = [{"communication": {"S": f"send.email:{key}"}} for key in ids[start : start + 100]]
+        keys = [{"pk": {"S": f"send.email:{key}"}, "sk": {"S": "communication"}} for key in ids[start : start + 100]]
         dynamodb.batch_get_item(RequestItems={"ledger": {"Keys": keys, "ConsistentRead": True}})
     for start in range(0, len(ids), 20):
         batch = [{"primaryId": key, "operation": "send.email"} for key in ids[start : start + 20]]

@@ -16,13 +16,14 @@ dynamodb = boto3.client("dynamodb")
 
 def handler(event, context):  # noqa: ARG001
     """Claim in the table, post the queue entry, conclude in the table."""
-    communication = event["communication"]
-    key = {"communication": {"S": f"{communication['operation']}:{communication['primaryId']}"}}
+    communication = event["item"]["communication"]
+    space, primary_id = communication["operation"], communication["primaryId"]
+    key = {"pk": {"S": f"{space}:{primary_id}"}, "sk": {"S": "communication"}}
     token = parameters.get_secret(os.environ["SECRET_ARN"], max_age=300)
     dynamodb.update_item(
         TableName="ledger",
         Key=key,
-        ConditionExpression="attribute_not_exists(communication) OR leaseUntil < :now",
+        ConditionExpression="attribute_not_exists(pk) OR leaseUntil < :now",
         UpdateExpression="SET leaseUntil = :until",
         ExpressionAttributeValues={":now": {"N": str(time.time())}, ":until": {"N": str(time.time() + 300)}},
     )

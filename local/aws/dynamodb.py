@@ -59,8 +59,21 @@ OPERANDS = {
 BOUNDS = re.compile(r"BETWEEN\s+(:\w+)\s+AND\s+(:\w+)", re.IGNORECASE)
 
 
-def carry_out(operation: str, region: str, body: dict[str, Any], pass_on: Pass) -> Response:
-    """Answer a request; ``pass_on`` has moto answer it with a body. One at a time: moto does not lock its tables.
+def carry_out(
+    operation: str,
+    region: str,
+    body: dict[str, Any],
+    pass_on: Pass,
+    consume: Callable[[str, float], None] = lambda _kind, _units: None,
+) -> Response:
+    """Answer a request. One at a time: moto does not lock its tables.
+
+    Parameters
+    ----------
+    pass_on
+        Has moto answer it with a body.
+    consume
+        Gets what it consumed, ``read`` or ``write`` and the units; not of a Scan, with which tests look at everything.
 
     Raises
     ------
@@ -93,7 +106,7 @@ def carry_out(operation: str, region: str, body: dict[str, Any], pass_on: Pass) 
     write_back()
     answered = json.loads(response.get_data())
     answered.pop("ConsumedCapacity", None)
-    if wanted != "NONE":
+    if wanted != "NONE" or operation != "Scan":
         units: dict[str, float] = defaultdict(float)
         for (part, table), size_before in zip(parts, before, strict=True):
             if operation in {"Query", "Scan"}:
@@ -102,8 +115,10 @@ def carry_out(operation: str, region: str, body: dict[str, Any], pass_on: Pass) 
             else:
                 largest = max(size_before, _stored(part, table))
             units[part["TableName"]] += _units(operation, largest, consistent=part.get("ConsistentRead", False))
-        told = [_consumed(operation, table, count, wanted) for table, count in units.items()]
-        answered["ConsumedCapacity"] = told if operation in BATCHES else told[0]
+        consume("read" if operation in READS else "write", sum(units.values()))
+        if wanted != "NONE":
+            told = [_consumed(operation, table, count, wanted) for table, count in units.items()]
+            answered["ConsumedCapacity"] = told if operation in BATCHES else told[0]
     return protocol.answer(answered)
 
 

@@ -1,4 +1,7 @@
-"""Faults that a test switches on: what a service does to its clients on a bad day, counted in requests."""
+"""Faults that a test switches on: what a service does to its clients on a bad day, counted in requests.
+
+Besides, what DynamoDB's clients have consumed so far, as a bill would count it.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,7 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._requests: Counter[str] = Counter()
+        self._units = {"read": 0.0, "write": 0.0}
         self._lock = threading.Lock()
 
     def switch_on(self, asked: dict[str, Any]) -> None:
@@ -61,9 +65,18 @@ class Faults:
             self._faults.clear()
 
     def to_json(self) -> dict[str, Any]:
-        """Give how many requests met a fault, and how many there were by operation: ``dynamodb.UpdateItem``."""
+        """Give how many requests met a fault, how many there were by operation, and the units that DynamoDB bills.
+
+        ``{"met", "requests": {"dynamodb.UpdateItem": …}, "units": {"read": …, "write": …}}``
+        """
         with self._lock:
-            return {"met": sum(fault.met for fault in self._faults), "requests": dict(self._requests)}
+            met = sum(fault.met for fault in self._faults)
+            return {"met": met, "requests": dict(self._requests), "units": dict(self._units)}
+
+    def consume(self, kind: str, units: float) -> None:
+        """Count units of capacity: ``read`` or ``write``."""
+        with self._lock:
+            self._units[kind] += units
 
     def meet(self, service: str, operation: str) -> None:
         """Let a request meet what is switched on for it; raises ``Refusal`` where it is throttled."""

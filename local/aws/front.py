@@ -103,7 +103,9 @@ class Front:
             # moto looks whether a condition holds and then writes: of two requests at once both would pass
             with self._one_at_a_time:
                 pass_on = partial(self._from_moto, request)
-                return dynamodb.carry_out(action.rpartition(".")[2], region(request), body(request), pass_on)
+                return dynamodb.carry_out(
+                    action.rpartition(".")[2], region(request), body(request), pass_on, self._faults.consume
+                )
         if service == "sqs" and action:
             return self._queues(request, action.rpartition(".")[2])
         if service == "sns":

@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
-import statistics
-
 import pytest
 
 from bench import cost, model
+from bench.batch import FUNCTIONS
 from bench.loop import WorkedQueue
 from bench.usage import Meter
 
 FAILED, BATCH_SIZE, RETRIED = 200, 100, 4
 LOG_BYTES_OFF = 0.15
 """Ids, numbers and names of other lengths than the benchmark's, and a line more where a sandbox starts."""
-TIMES_OFF = 5
-"""How often the model's time of a requeue, of a batch or of the worker may be in the measured one, or that in it:
-machines differ, and this one does other things besides."""
+
+READ_UNITS_OFF = 10
+"""A run reads the records of those before it, and here there are none."""
 
 ROUNDS, ENTRIES = 3, 20
 COUNTS = cost.read(cost.COUNTS)
 
 
 def test_the_model_predicts_what_200_communications_use(scene):
-    scene.begins(FAILED, **{"flaky:1": RETRIED})
-    functions = {name: scene.deployed.functions[name] for name in ("list_failed", "requeue_communication", "summarise")}
+    scene.begins(FAILED, settings={"REDRIVE_BATCH_SIZE": BATCH_SIZE}, **{"flaky:1": RETRIED})
     meter = Meter(scene.stack)
-    run = scene.run()
-    used = meter.read(run.answer["executions"], functions)
-    assert run.counts == {"requeued": FAILED}
+    ended = scene.run()
+    used = meter.read([ended.run.arn], {name: scene.deployed.functions[name] for name in FUNCTIONS})
+    assert (ended.status, ended.run.counts()) == ("SUCCEEDED", {"requeued": FAILED})
 
     work = model.Workload(FAILED, BATCH_SIZE, api_ms=0, retry_rate=RETRIED / FAILED)
     predicted = model.predict(work, COUNTS)
     assert used.transitions == predicted.transitions
     assert {name: log.invocations for name, log in used.functions.items()} == predicted.invocations
-    counted = {name: used.requests[f"dynamodb.{name}"] for name in predicted.requests}
-    assert counted == predicted.requests
+    assert used.units["write"] == predicted.write_units
+    assert used.units["read"] == pytest.approx(predicted.read_units, abs=READ_UNITS_OFF)
     log_bytes = sum(log.log_bytes for log in used.functions.values())
     assert log_bytes == pytest.approx(predicted.log_bytes, rel=LOG_BYTES_OFF)
-    own_ms = statistics.median(used.functions["requeue_communication"].warm)
-    assert predicted.requeue_ms / TIMES_OFF < own_ms < predicted.requeue_ms * TIMES_OFF
-    assert all(one.status == "SUCCEEDED" for one in run.executions)
-    seconds, expected = used.seconds / len(run.executions), model.batch_seconds(work, COUNTS)
-    assert expected / TIMES_OFF < seconds < expected * TIMES_OFF
 
 
 @pytest.fixture
 def worked(scene) -> WorkedQueue:
     """The queue and the worker that Terraform made, with the application of the stack; both sandboxes are warm."""
     scene.begins(0)
-    scene.deployed.restore("worker")
+    scene.deployed.restore()
     worked = WorkedQueue(scene.stack, scene.stack.outputs["queue"]["url"], scene.deployed.functions["worker"])
     worked.send(ENTRIES, retried=4)
     return worked
@@ -64,8 +57,6 @@ def test_the_model_predicts_what_60_entries_of_the_first_loop_use(worked):
     assert sum(used.requests["sqs.ChangeMessageVisibility"] for used in rounds) == predicted.changes
     assert sum(log.log_bytes for log in logs) == pytest.approx(predicted.log_bytes, rel=LOG_BYTES_OFF)
     assert not any(log.cold for log in logs)
-    own_ms = sum(sum(log.warm) for log in logs)
-    assert predicted.own_ms / TIMES_OFF < own_ms < predicted.own_ms * TIMES_OFF
 
 
 def test_the_model_knows_the_alarms_of_the_first_loop(stack):

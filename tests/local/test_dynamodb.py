@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from tests.local.emulated import REGION, Aws
@@ -319,6 +320,21 @@ def test_a_query_consumes_what_it_evaluates_together(client: Any) -> None:
     assert units(client, *query(ExpressionAttributeValues={":v": s("q")}, ConsistentRead=True))["CapacityUnits"] == 3
     assert units(client, *query(ExpressionAttributeValues={":v": s("q")}, Limit=1))["CapacityUnits"] == 0.5
     assert units(client, *query())["CapacityUnits"] == 0.5
+
+
+def test_what_all_clients_consume_is_counted_as_a_bill_would_but_for_scans(aws: Aws, client: Any) -> None:
+    def counted() -> tuple[float, float]:
+        told = requests.get(f"{aws.endpoint}/_local/faults", timeout=10).json()["units"]
+        return told["read"], told["write"]
+
+    read, write = counted()
+    client.put_item(TableName="t", Item={**key("counted"), "x": s("x" * 1500)})
+    operation, asked = transact({"Put": {"Item": key("counted too")}})
+    getattr(client, operation)(**asked)
+    client.get_item(TableName="t", Key=key("counted"))
+    client.query(**query(ExpressionAttributeValues={":v": s("counted")}, ConsistentRead=True)[1])
+    client.scan(TableName="t")
+    assert counted() == (read + 0.5 + 1, write + 2 + 2)
 
 
 def test_nothing_is_told_of_capacity_unless_it_is_asked_for(client: Any) -> None:

@@ -14,27 +14,37 @@ COUNTS = {
     "module": {
         "transitions": 1.0,
         "batch_transitions": 5.0,
+        "run_transitions": 4.0,
         "retry_transitions": 1.0,
         "requeues": 1.0,
+        "batch_calls": 2.0,
         "retry_requeues": 1.0,
-        "updates": 2.0,
-        "retry_updates": 2.0,
-        "run_queries": 1.0,
-        "run_deletes": 1.0,
-        "write_units": 3.0,
+        "write_units": 2.0,
+        "batch_write_units": 3.0,
+        "run_write_units": 10.0,
         "retry_write_units": 2.0,
-        "delivered_write_units": 2.0,
+        "read_units": 1.0,
+        "batch_read_units": 7.0,
+        "run_read_units": 4.0,
+        "retry_read_units": 0.0,
+        "settled_batch_read_units": 2.0,
+        "settled_run_write_units": 1.0,
+        "batch_item_bytes": 100.0,
+        "batch_item_bytes_each": 20.0,
         "requeue_own_ms": 20.0,
         "turn_ms": 50.0,
         "batch_ms": 100.0,
         "requeue_cold_ms": 500.0,
         "requeue_log_bytes": 1000.0,
         "retry_log_bytes": 1000.0,
-        "summarise_own_ms": 10.0,
-        "summarise_log_bytes": 1000.0,
+        "batch_own_ms": 10.0,
+        "batch_log_bytes": 1000.0,
+        "conclude_own_ms": 100.0,
+        "conclude_log_bytes": 1000.0,
         "list_own_ms": 100.0,
         "list_log_bytes": 1000.0,
-        "alarms": 3.0,
+        "alarms": 5.0,
+        "metrics": 2.0,
         "metrics_per_source": 4.0,
     },
     "seed": {"transitions": 1.0, "batch_transitions": 2.0, "invocations": 1.0, "own_ms": 10.0, "log_bytes": 200.0},
@@ -49,6 +59,7 @@ COUNTS = {
     },
 }
 PRICES = cost.read(cost.PRICES)
+MODULE, MINIMAL = "this module", "a minimal workflow without ledger or retries"
 READ = re.compile(r"https://((docs\.)?aws\.amazon\.com|github\.com/(aws|awslabs|aws-samples))/")
 
 
@@ -56,29 +67,75 @@ def priced(way, **work):
     return model.dollars(model.WAYS[way](Workload(**work), COUNTS), PRICES)
 
 
-def test_a_million_in_batches_of_20_are_a_million_and_a_quarter_transitions():
-    assert priced("this module", failed=1_000_000, retry_rate=0)["Step Functions"] == pytest.approx(31.25)
-    assert priced("the seed as drawn", failed=1_000_000)["Step Functions"] == pytest.approx(27.5)
+def test_a_batch_of_20_costs_five_transitions_more_than_its_communications_and_a_run_four():
+    assert model.predict(Workload(20, retry_rate=0), COUNTS).transitions == 20 + 5 + 4
+    assert model.predict(Workload(1_000_000, retry_rate=0), COUNTS).transitions == 1_250_000 + 100 * 4
+    assert priced(MINIMAL, failed=1_000_000)["Step Functions"] == pytest.approx(27.5)
 
 
-def test_larger_batches_are_cheaper():
-    small, large = (priced("this module", failed=10_000, batch_size=size) for size in (5, 100))
+def test_larger_batches_are_cheaper_and_a_run_sends_one_mail():
+    small, large = (priced(MODULE, failed=10_000, batch_size=size) for size in (5, 100))
     assert sum(large.values()) < sum(small.values())
-    assert large["SNS"] == pytest.approx(small["SNS"] / 20)
+    units = [
+        model.module(Workload(failed, size), COUNTS) for failed, size in ((10_000, 5), (10_000, 100), (30_000, 20))
+    ]
+    assert [(each["email"], each["publish"]) for each in units] == [(1, 1), (1, 1), (3, 3)]
+    assert model.seed(Workload(10_000), COUNTS)["email"] == 500
 
 
 def test_a_slower_api_costs_time_of_functions_and_nothing_else():
-    quick, slow = (priced("this module", failed=10_000, api_ms=ms) for ms in (0, 1000))
+    quick, slow = (priced(MODULE, failed=10_000, api_ms=ms) for ms in (0, 1000))
     assert slow["Lambda"] - quick["Lambda"] == pytest.approx((10_200 + 100) * 0.25 * 0.0000133334)
     assert {name for name in quick if quick[name] != pytest.approx(slow[name])} == {"Lambda"}
 
 
 def test_retries_are_counted_in_transitions_invocations_and_writes():
     steady, shaky = (model.predict(Workload(200, 100, retry_rate=rate), COUNTS) for rate in (0, 0.02))
-    assert (steady.transitions, shaky.transitions) == (210, 214)
+    assert (steady.transitions, shaky.transitions) == (214, 218)
     assert (steady.invocations["requeue_communication"], shaky.invocations["requeue_communication"]) == (200, 204)
-    assert (steady.requests["UpdateItem"], shaky.requests["UpdateItem"]) == (400, 408)
-    assert steady.requests["BatchGetItem"] == 2
+    assert shaky.write_units - steady.write_units == 8
+    assert shaky.read_units == steady.read_units
+
+
+def test_a_run_of_two_batches_opens_and_closes_both_and_concludes_once():
+    does = model.predict(Workload(200, 100, retry_rate=0), COUNTS)
+    assert does.invocations == {"list_failed": 1, "batch": 4, "requeue_communication": 200, "conclude": 1}
+    # the item that holds a hundred communications has 2,100 bytes: three units instead of one
+    assert does.write_units == 200 * 2 + 2 * (3 + 2) + 10
+    assert does.read_units == 200 + 2 * 7 + 4
+
+
+def test_a_batch_whose_item_is_over_four_kilobytes_is_read_three_times_for_a_unit_more():
+    long_ids = {**COUNTS, "module": COUNTS["module"] | {"batch_item_bytes_each": 40.0}}
+    short, long = (model.predict(Workload(100, 100, retry_rate=0), counts) for counts in (COUNTS, long_ids))
+    assert long.read_units - short.read_units == 3
+
+
+def test_what_a_later_run_reads_to_count_deliveries_is_paid_for_too():
+    units = model.module(Workload(20_000, retry_rate=0), COUNTS)
+    assert units["read_unit"] == 20_000 + 1000 * (7 + 2) + 2 * 4
+    assert units["write_unit"] == 40_000 + 1000 * 3 + 2 * (10 + 1)
+
+
+def test_conclude_is_paid_for_at_its_own_memory():
+    quick = {**COUNTS, "module": COUNTS["module"] | {"conclude_own_ms": 0.0}}
+    with_it, without = (model.module(Workload(10_000), counts)["lambda_gb_second"] for counts in (COUNTS, quick))
+    assert with_it - without == pytest.approx((1 + 500 / 50) * 0.1 * 0.5)
+
+
+def test_the_module_is_compared_with_the_minimal_workflow_in_batches_of_20():
+    ours, theirs, more = model.against_minimal(Workload(1_000_000, 100), COUNTS, PRICES)
+    assert ours == pytest.approx(sum(priced(MODULE, failed=1_000_000, batch_size=100).values()))
+    assert theirs == pytest.approx(sum(priced(MINIMAL, failed=1_000_000, batch_size=20).values()))
+    assert sum(more.values()) == pytest.approx(ours - theirs)
+
+
+def test_a_limit_of_cost_that_is_missed_says_which_service_costs_what():
+    dear = {**COUNTS, "module": COUNTS["module"] | {"write_units": 20.0}}
+    met, missed = (cost.rows(counts, PRICES) for counts in (COUNTS, dear))
+    assert [row.met for row in met] == [True, True]
+    assert [row.met for row in missed] == [False, False]
+    assert missed[0].why.startswith("against it, USD: DynamoDB +12.")
 
 
 @pytest.mark.parametrize(("failed", "runs", "batches"), [(1, 1, 1), (20, 1, 1), (21, 1, 2), (10_001, 2, 501)])
@@ -125,8 +182,8 @@ def test_an_express_batch_is_billed_for_its_turns_in_tenths_of_a_second():
     assert longer["express_gb_second"] == pytest.approx(1000 * 1.2 / 16)
 
 
-def test_neither_express_nor_a_queue_pays_for_transitions():
-    assert "transition" not in model.express(Workload(1000), COUNTS)
+def test_express_batches_pay_for_their_start_alone_and_a_queue_for_no_transition():
+    assert model.express(Workload(20_000), COUNTS)["transition"] == 1000 + 2 * 4
     assert priced("SQS + Lambda", failed=1000).keys() >= {"SQS", "Lambda"}
     assert "Step Functions" not in priced("SQS + Lambda", failed=1000)
 
@@ -180,4 +237,5 @@ def test_the_counts_in_the_repository_are_all_that_the_model_asks_for():
     counts = cost.read(cost.COUNTS)
     for way in model.WAYS.values():
         assert all(count >= 0 for count in way(Workload(1_000_000), counts).values())
-    assert len(cost.assumptions(Workload(1), counts, PRICES)) == 10
+    assert len(cost.assumptions(Workload(1), counts, PRICES)) == 11
+    assert cost.rows(counts, PRICES)

@@ -21,6 +21,13 @@ def test_a_transition_is_a_state_entered_and_every_try_after_a_tasks_first():
     assert usage.map_seconds == 7.0
 
 
+def test_a_runs_own_time_is_not_that_of_a_batch():
+    usage, times = Usage(), [datetime(2026, 11, 24, 2, 15, second, tzinfo=UTC) for second in range(3)]
+    kinds = ("MapStateEntered", "MapRunStarted", "MapStateExited")
+    count_events(usage, [{"type": kind, "timestamp": time} for kind, time in zip(kinds, times, strict=True)])
+    assert (usage.transitions, usage.seconds, usage.map_seconds) == (1, 0.0, 0.0)
+
+
 def test_a_functions_log_tells_cold_starts_from_warm_ones_and_its_own_time_from_the_apis():
     def lines(stream, time, milliseconds, api):
         groups = [{"Dimensions": [["source"]], "Metrics": [{"Name": "ApiLatency"}]}]
