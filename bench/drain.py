@@ -19,7 +19,9 @@ CAPACITY = 10
 """Requests a second: well below what the embedded Step Functions carry out on two cores."""
 
 API_MS = 100
-BATCH_SIZE, MAX_CONCURRENCY = 20, 20
+BATCH_SIZE, MAX_CONCURRENCY = 20, 10
+"""The module's defaults."""
+
 USED = 0.9
 SECONDS_EACH = 1.0
 """A run that takes longer for each communication is given up."""
@@ -57,16 +59,22 @@ def drained(folder: Path, failed: int) -> list[Row]:
             requests = [(start, end) for start, end in json.load(counted)["requests"]]
         if ended["status"] != "SUCCEEDED" or len(requests) != failed or not stack.mails.notifications():
             raise MeasurementFailed(f"{len(requests)} of {failed} requests; {ended['status']}: {ended.get('cause')}")
-        mails = len(stack.mails.notifications())
+        took = f"{time.monotonic() - started:.0f} s in all, {len(stack.mails.notifications())} digest"
     starts = sorted(start for start, _ in requests)
     between = starts[side_by_side * BATCH_SIZE : -side_by_side * BATCH_SIZE]
     used = (len(between) - 1) / (between[-1] - between[0]) / CAPACITY
     at_a_time, in_a_second = most_at_a_time(requests), most_in_a_second(starts)
     what = f"{failed:,} drained at an API's {CAPACITY} requests a second"
-    took = f"{time.monotonic() - started:.0f} s in all, {mails} digest"
     places = side_by_side * within
     return [
-        Row(f"{what}: used of it, between the first and the last batches", f"{used:.1%}", took, f"{used:.2f}", f"≥ {USED:g}", used >= USED),
+        Row(
+            f"{what}: used of it, between the first and the last batches",
+            f"{used:.1%}",
+            took,
+            f"{used:.2f}",
+            f"≥ {USED:g}",
+            used >= USED,
+        ),
         Row(
             f"{what}: most within one second",
             f"{in_a_second}",
