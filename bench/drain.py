@@ -27,8 +27,8 @@ SECONDS_EACH = 1.0
 """A run that takes longer for each communication is given up."""
 
 LATE = (
-    "each request has a slot of its own, 1/9.7 s after the one before, and is sent when that is due; one that this machine "
-    "sends late, for all processors are busy, comes close to the next."
+    "each request has a slot of its own and is sent when that is due. One that this machine sends late, for all of its "
+    "processors are busy, comes closer to the next."
 )
 
 SOURCE = {
