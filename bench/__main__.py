@@ -23,7 +23,7 @@ from local.aws.runtime import ROOT
 from local.processes import serving
 
 PAGE = ROOT / "docs" / "benchmark.md"
-DRAINED_QUICK, DRAINED, DRAINED_FULL = 200, 2_000, 10_000
+DRAINED_QUICK, DRAINED, DRAINED_FULL = 400, 2_000, 10_000
 
 
 def main() -> None:

@@ -107,12 +107,12 @@ def most_at_a_time(requests: list[tuple[float, float]]) -> int:
     return most
 
 
-def most_in_a_second(starts: list[float]) -> int:
-    """Give how many requests began within any one second at most."""
+def most_within(seconds: float, starts: list[float]) -> int:
+    """Give how many requests began within any so many seconds at most."""
     starts = sorted(starts)
     first = most = 0
     for last, at in enumerate(starts):
-        while at - starts[first] >= 1:
+        while at - starts[first] >= seconds:
             first += 1
         most = max(most, last - first + 1)
     return most

@@ -43,12 +43,14 @@ locals {
 # How many requests there are at a time, over the whole run: batches side by side, and communications of each. Within a
 # batch a quarter of it at most, so that its last ones do not keep places empty; and two batches at least, so that one
 # goes on while another opens and closes. Of what that allows, the most that leaves no more than a quarter of the places
-# empty. With a request rate no more wait for their slot than are due in a second.
+# empty. With a request rate no more wait for their slot than are due in a second; and four batches at least, for those
+# that share a rate end at about the same time, and two would leave a fifth of it unused (bench/turnover.py).
 locals {
   places = var.max_requests_per_second == null ? var.max_concurrency : min(var.max_concurrency, ceil(var.max_requests_per_second))
 
   most_of_a_map            = 40 # https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
-  most_of_a_batch          = max(1, min(local.most_of_a_map, floor(var.batch_size / 4), floor(local.places / 2)))
+  least_side_by_side       = var.max_requests_per_second == null ? 2 : 4
+  most_of_a_batch          = max(1, min(local.most_of_a_map, floor(var.batch_size / 4), floor(local.places / local.least_side_by_side)))
   communications_at_a_time = max([for number in range(1, local.most_of_a_batch + 1) : number if 4 * number * floor(local.places / number) >= 3 * local.places]...)
   batches_at_a_time        = floor(local.places / local.communications_at_a_time)
 }

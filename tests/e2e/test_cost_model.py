@@ -13,8 +13,8 @@ FAILED, BATCH_SIZE, RETRIED = 200, 100, 4
 LOG_BYTES_OFF = 0.15
 """Ids, numbers and names of other lengths than the benchmark's, and a line more where a sandbox starts."""
 
-READ_UNITS_OFF = 10
-"""A run reads the records of those before it, and here there are none."""
+UNITS_OFF = 5
+"""Of some hundreds: a run's record is as large as the digest in it, whose words are others here."""
 
 ROUNDS, ENTRIES = 3, 20
 COUNTS = cost.read(cost.COUNTS)
@@ -31,8 +31,8 @@ def test_the_model_predicts_what_200_communications_use(scene):
     predicted = model.predict(work, COUNTS)
     assert used.transitions == predicted.transitions
     assert {name: log.invocations for name, log in used.functions.items()} == predicted.invocations
-    assert used.units["write"] == predicted.write_units
-    assert used.units["read"] == pytest.approx(predicted.read_units, abs=READ_UNITS_OFF)
+    assert used.units["write"] == pytest.approx(predicted.write_units, abs=UNITS_OFF)
+    assert used.units["read"] == pytest.approx(predicted.read_units, abs=UNITS_OFF)
     log_bytes = sum(log.log_bytes for log in used.functions.values())
     assert log_bytes == pytest.approx(predicted.log_bytes, rel=LOG_BYTES_OFF)
 

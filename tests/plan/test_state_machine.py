@@ -10,6 +10,7 @@ import pytest
 from statelint.config import Config
 from statelint.linter import Linter
 
+from bench.turnover import compute
 from redrive import errors
 from redrive.models import OutcomeKind
 from redrive.settings import ListSettings
@@ -267,6 +268,13 @@ def test_two_batches_go_side_by_side_where_there_are_places_and_leave_few_of_the
     within = plan.children(call)["RequeueEach"]["MaxConcurrency"]
     assert 1 <= within <= max(1, min(40, settings.batch_size // 4))  # an inline Map runs 40 at most
     assert side_by_side >= 2 or call == "most_batches"
+
+
+def test_four_batches_share_a_request_rate_so_that_one_that_ends_leaves_no_slot_unused(plan: Plan):
+    side_by_side = plan.definition("complete")["States"]["RequeueBatches"]["MaxConcurrency"]
+    within = plan.children("complete")["RequeueEach"]["MaxConcurrency"]
+    assert side_by_side >= 4
+    assert compute(10_000, 50, side_by_side, within, rate=15).per_second >= 0.9 * 15
 
 
 def test_the_default_is_ten_requests_at_a_time_in_two_batches(plan: Plan):
