@@ -50,7 +50,9 @@ class Candidates:
     def add_new(self, communication: Communication) -> None:
         """Take one that the ledger does not know."""
         self.found += 1
-        first, last = self.new.setdefault(communication.source, ([], deque(maxlen=self.most)))
+        if communication.source not in self.new:
+            self.new[communication.source] = ([], deque(maxlen=self.most))
+        first, last = self.new[communication.source]
         (first if len(first) < self.most else last).append(communication)
 
     def add_tried(self, communication: Communication, rank: Rank, tried: float) -> None:
