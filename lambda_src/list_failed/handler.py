@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from redrive import breaker, clock
 from redrive.api import Api
-from redrive.errors import RedriveError, RunInProgress
+from redrive.errors import RedriveError, RunInProgress, StartUnconfirmed
 from redrive.execution import RUNNING, StateMachine, functions, step_functions
 from redrive.ledger import Ledger
 from redrive.listing import Listing
@@ -85,7 +85,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             result = run.to_the_start()
         finally:
-            if request.needs_lock and not run.execution:
+            # A start whose answer was lost may have been one: then the lock ends by its time, or by the run's end.
+            if request.needs_lock and not (run.execution or run.is_unconfirmed):
                 _runs().unlock(run_id, request_id)
         if not request.dry_run:
             run.look_back(function)
@@ -104,6 +105,7 @@ class Lister:
     def __init__(self, run_id: str, request_id: str, request: Request, listing: Listing) -> None:
         self.run_id, self.request_id, self.request, self.listing = run_id, request_id, request, listing
         self.execution = ""
+        self.is_unconfirmed = False
         self._problems: list[str] = []
         self._listed_at = clock.now()
 
@@ -150,6 +152,7 @@ class Lister:
             "complete": sorted(self.listing.complete),
             "idle": self._idle(),
             "wasOpen": last.get("open", []),
+            "wasHeld": last.get("held", {}),
             "sends": sends,
             "batches": len(batches),
             "exhaustedBatches": len(exhausted),
@@ -161,9 +164,13 @@ class Lister:
         runs.write_batches(Batch(self.run_id, n, self.request_id, tuple(batch)) for n, batch in numbered)
         self._begin_breaker(batches, last)
         machine = StateMachine(step_functions(), settings.state_machine_arn)
-        self.execution = machine.start(
-            self.run_id, self.request_id, self._listed_at, len(batches), force=self.request.force
-        )
+        try:
+            self.execution = machine.start(
+                self.run_id, self.request_id, self._listed_at, len(batches), force=self.request.force
+            )
+        except StartUnconfirmed:
+            self.is_unconfirmed = True
+            raise
         with self._noted("the run's record"):
             runs.write(self.run_id, {"execution": self.execution})
             if self.request.needs_lock:

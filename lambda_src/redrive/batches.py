@@ -15,6 +15,9 @@ from redrive.runs import LEFT_OUT, Batch, Breaker, Result, Runs, Tally
 from redrive.settings import RunSettings
 from redrive.wording import reason
 
+LONGEST_PROBE_SECONDS = 3600.0
+"""A probe that nobody could close is not waited for longer."""
+
 WAITS_PER_AGE = 20
 """A batch that waits for the one that probes its source waits longer the older the run is: each look is nine events."""
 
@@ -121,7 +124,8 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
     sources = {each.source for each in batch.communications} - left_out
     if held := [until for source, until in counts.held.items() if source in sources and until > now]:
         return answer | _wait(max(held) - now)
-    if any(counts.probed_by.get(source, asked.batch) != asked.batch for source in sources):
+    is_probed = any(counts.probed_by.get(source, asked.batch) != asked.batch for source in sources)
+    if is_probed and now < asked.listed_at + LONGEST_PROBE_SECONDS:
         return answer | _wait((now - asked.listed_at) / WAITS_PER_AGE)
     goes = [each for each in batch.communications if each.source in sources]
     if not goes:

@@ -193,6 +193,7 @@ class Concluder:
             counts,
             clock.now(),
             news=done.manual,
+            is_ordinary=written.is_ordinary,
             is_wanted=(NotifyOn.FAILURE if is_failure else NotifyOn.SUCCESS) in notifications.on,
             is_daily=notifications.digest is DigestKind.DAILY,
         )

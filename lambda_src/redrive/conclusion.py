@@ -17,7 +17,7 @@ from redrive.errors import ConcludeUnfinished
 from redrive.ledger import Ledger
 from redrive.ledger_rules import SECONDS_PER_HOUR, Entry, Refusal, State, judge
 from redrive.models import Communication, OutcomeKind
-from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_TRIED, UNDER_WAY, Batch, Result, Runs, Tally
+from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_LISTED, NOT_TRIED, UNDER_WAY, Batch, Result, Runs, Tally
 from redrive.settings import LedgerSettings, RunSettings
 from redrive.table import Item
 from redrive.verdicts import ALREADY_QUEUED, TOO_MANY_REQUESTS, Tried, Verdict, verdict
@@ -117,6 +117,8 @@ class Concluding:
         self._retire(record, range(batches + 1, batches + 1 + int(record.get("exhaustedBatches", 0))), at, done)
         done.lines.update({reason: int(count) for reason, count in record.get("skipped", {}).items()})
         done.lines["left"] += int(record.get("left", 0))
+        unwritten = int(record.get("listed", 0)) - sum(done.lines[name] for name in done.lines if name != NOT_LISTED)
+        done.lines[NOT_TRIED] += max(unwritten, 0)  # the lister died before it had written every batch down
         for group in done.manual.values():
             self._waiting.add(group, run_id)
         return done
@@ -269,11 +271,13 @@ def _line(result: Result) -> str:
 
 def to_json(done: Conclusion, record: Item) -> dict[str, Any]:
     """Give what a run's record keeps; a source that it did not ask stays open if it was."""
-    still_open = set(record.get("wasOpen", ())) - set(record.get("sources", ()))
+    asked = set(record.get("sources", ()))
+    still_open = set(record.get("wasOpen", ())) - asked
+    still_held = {source: until for source, until in record.get("wasHeld", {}).items() if source not in asked}
     return {
         "lines": {name: count for name, count in done.lines.items() if count},
         "open": sorted(still_open.union(done.open)),
-        "held": done.held,
+        "held": {source: until for source, until in (still_held | done.held).items() if until > clock.now()},
         "failures": [
             {"source": each.source, "operation": each.operation, "error": each.error, "count": each.count}
             for each in sorted(done.failures.values(), key=lambda each: -each.count)[:20]

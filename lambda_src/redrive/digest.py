@@ -14,10 +14,14 @@ from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_TRIED, UNDER_WAY
 from redrive.waiting import Group
 from redrive.wording import console_url, counted, time_of
 
+MAX_KEY = 200
+"""Characters of a headline by which it is remembered."""
+
 MAX_SUBJECT = 100
 """Characters in the subject of an SNS e-mail; one more, or one that is not ASCII, fails the publish (API reference)."""
 
 COULD_NOT_START = "COULD NOT START"
+NOTHING_LEFT = "nothing is left that could be sent"
 
 
 MAX_GROUPS = 10
@@ -69,6 +73,8 @@ class Digest:
     ----------
     headline
         The first line, which has no counts, as what makes it the same news as another.
+    is_ordinary
+        Whether it says no more than what the API took and what it turned away.
     moods
         By source, how it is after this run.
     failed
@@ -80,6 +86,7 @@ class Digest:
     subject: str
     message: str
     headline: str
+    is_ordinary: bool
     moods: Mapping[str, Mood]
     failed: int
     cause: str
@@ -118,7 +125,7 @@ class Story:
 
 def write(story: Story) -> Digest:
     """Write the digest of a run."""
-    lines = story.done.lines
+    done, lines = story.done, story.done.lines
     not_out = sum(lines[name] for name in NOT_OUT)
     problems = [str(problem) for problem in story.record.get("problems", ())]
     if story.record.get("truncated"):
@@ -144,7 +151,9 @@ def write(story: Story) -> Digest:
     return Digest(
         subject=re.sub(r"[^ -~]", "?", subject)[:MAX_SUBJECT],
         message="\n\n".join(block for block in blocks if block) + "\n",
-        headline=_headline(story, lines, problems, _kind_of_answer),
+        headline=_same_news(_headline(story, lines, problems, _kind_of_answer)),
+        is_ordinary=not (story.ending or done.refused or done.ended or problems)
+        and not any(lines[name] for name in NOT_OUT if name not in ("charged", "turned_away")),
         moods=moods,
         failed=not_out or int(is_incomplete),
         cause=f"{result}; run {story.run_id}",
@@ -168,6 +177,8 @@ def _moods(story: Story, problems: Sequence[str]) -> dict[str, Mood]:
     elif problems:
         listed = record.get("complete", ())
         moods |= {source: Mood.BAD for source in record.get("configured", ()) if source not in listed}
+    if story.done.lines["not_asked"] > story.done.lines["requeued"]:
+        moods[EVERY_SOURCE] = Mood.BAD  # of our own doing: no API has answered, and nothing goes out
     if EVERY_SOURCE in story.bad and EVERY_SOURCE not in moods:
         moods[EVERY_SOURCE] = Mood.GOOD
     return moods
@@ -199,10 +210,15 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer
     if any(lines[name] for name in NOT_OUT):
         return "Some communications were not sent."
     if story.is_over:
-        return "It is over: communications are requeued again."
+        return f"It is over: {'communications are requeued again' if lines['requeued'] else NOTHING_LEFT}."
     if lines[BECAME_MANUAL]:
         return "Some communications wait for a person."
     return "All that could be sent was requeued."
+
+
+def _same_news(headline: str) -> str:
+    """Give what makes a headline the same news as another: without ids, times and counts, which differ each time."""
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<!HTTP )\b\d[\d,.:TZ-]*", "#", headline)[:MAX_KEY]
 
 
 def _kind_of_answer(failures: Failures) -> str:

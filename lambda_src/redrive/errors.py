@@ -71,6 +71,10 @@ class ExecutionNotStarted(RedriveError):
     """Step Functions did not start what carries a run out; the next firing lists again."""
 
 
+class StartUnconfirmed(ExecutionNotStarted):
+    """Step Functions did not say whether it started it: perhaps the run is on."""
+
+
 class RateLimited(RedriveError):
     """The next slot of the request rate is too far away: worth another try, which does not count as one."""
 

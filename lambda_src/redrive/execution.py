@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redrive import aws
-from redrive.errors import ExecutionNotStarted
+from redrive.errors import ExecutionNotStarted, StartUnconfirmed
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -81,7 +81,7 @@ class StateMachine:
         Raises
         ------
         ExecutionNotStarted
-            Step Functions did not start it.
+            Step Functions did not start it; ``StartUnconfirmed`` where it did not answer.
         """
         data: dict[str, Any] = {
             "schemaVersion": SCHEMA_VERSION,
@@ -97,6 +97,8 @@ class StateMachine:
             raise ExecutionNotStarted(
                 f"run {run_id} was carried out before, by another delivery of its firing"
             ) from None
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
             raise ExecutionNotStarted(f"the execution could not be started: {error}") from None
+        except BotoCoreError as error:
+            raise StartUnconfirmed(f"the execution was perhaps not started: {error}") from None
         return answer["executionArn"]

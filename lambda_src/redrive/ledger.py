@@ -29,7 +29,7 @@ MAX_ITEM = 1024
 
 MAY_CLAIM = (
     "attribute_not_exists(pk) OR ((attribute_not_exists(expiry) OR expiry > :now) AND ("
-    "(leaseOwner = :owner AND #state = :open AND (leaseUntil > :zero OR outcome = :failed)) OR "
+    "(leaseOwner = :owner AND #state = :open AND leaseUntil > :zero) OR "
     "(leaseOwner <> :owner AND leaseUntil <= :now AND (#state = :released OR (#state IN (:open, :requeued) "
     "AND attempts < :max AND notBefore <= :cool AND tried <= :listed)))))"
 )
@@ -76,7 +76,6 @@ class Ledger:
                 "open": State.OPEN,
                 "requeued": State.REQUEUED,
                 "released": State.RELEASED,
-                "failed": OutcomeKind.FAILED,
                 "owner": owner,
                 "now": now,
                 "zero": 0,

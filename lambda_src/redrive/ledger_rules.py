@@ -199,8 +199,7 @@ def judge(
     if entry.state is State.DISCARDED:
         return Refusal.DISCARDED
     if owner and entry.lease_owner == owner:
-        goes_on = entry.state is State.OPEN and (entry.lease_until > 0 or entry.outcome is OutcomeKind.FAILED)
-        return None if goes_on else Refusal.CONCLUDED
+        return None if entry.state is State.OPEN and entry.lease_until > 0 else Refusal.CONCLUDED
     if entry.lease_until > now:
         return Refusal.LEASED
     if entry.state is State.RELEASED:

@@ -67,6 +67,7 @@ class Listing:
         self.too_old: list[Communication] = []
         self.latencies: dict[str, list[float]] = {name: [] for name in sources}
         self.complete: set[str] = set()
+        self._without_ids: set[str] = set()
         self.evidence: dict[str, str] = {}
         self._errors: dict[str, str] = {}
         self._unusable: dict[str, Counter[str]] = {name: Counter() for name in sources}
@@ -89,7 +90,7 @@ class Listing:
     @property
     def truncated(self) -> bool:
         """Whether some source was not read to its end, other than for a problem."""
-        return len(self.complete) + len(self._errors) < len(self._sources)
+        return len(self.complete) + len(self._errors) + len(self._without_ids) < len(self._sources)
 
     def __iter__(self) -> Iterator[Communication]:
         """Give each communication once, in the order found."""
@@ -101,7 +102,10 @@ class Listing:
             try:
                 page = next(pages[name])
             except StopIteration:
-                if evidence := self._readers[name].evidence:
+                # What has no usable id may be any of those that earlier runs sent: such a list vouches for nothing.
+                if self._unusable[name]["without_id"] or self._unusable[name]["too_long"]:
+                    self._without_ids.add(name)
+                elif evidence := self._readers[name].evidence:
                     self.complete.add(name)
                     self.evidence[name] = evidence
                 continue

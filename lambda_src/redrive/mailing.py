@@ -13,6 +13,12 @@ from enum import StrEnum
 
 DAY = 86400.0
 
+SLACK = 900.0
+"""So much less than a day is a day: a run that is daily ends a little earlier or later each time."""
+
+MAX_REMEMBERED = 200
+"""Headlines that are remembered at most, the newest."""
+
 
 class Mood(StrEnum):
     """What a run says of how a source is, or all of them."""
@@ -91,6 +97,7 @@ def decide(
     now: float,
     *,
     news: Iterable[str] = (),
+    is_ordinary: bool = True,
     is_wanted: bool = True,
     is_daily: bool = False,
 ) -> Decision:
@@ -106,6 +113,8 @@ def decide(
         What is added up where it is not sent.
     news
         Groups in which something is new for a person to do.
+    is_ordinary
+        Whether the headline says no more than the moods do; else it is news of its own, also where all is well.
     is_wanted
         Whether ``notifications.on`` has this result.
     is_daily
@@ -115,13 +124,14 @@ def decide(
     bad = frozenset(source for source, each in moods.items() if each is Mood.BAD)
     still_bad = memory.bad - {source for source, each in moods.items() if each is Mood.GOOD}
     is_over = bool(memory.bad) and not bad | still_bad
-    recent = {text: at for text, at in memory.sent.items() if now - at < DAY}
-    text = ALL_IS_WELL if mood is Mood.GOOD else headline
+    newest = sorted(memory.sent.items(), key=lambda sent: -sent[1])[:MAX_REMEMBERED]
+    recent = {text: at for text, at in newest if now - at < DAY - SLACK}
+    text = ALL_IS_WELL if mood is Mood.GOOD and is_ordinary else headline
     groups = [f"{FOR_A_PERSON}{group}" for group in news]
     if is_daily:
-        is_sent = now - memory.last >= DAY and (is_wanted or is_over or bool(memory.bad))
+        is_sent = now - memory.last >= DAY - SLACK and (is_wanted or is_over or bool(memory.bad))
     else:
-        is_new = mood is not Mood.NEUTRAL and text not in recent and (mood is Mood.BAD or not still_bad)
+        is_new = text not in recent and (mood is Mood.BAD or not is_ordinary or (mood is Mood.GOOD and not still_bad))
         has_news = any(group not in recent for group in groups) or 0 < memory.due <= now
         is_sent = is_over or (is_wanted and (is_new or has_news))
     if is_over and not is_sent:

@@ -158,7 +158,8 @@ class Redriving:
         self, claim: Claim, errand: Errand, status: int | None, error: str, retry_after: float | None
     ) -> None:
         self._insist(lambda: self.ledger.note_turned_away(claim, status, error, retry_after=retry_after))
-        if wait := retry_after:
+        is_about_the_source = status is None or status in (403, TOO_MANY_REQUESTS) or status >= 500
+        if (wait := retry_after) and is_about_the_source:
             self._insist(lambda: self.runs.hold(errand.run_id, claim.communication.source, clock.now() + wait))
 
     def _insist(self, write: Callable[[], T]) -> T:

@@ -16,7 +16,7 @@ from redrive.ledger_rules import Entry, Refusal, State, judge
 from redrive.listing import Listing
 from redrive.models import Communication, OutcomeKind, operator_run_id, scheduled_run_id
 from redrive.ordering import Candidates, Rank
-from redrive.runs import PENDING, Runs
+from redrive.runs import NOT_LISTED, PENDING, Runs
 from redrive.settings import ListSettings, Source
 
 MAX_SHOWN = 10_000
@@ -24,8 +24,6 @@ MAX_SHOWN = 10_000
 
 MAX_IDS = 100
 """Communications that an operator may name: as many as may go beside another run."""
-
-NOT_LISTED = "not_listed"
 
 RUNS_LOOKED_BACK = 100
 """Earlier runs that are looked at: for their deliveries, and for what was wrong when the last one ended."""
@@ -69,6 +67,8 @@ class Request:
 
     def run_id(self, request_id: str) -> str:
         """Name the run."""
+        if self.scheduled_time and self.trigger is not Trigger.SCHEDULE:
+            raise ConfigurationError("event.scheduledTime: goes with the schedule's own events only")
         if self.scheduled_time:
             return scheduled_run_id(self.scheduled_time)
         if self.trigger is Trigger.SCHEDULE:

@@ -41,6 +41,7 @@ NOT_TRIED = "not_tried"
 UNDER_WAY = "under_way"
 LEFT_OUT = "left_out"
 BECAME_MANUAL = "became_manual"
+NOT_LISTED = "not_listed"
 """What may become of a communication of a batch besides an outcome: nobody asked for it, somebody still has its lease,
 its source's breaker was open, or the run's verdict leaves it to a person."""
 

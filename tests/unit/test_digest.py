@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from redrive.conclusion import Conclusion, Failures
 from redrive.digest import COULD_NOT_START, LINES, MAX_SUBJECT, Digest, Ending, Story, write
-from redrive.mailing import Mood
+from redrive.mailing import EVERY_SOURCE, Mood
 from redrive.runs import BECAME_MANUAL
 from redrive.verdicts import Tried
 from redrive.waiting import Group
@@ -187,3 +187,31 @@ def test_any_subject_is_one_that_sns_takes(name: str, stage: str, sent: int, fai
     assert subject.isascii()
     assert subject.isprintable()
     assert len(subject) <= MAX_SUBJECT
+
+
+def test_a_run_in_which_only_our_own_functions_failed_is_bad_news() -> None:
+    written = digest(Conclusion(Counter(not_asked=5)))
+    assert written.moods[EVERY_SOURCE] is Mood.BAD
+    assert not written.is_ordinary
+
+
+def test_that_it_is_over_does_not_claim_that_anything_was_requeued() -> None:
+    written = digest(Conclusion(Counter(manual=6)), is_over=True)
+    assert written.message.startswith("It is over: nothing is left that could be sent.\n")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("950 of 1003 items came", "951 of 1004 items came", True),
+        (
+            "RequestId: 3f2a9c1d-7f33-4a5e-9a65-0c2a1f0f2b11 timed out",
+            "RequestId: 0c2a1f0f-7f33-4a5e-9a65-3f2a9c1d2b11 timed out",
+            True,
+        ),
+        ("HTTP 404 Not Found", "HTTP 405 Method Not Allowed", False),
+    ],
+)
+def test_the_same_news_is_the_same_whatever_its_numbers(one: str, other: str, is_same: bool) -> None:
+    first, second = (digest(Conclusion(Counter(requeued=4)), problems=[text]) for text in (one, other))
+    assert (first.headline == second.headline) is is_same

@@ -16,8 +16,8 @@ from werkzeug.wrappers import Request, Response
 
 from list_failed import handler as list_failed
 from redrive import clock
-from redrive.errors import ConfigurationError, ExecutionNotStarted, LedgerUnavailable, RunInProgress
-from redrive.execution import functions, step_functions
+from redrive.errors import ConfigurationError, ExecutionNotStarted, LedgerUnavailable, RunInProgress, StartUnconfirmed
+from redrive.execution import StateMachine, functions, step_functions
 from redrive.ledger import Ledger
 from redrive.mailing import Memory
 from redrive.models import Communication, OutcomeKind
@@ -1170,3 +1170,30 @@ def test_what_is_forced_before_its_cooldown_is_over_has_not_come_back_for_good(
     concluded(ledger, email(1))
     lists["/emails"] = [1]
     assert invoke({"ids": ["1"], "force": True}, context)["eligible"] == 1
+
+
+def test_a_start_whose_answer_was_lost_keeps_the_lock(
+    lists: Lists, runs: Runs, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists["/emails"] = [1]
+
+    def lost(*_: Any, **__: Any) -> None:
+        raise StartUnconfirmed("the execution was perhaps not started")
+
+    monkeypatch.setattr(StateMachine, "start", lost)
+    with pytest.raises(StartUnconfirmed):
+        invoke(SCHEDULED, context)
+    assert runs.lock() is not None
+
+
+def test_a_list_without_usable_ids_vouches_for_nothing(lists: Lists, runs: Runs, context: Context) -> None:
+    lists["/emails"] = [None]
+    invoke(SCHEDULED, context)
+    record = runs.newest(1)[0][0]
+    assert "email" not in record["complete"]
+    assert "email" not in record["idle"]
+
+
+def test_the_time_of_a_firing_is_the_schedules_alone(context: Context) -> None:
+    with pytest.raises(ConfigurationError, match="goes with the schedule's own events only"):
+        invoke({"scheduledTime": "2026-11-24T03:15:00Z", "ids": ["1"]}, context)

@@ -157,3 +157,17 @@ def test_a_daily_digest_says_in_its_turn_that_it_is_over() -> None:
     last = inbox.run("requeued", GOOD, after=DAY)
     assert (last.is_sent, last.is_over) == (True, True)
     assert not last.memory.bad
+
+
+def test_a_daily_run_that_ends_a_little_earlier_is_mailed_all_the_same() -> None:
+    inbox = Inbox()
+    assert all(inbox.run("down", BAD, after=DAY + jitter).is_sent for jitter in (0, -60, 60, -60, 60))
+
+
+def test_what_is_not_ordinary_is_news_though_all_is_well() -> None:
+    inbox = Inbox()
+    inbox.run("requeued", GOOD)
+    inbox.options = {"is_ordinary": False}
+    assert inbox.run("the run ended before everything was sent", GOOD).is_sent
+    assert inbox.run("some were not sent", {}).is_sent
+    assert not inbox.run("some were not sent", {}).is_sent
