@@ -16,7 +16,7 @@ from redrive.errors import ConfigurationError
 from redrive.ledger import Ledger, group_of
 from redrive.ledger_rules import Entry, State, may_be_discarded, may_be_released
 from redrive.models import Communication
-from redrive.runs import Runs
+from redrive.runs import STOPPED, Runs
 from redrive.table import Item
 from redrive.waiting import Waiting, communication_of
 from redrive.wording import rfc3339
@@ -242,6 +242,7 @@ class Desk:
         lock = self.runs.lock()
         if not (self.runs.record(run_id) or (lock and lock.run_id == run_id)):
             raise ConfigurationError(f"event.runId: there is no run {run_id}, see runs")
+        self.runs.note_end(run_id, STOPPED)  # where it stays though another run is stopped after it
         return self.controls.stop(run_id)
 
     def _pages(self, order: Order, most: int | None) -> Iterator[tuple[str, tuple[Item, ...], str | None]]:

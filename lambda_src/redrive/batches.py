@@ -11,7 +11,7 @@ from redrive.control import CONTROL, control_of
 from redrive.errors import BreakerOpen, DeadlineReached, RunStopped
 from redrive.ledger_rules import SECONDS_PER_HOUR
 from redrive.models import OutcomeKind
-from redrive.runs import LEFT_OUT, Batch, Breaker, Result, Runs, Tally
+from redrive.runs import LEFT_OUT, STOPPED, Batch, Breaker, Result, Runs, Tally
 from redrive.settings import RunSettings
 from redrive.wording import reason
 
@@ -107,8 +107,8 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
     if batch is None or batch.request != asked.request:
         return answer | {"go": "skip"}  # another delivery of the same firing has written its own over it
     ending: RunStopped | DeadlineReached | None = None
-    if control.stopped_run == asked.run_id:
-        ending = RunStopped("an operator stopped it")
+    if control.stopped_run == asked.run_id or counts.ended:
+        ending = RunStopped(counts.ended or STOPPED)
     elif settings.run_hours is not None and now > asked.listed_at + settings.run_hours * SECONDS_PER_HOUR:
         ending = DeadlineReached(f"it has taken run_hours ({settings.run_hours:g})")
     if ending:

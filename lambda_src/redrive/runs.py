@@ -37,6 +37,8 @@ CONCLUDED = ("judgedAt", "fared", "concludedAt", "digest", "publishedBy", "settl
 PENDING = frozenset({"leased", "cooling_down", "too_young"})
 """Why a communication was skipped of which it is not known yet whether it goes out."""
 
+STOPPED = "an operator stopped it"
+
 NOT_TRIED = "not_tried"
 UNDER_WAY = "under_way"
 LEFT_OUT = "left_out"

@@ -399,6 +399,7 @@ def test_what_is_on_is_paused_slowed_down_resumed_and_stopped(table: Table, runs
     assert invoke(context, "slowDown", maxRequestsPerSecond=None)["maxRequestsPerSecond"] is None
     runs.take_lock("20261124T021500Z", "request", 2e9)
     assert invoke(context, "stop", runId="20261124T021500Z")["stoppedRun"] == "20261124T021500Z"
+    assert runs.breaker("20261124T021500Z").ended == "an operator stopped it", "also when another one is stopped"
 
 
 # Saying who and why
