@@ -26,13 +26,18 @@ SETTLED_SECONDS = 0.7  # for a mail that should not come, to come
 
 
 def pytest_collection_modifyitems(items):
-    """Let those come last that replace the seeded communications, and then the one that destroys the stack."""
+    """Let those of the main run come first, before others let the ledger forget it.
+
+    Last come those that replace the seeded communications, and then the one that destroys the stack.
+    """
     here = Path(__file__).parent
 
     def place(item):
         is_here, name = item.path.parent == here, item.path.name
         replaces = name.startswith("test_ledger") or name in ("test_limits.py", "test_cost_model.py")
-        return (is_here and name == "test_destroy.py", is_here and replaces)
+        if not is_here:
+            return 0
+        return 4 if name == "test_destroy.py" else 3 if replaces else 1 if name == "test_main_run.py" else 2
 
     items.sort(key=place)
 
