@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
 from waitress.server import create_server
 from werkzeug.wrappers import Response
 
 from redrive import observability
+from redrive.control import Controls
 from redrive.ledger import Ledger
+from redrive.runs import Runs
 from redrive.settings import ApiSettings
 from redrive.table import Table, dynamodb
 from tests.unit.first_loop import FirstLoop
@@ -69,9 +72,27 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-def table(aws: None) -> Table:
+def client(aws: None) -> DynamoDBClient:
+    """A client of a DynamoDB with an empty table."""
+    return create_table()
+
+
+@pytest.fixture
+def table(client: DynamoDBClient) -> Table:
     """The table as a test looks at it, beside the functions."""
-    return Table(create_table(), LEDGER.table)
+    return Table(client, LEDGER.table)
+
+
+@pytest.fixture
+def runs(table: Table) -> Runs:
+    """The records of runs in that table."""
+    return Runs(table, LEDGER.retention_days)
+
+
+@pytest.fixture
+def controls(table: Table) -> Controls:
+    """What a person has set in that table."""
+    return Controls(table)
 
 
 @pytest.fixture

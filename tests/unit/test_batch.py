@@ -15,7 +15,7 @@ from redrive.errors import BreakerOpen, ConfigurationError, DeadlineReached, Led
 from redrive.models import Communication
 from redrive.runs import LEFT_OUT, Batch, Result, Runs, Tally
 from redrive.table import Table
-from tests.unit.support import LEDGER, Context, TableFront, Time
+from tests.unit.support import Context, TableFront, Time
 
 RUN, REQUEST = "20261124T021500Z", "a lister's request"
 EMAILS = tuple(Communication(str(number), "send.email", "email") for number in range(3))
@@ -23,16 +23,6 @@ SMS = Communication("7", "send.sms", "sms", "texts")
 THRESHOLD = 5
 
 Configure = Callable[..., None]
-
-
-@pytest.fixture
-def runs(table: Table) -> Runs:
-    return Runs(table, LEDGER.retention_days)
-
-
-@pytest.fixture
-def controls(table: Table) -> Controls:
-    return Controls(table)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from redrive.control import CONTROL, SAFETY, Control, Controls, Pace
 from redrive.errors import LedgerUnavailable, RateLimited, RunHeld
 from redrive.table import Delete, Table, Updated, Write
-from tests.unit.support import LEDGER, TableFront, create_table
+from tests.unit.support import LEDGER, TableFront
 
 
 @dataclass
@@ -34,21 +34,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr("redrive.clock.now", lambda: made.now)
     return made
-
-
-@pytest.fixture
-def client(aws: None) -> DynamoDBClient:
-    return create_table()
-
-
-@pytest.fixture
-def table(client: DynamoDBClient) -> Table:
-    return Table(client, LEDGER.table)
-
-
-@pytest.fixture
-def controls(table: Table) -> Controls:
-    return Controls(table)
 
 
 def sandboxes(table: Table, clock: Clock, rate: float | None, count: int = 1) -> list[Pace]:

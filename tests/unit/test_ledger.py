@@ -36,16 +36,6 @@ EMAIL = Communication("123455", "send.email", "email")
 THIRTY_DAYS = LEDGER.retention_days * 86400
 
 
-@pytest.fixture
-def client(aws: None) -> DynamoDBClient:
-    return create_table()
-
-
-@pytest.fixture
-def table(client: DynamoDBClient) -> Table:
-    return Table(client, LEDGER.table)
-
-
 def claimed(ledger: Ledger, owner: str = "run/1", **how: Any) -> Claim:
     claim = ledger.claim(EMAIL, owner, "run", clock.now(), **how)
     assert isinstance(claim, Claim)

@@ -48,11 +48,6 @@ def _sandbox(front: TableFront, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("redrive.administration.PAGE", 4)
 
 
-@pytest.fixture
-def runs(table: Table) -> Runs:
-    return Runs(table, LEDGER.retention_days)
-
-
 def invoke(context: Context, action: str, **event: Any) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(json.dumps(ledger_admin.handler({"action": action, **event}, context)))  # type: ignore[arg-type]
     return answer

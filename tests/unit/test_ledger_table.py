@@ -15,20 +15,10 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from redrive.errors import ConfigurationError, LedgerUnavailable
 from redrive.table import Delete, Key, Page, Put, Table, Update, Updated, read, serialized, size
-from tests.unit.support import LEDGER, TableFront, create_table
+from tests.unit.support import TableFront
 
 KEY, OTHER = Key("a partition", "1"), Key("a partition", "2")
 NAMES = ["n:emails", "probe:a.b", "state", "{}", "größe", "n0", "with space", "#", "size", "n:sms-2", "v0"]
-
-
-@pytest.fixture
-def client(aws: None) -> DynamoDBClient:
-    return create_table()
-
-
-@pytest.fixture
-def table(client: DynamoDBClient) -> Table:
-    return Table(client, LEDGER.table)
 
 
 @pytest.fixture(autouse=True)

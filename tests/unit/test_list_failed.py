@@ -80,11 +80,6 @@ def machine(aws: None) -> Machine:
     return Machine()
 
 
-@pytest.fixture
-def runs(table: Table) -> Runs:
-    return Runs(table, LEDGER.retention_days)
-
-
 Configure = Callable[..., None]
 
 

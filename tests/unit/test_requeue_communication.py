@@ -88,11 +88,6 @@ def configure(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPat
     return new_sandbox
 
 
-@pytest.fixture
-def runs(table: Table) -> Runs:
-    return Runs(table, LEDGER.retention_days)
-
-
 def invoke(item: dict[str, Any], context: Context, retry: int = 0) -> dict[str, Any]:
     """Invoke the function for what was listed just now, unless the item says otherwise."""
     event = {"item": {"listedAt": clock.now()} | item, "retry": retry}

@@ -22,24 +22,9 @@ from redrive.models import Communication, OutcomeKind, primary_id
 from redrive.runs import LEFT_OUT, NOT_TRIED, Batch, Breaker, Lock, Result, Runs, Tally
 from redrive.settings import RunSettings
 from redrive.table import Table
-from tests.unit.support import LEDGER, TableFront, Time, create_table
+from tests.unit.support import LEDGER, TableFront, Time
 
 RUN = "20261124T021500Z"
-
-
-@pytest.fixture
-def client(aws: None) -> DynamoDBClient:
-    return create_table()
-
-
-@pytest.fixture
-def table(client: DynamoDBClient) -> Table:
-    return Table(client, LEDGER.table)
-
-
-@pytest.fixture
-def runs(table: Table) -> Runs:
-    return Runs(table, LEDGER.retention_days)
 
 
 def emails(count: int) -> tuple[Communication, ...]:
