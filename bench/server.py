@@ -15,6 +15,7 @@ import asyncio
 import json
 import re
 import signal
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember where answers go."""
-        self._transport: Any = transport
+        self.transport: Any = transport
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that has come whole."""
@@ -67,7 +68,11 @@ class Connection(asyncio.Protocol):
             if len(self._received) < until:
                 return
             body, self._received = self._received[end + 4 : until], self._received[until:]
-            self._transport.write(answer(head, body))
+            self.answer(head, body)
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        """Answer one request."""
+        self.transport.write(answer(head, body))
 
 
 def answer(head: bytes, body: bytes) -> bytes:
@@ -224,15 +229,19 @@ ACCEPTED = response({"status": "queued"}, "202 Accepted")
 NOT_FOUND = response({"error": "no such page"}, "404 Not Found")
 
 
-async def serve(ready_file: Path) -> None:
-    """Serve until told to end."""
+def prepare() -> None:
+    """Make the answers that a request would else wait for."""
     for size in SIZES:
         for start in range(0, size, PAGE):
             page(size, start), known_of_page(start)
+
+
+async def serve(ready_file: Path, connection: Callable[[], Connection]) -> None:
+    """Serve until told to end."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    server = await loop.create_server(Connection, "127.0.0.1", 0)
+    server = await loop.create_server(connection, "127.0.0.1", 0)
     unfinished = ready_file.with_suffix(".unfinished")
     unfinished.write_text(json.dumps({"url": "http://127.0.0.1:{1}".format(*server.sockets[0].getsockname())}))
     unfinished.replace(ready_file)
@@ -243,4 +252,6 @@ async def serve(ready_file: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
     parser.add_argument("--ready-file", type=Path, required=True, help="JSON with the url, when it serves")
-    asyncio.run(serve(parser.parse_args().ready_file))
+    asked = parser.parse_args()
+    prepare()
+    asyncio.run(serve(asked.ready_file, Connection))
