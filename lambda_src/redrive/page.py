@@ -191,7 +191,7 @@ def _refusal(where: str, source: Source, answer: ListAnswer) -> str:
         return f"{what}; if the API wants another Accept than application/json, set api.headers"
     size = source.pagination.size_param
     if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY) and size and _names(answer.url, size):
-        return f"{what}; if the API does not take {size!r}, set {where}.pagination.size_param, or null for none"
+        return f'{what}; if the API does not take {size!r}, set {where}.pagination.size_param, or "" for none'
     return what
 
 

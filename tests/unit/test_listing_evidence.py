@@ -563,7 +563,7 @@ def test_an_empty_list_is_no_problem(
         (as_json({"data": []}), "sources.email.items: 'emails' must give a list"),
         (as_json({"emails": None, "errors": [{"message": "down"}]}), "must give a list, and gives null"),
         (as_json({}, 406), "api.headers"),
-        (as_json({}, 400), "sources.email.pagination.size_param"),
+        (as_json({}, 400), 'sources.email.pagination.size_param, or "" for none'),
     ],
 )
 def test_an_answer_that_is_no_list_names_what_to_change(
