@@ -18,7 +18,7 @@ from redrive.ledger_rules import Entry, State, may_be_discarded, may_be_released
 from redrive.models import Communication
 from redrive.runs import STOPPED, Runs
 from redrive.table import Item
-from redrive.waiting import Waiting, communication_of
+from redrive.waiting import Waiting, communication_of, source_of
 from redrive.wording import rfc3339
 
 PAGE = 100
@@ -28,7 +28,6 @@ MAX_PAGE = 1000
 
 LONGEST_PAUSE_SECONDS = 86400.0
 """A pause ends by itself, and may be made anew: one that is forgotten must not keep communications for good."""
-
 
 LONGEST_AGE_SECONDS = 10 * 365 * 86400.0
 
@@ -234,7 +233,7 @@ class Desk:
     def _groups(self, order: Order) -> Iterator[Item]:
         """Give the groups that an order is about."""
         for group in self.waiting.groups():
-            is_meant = order.group in (None, group["sk"]) and order.source in (None, group["sk"].split("/", 1)[0])
+            is_meant = order.group in (None, group["sk"]) and order.source in (None, source_of(group["sk"]))
             if is_meant and (order.error is None or order.error in (group.get("error") or "")):
                 yield group
 

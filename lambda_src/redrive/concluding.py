@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from redrive.observability import publish
 from redrive.runs import BECAME_MANUAL, Runs
 from redrive.settings import ConcludeSettings, DigestKind, NotifyOn
 from redrive.table import Item
-from redrive.waiting import Waiting
+from redrive.waiting import Waiting, source_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -236,10 +237,9 @@ class Concluder:
 
     @staticmethod
     def _measure(record: Item, done: Conclusion) -> None:
-        by_source: dict[str, int] = {}
+        by_source: Counter[str] = Counter()
         for group in done.manual.values():
-            source = group.name.split("/", 1)[0]
-            by_source[source] = by_source.get(source, 0) + group.count
+            by_source[source_of(group.name)] += group.count
         for source, count in by_source.items():
             publish({"Manual": count}, source=source)
         publish({"RunsConcluded": 1, "NotSent": int(record["failed"])})

@@ -10,7 +10,7 @@ from typing import Any
 
 from redrive.conclusion import Conclusion, Failures
 from redrive.mailing import EVERY_SOURCE, Mood
-from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_TRIED, UNDER_WAY
+from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_LISTED, NOT_TRIED, UNDER_WAY
 from redrive.waiting import Group
 from redrive.wording import console_url, counted, time_of
 
@@ -22,7 +22,6 @@ MAX_SUBJECT = 100
 
 COULD_NOT_START = "COULD NOT START"
 NOTHING_LEFT = "nothing is left that could be sent"
-
 
 MAX_GROUPS = 10
 """Groups of failures that a digest names; of the others it says how many there are."""
@@ -142,8 +141,8 @@ def write(story: Story) -> Digest:
         "\n".join(filter(None, [f"{where}, run {story.run_id}", time_of(story.run_id)])),
         _advice(story),
         _counts(lines, int(story.record.get("listed", 0))),
-        _list("Turned away:", [_failures(each) for each in _by_count(list(story.done.failures.values()))]),
-        _list("New for a person:", [_group(each) for each in _by_count(list(story.done.manual.values()))], _HOW_TO),
+        _list("Turned away:", [_alike(each) for each in _by_count(list(story.done.failures.values()))]),
+        _list("New for a person:", [_alike(each) for each in _by_count(list(story.done.manual.values()))], _HOW_TO),
         _list("Problems:", problems),
         _since(story.quiet, story.news),
         f"Execution:\n{console_url(execution)}" if execution else "",
@@ -275,18 +274,12 @@ def _advice(story: Story) -> str:
 
 def _counts(lines: Counter[str], listed: int) -> str:
     rows = [f"- {lines[name]:,} {text}" for name, text in LINES.items() if lines[name]]
-    rows += [f"- {count:,} skipped: {name}" for name, count in lines.items() if count and name not in LINES | _NO_LINES]
+    named = {*LINES, NOT_LISTED}
+    rows += [f"- {count:,} skipped: {name}" for name, count in lines.items() if count and name not in named]
     return "\n".join([f"{counted(listed)} listed as failed" + (":" if rows else "."), *rows])
 
 
-_NO_LINES = {"not_listed": ""}
-
-
-def _failures(each: Failures) -> str:
-    return f"- {each.count:,} x {each.error}, {each.operation}: {_ids(each.ids, each.count)}"
-
-
-def _group(each: Group) -> str:
+def _alike(each: Failures | Group) -> str:
     error = each.error or "came back after every attempt"
     return f"- {each.count:,} x {error}, {each.operation}: {_ids(each.ids, each.count)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
@@ -23,6 +24,7 @@ A space or a backslash in the query is neither: no reader looks for a host there
 """
 
 
+@lru_cache(maxsize=64)  # the API's own is asked for with every page, and a requeue's URL is mostly the one before
 def origin(url: str) -> Origin:
     """Give the origin that requests connects to for a URL.
 

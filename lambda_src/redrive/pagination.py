@@ -330,11 +330,6 @@ class Reader:
             self.notes.append(text)
 
 
-def read_pages(name: str, source: Source, api: Api) -> Iterator[Page]:
-    """Give the pages of a source that list something; see :meth:`Reader.pages`."""
-    return filter(None, Reader(name, source, api).pages())
-
-
 def _fresh(page: Page, known: set[str]) -> Page:
     """Leave out what an earlier pass gave, and what it counted."""
     ids, young, old = (tuple(id_ for id_ in ids if id_ not in known) for ids in (page.ids, page.young, page.old))

@@ -219,7 +219,7 @@ def delivered_since(
     end. Of a source that is gone, or whose ids mean something else by now, nothing is said.
     """
     delivered: Counter[str] = Counter()
-    spaces = {name: source.id_space or source.operation for name, source in settings.sources.items()}
+    spaces = {name: source.space for name, source in settings.sources.items()}
     records, _ = runs.newest(RUNS_LOOKED_BACK)
     for record in records:
         concluded, sources = record.get("concludedAt"), set(record.get("sources", ()))

@@ -13,6 +13,7 @@ Each batch is a partition of its own, so no part of the table gets more than its
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from redrive import clock
 from redrive.breaker import Move
 from redrive.mailing import Memory
 from redrive.models import Communication, OutcomeKind
-from redrive.table import Delete, Item, Key, Put, Table, Update
+from redrive.table import KEYS_PER_READ, Delete, Item, Key, Put, Table, Update
 
 LOCK = Key("run/current", "lock")
 MEMORY = Key("digest", "memory")
@@ -141,6 +142,9 @@ class Runs:
         self._table = table
         self._kept = retention_days * SECONDS_PER_DAY
 
+    def _expiry(self) -> int:
+        return int(clock.now() + self._kept)
+
     # The lock
 
     def take_lock(self, run_id: str, request: str, until: float) -> Lock | None:
@@ -174,7 +178,7 @@ class Runs:
         only_new
             Leave what stands there already.
         """
-        defaults: dict[str, Any] = {"expiry": int(clock.now() + self._kept)}
+        defaults: dict[str, Any] = {"expiry": self._expiry()}
         if only_new:
             values, defaults = {}, {**defaults, **values}
         return self._table.write(Update(Key(RUNS, run_id), values, defaults=defaults)).item or {}
@@ -186,7 +190,7 @@ class Runs:
         """
         update = Update(
             Key(RUNS, run_id),
-            {**values, "request": request, "expiry": int(clock.now() + self._kept)},
+            {**values, "request": request, "expiry": self._expiry()},
             "attribute_not_exists(execution) OR #request = :request",
             {"request": request},
             removed=CONCLUDED,
@@ -248,7 +252,7 @@ class Runs:
             Key(RUNS, run_id),
             values,
             "attribute_not_exists(digest)",
-            defaults={"expiry": int(clock.now() + self._kept)},
+            defaults={"expiry": self._expiry()},
         )
         remembered = {
             "sent": memory.sent,
@@ -275,7 +279,7 @@ class Runs:
 
     def write_batches(self, batches: Iterable[Batch]) -> None:
         """Write down what each batch sends."""
-        expiry = int(clock.now() + self._kept)
+        expiry = self._expiry()
         self._table.put_many(
             (
                 _batch_key(batch.run_id, batch.number, "batch"),
@@ -286,33 +290,29 @@ class Runs:
 
     def open_batch(self, run_id: str, number: int, *more: Key) -> tuple[Batch | None, Breaker, dict[Key, Item]]:
         """Read a batch, the run's breaker, and other items, with one request."""
-        batch_key, breaker_key = _batch_key(run_id, number, "batch"), Key(f"run/{run_id}", "breaker")
+        batch_key, breaker_key = _batch_key(run_id, number, "batch"), _breaker_key(run_id)
         found = {Key(item["pk"], item["sk"]): item for item in self._table.get_many([batch_key, breaker_key, *more])}
         item = found.get(batch_key)
         return _batch(run_id, number, item) if item else None, _breaker(found.get(breaker_key, {})), found
 
     def batches(self, run_id: str, numbers: Iterable[int]) -> Iterator[tuple[Batch, Tally | None]]:
         """Read batches with their tallies, fifty with each request; in any order."""
-        chunk: list[int] = []
-        for number in [*numbers, 0]:
-            if number:
-                chunk.append(number)
-            if chunk and (not number or len(chunk) == 50):
-                keys = [_batch_key(run_id, each, kind) for each in chunk for kind in ("batch", "tally")]
-                items = {(item["pk"], item["sk"]): item for item in self._table.get_many(keys)}
-                for each in chunk:
-                    pk = _batch_key(run_id, each, "batch").pk
-                    if item := items.get((pk, "batch")):
-                        tally = items.get((pk, "tally"))
-                        yield _batch(run_id, each, item), _tally(each, tally) if tally else None
-                chunk = []
+        rest = iter(numbers)
+        while some := list(itertools.islice(rest, KEYS_PER_READ // 2)):
+            keys = [_batch_key(run_id, number, kind) for number in some for kind in ("batch", "tally")]
+            items = {(item["pk"], item["sk"]): item for item in self._table.get_many(keys)}
+            for number in some:
+                pk = _batch_key(run_id, number, "batch").pk
+                if item := items.get((pk, "batch")):
+                    tally = items.get((pk, "tally"))
+                    yield _batch(run_id, number, item), _tally(number, tally) if tally else None
 
     def write_tally(self, run_id: str, tally: Tally) -> bool:
         """Write down what became of a batch, once; whether this was the first time."""
         item = {
             "results": _packed_results(tally.results),
             "stopped": tally.stopped,
-            "expiry": int(clock.now() + self._kept),
+            "expiry": self._expiry(),
         }
         key = _batch_key(run_id, tally.number, "tally")
         return self._table.write(Put(key, item, "attribute_not_exists(pk)")).done
@@ -330,7 +330,7 @@ class Runs:
         item: dict[str, float] = {f"n:{source}": number for source, number in numbers.items()}
         item |= {f"probe:{source}": number for source, number in probed_by.items()}
         item |= {f"hold:{source}": until for source, until in (held or {}).items()}
-        self._table.write(Put(Key(f"run/{run_id}", "breaker"), {**item, "expiry": int(clock.now() + self._kept)}))
+        self._table.write(Put(_breaker_key(run_id), {**item, "expiry": self._expiry()}))
 
     def move_breaker(self, run_id: str, moves: Mapping[str, Move], probed: Sequence[str], refused: str = "") -> None:
         """Write down what a batch does to the numbers of its sources, with one write.
@@ -348,21 +348,25 @@ class Runs:
         removed = [f"probe:{source}" for source in probed]
         if values or any(added.values()) or removed:
             added = {name: number for name, number in added.items() if number}
-            self._table.write(Update(Key(f"run/{run_id}", "breaker"), values, added=added, removed=removed))
+            self._table.write(Update(_breaker_key(run_id), values, added=added, removed=removed))
 
     def note_end(self, run_id: str, why: str) -> None:
         """Write down why a run opens no batch any more."""
-        self._table.write(Update(Key(f"run/{run_id}", "breaker"), {"ended": why}))
+        self._table.write(Update(_breaker_key(run_id), {"ended": why}))
 
     def hold(self, run_id: str, source: str, until: float) -> None:
         """Write down that the API asked to be left alone until then, unless it has asked for longer."""
-        key, name = Key(f"run/{run_id}", "breaker"), f"hold:{source}"
+        key, name = _breaker_key(run_id), f"hold:{source}"
         is_later = "attribute_not_exists(#held) OR #held < :until"
         self._table.write(Update(key, {name: until}, is_later, {"until": until}, names={"held": name}))
 
     def breaker(self, run_id: str) -> Breaker:
         """Give a run's breaker."""
-        return _breaker(self._table.get(Key(f"run/{run_id}", "breaker")) or {})
+        return _breaker(self._table.get(_breaker_key(run_id)) or {})
+
+
+def _breaker_key(run_id: str) -> Key:
+    return Key(f"run/{run_id}", "breaker")
 
 
 def _batch_key(run_id: str, number: int, kind: str) -> Key:

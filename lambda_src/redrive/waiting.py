@@ -99,11 +99,16 @@ class Waiting:
 
     def groups(self) -> Iterator[dict[str, Any]]:
         """Give the directory."""
-        yield from self._table.all_of(GROUPS)
+        return self._table.all_of(GROUPS)
 
     def page(self, name: str, *, after: str | None, until: str | None, limit: int) -> Page:
         """Give some of a group, the oldest first."""
         return self._table.query(f"{GROUPS}/{name}", after=after, until=until, limit=limit)
+
+
+def source_of(name: str) -> str:
+    """Give the source of a group, with which its name begins."""
+    return name.split("/", 1)[0]
 
 
 def communication_of(item: Item) -> Communication:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from redrive.api import Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.models import primary_id
 from redrive.page import Page
-from redrive.pagination import read_pages
+from redrive.pagination import Reader
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
 from redrive.transport import Deadline, listing_retry
@@ -68,6 +68,11 @@ def reader(settings: ApiSettings) -> Api:
         return retry
 
     return Api(settings, without_waiting, Secrets())
+
+
+def read_pages(name: str, source: Source, api: Api) -> Iterator[Page]:
+    """Give the pages that list something."""
+    return filter(None, Reader(name, source, api).pages())
 
 
 def read(source: Source, settings: ApiSettings) -> list[str]:
