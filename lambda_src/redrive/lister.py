@@ -1,0 +1,206 @@
+"""The lister's part of a run: take the lock, list, write down, start the execution, and look back at earlier runs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from redrive import breaker, clock
+from redrive.api import Api
+from redrive.errors import RedriveError, RunInProgress, StartUnconfirmed
+from redrive.execution import RUNNING, StateMachine, functions, step_functions
+from redrive.ledger import Ledger
+from redrive.listing import Listing
+from redrive.mailing import EVERY_SOURCE
+from redrive.observability import publish
+from redrive.ordering import deal
+from redrive.run import RUNS_LOOKED_BACK, Request, delivered_since, select
+from redrive.runs import Batch, Runs
+from redrive.settings import ListSettings
+from redrive.transport import Deadline
+
+SECONDS_TO_END = 5.0
+"""Kept from the function's time, to start what was found and to answer in words."""
+
+SECONDS_PER_BATCH = 0.004
+"""What writing a batch down takes: 25 with each request."""
+
+
+class Lister:
+    """One run up to the start of its execution."""
+
+    def __init__(
+        self,
+        run_id: str,
+        request_id: str,
+        request: Request,
+        listing: Listing,
+        ledger: Ledger,
+        runs: Runs,
+        settings: ListSettings,
+    ) -> None:
+        self.run_id, self.request_id, self.request, self.listing = run_id, request_id, request, listing
+        self._ledger, self._runs, self._settings = ledger, runs, settings
+        self.execution = ""
+        self.is_unconfirmed = False
+        self._problems: list[str] = []
+        self._listed_at = clock.now()
+
+    @property
+    def problems(self) -> list[str]:
+        """Give what went wrong, one text each."""
+        return [*self.listing.problems, *self._problems]
+
+    def can_read(self, api: Api, function: Deadline) -> bool:
+        """Tell whether a page can be read to its end, and then what was found be started."""
+        kept = SECONDS_PER_BATCH * sum(self.listing.listed.values()) / self._settings.batch_size
+        api.deadline.set(function.remaining() - kept)
+        return api.deadline.remaining() > api.try_seconds
+
+    def to_the_start(self) -> dict[str, Any]:
+        """List, choose, write down and start; a run that has nothing to send or to say starts nothing."""
+        settings, runs = self._settings, self._runs
+        self.selection = selection = select(self.listing, self._ledger, self.request, settings)
+        batches = deal(selection.candidates.chosen(), settings.batch_size)
+        sends = sum(map(len, batches))
+        result = answer(self.run_id) | {
+            "listed": sum(self.listing.listed.values()),
+            "eligible": sends,
+            "skipped": dict(selection.skipped),
+            "batches": len(batches),
+            "truncated": self.listing.truncated or selection.candidates.found > sends,
+            "dryRun": self.request.dry_run,
+        }
+        if self.request.dry_run or not (sends or selection.exhausted or self.problems or self._has_something_to_say()):
+            return result
+        exhausted = deal([selection.exhausted], settings.batch_size)
+        last = self._last()
+        record = {
+            "trigger": self.request.trigger,
+            "listedAt": self._listed_at,
+            "listed": selection.considered,
+            "skipped": result["skipped"],
+            "left": selection.candidates.found - sends,
+            "truncated": self.listing.truncated,
+            "problems": [problem[:500] for problem in self.problems[:20]],
+            "sources": sorted({each.source for batch in batches for each in batch}),
+            "configured": sorted(settings.sources),
+            "complete": sorted(self.listing.complete),
+            "idle": self._idle(),
+            "wasOpen": last.get("open", []),
+            "wasHeld": last.get("held", {}),
+            "sends": sends,
+            "batches": len(batches),
+            "exhaustedBatches": len(exhausted),
+            "hasLock": self.request.needs_lock,
+        }
+        if not runs.begin(self.run_id, self.request_id, record):
+            return result | {"eligible": 0, "batches": 0}
+        numbered = enumerate([*batches, *exhausted], start=1)
+        runs.write_batches(Batch(self.run_id, n, self.request_id, tuple(batch)) for n, batch in numbered)
+        self._begin_breaker(batches, last)
+        machine = StateMachine(step_functions(), settings.state_machine_arn)
+        try:
+            self.execution = machine.start(
+                self.run_id, self.request_id, self._listed_at, len(batches), force=self.request.force
+            )
+        except StartUnconfirmed:
+            self.is_unconfirmed = True
+            raise
+        with self._noted("the run's record"):
+            runs.write(self.run_id, {"execution": self.execution})
+            if self.request.needs_lock:
+                runs.note_execution(self.run_id, self.request_id, self.execution)
+        return result | {"execution": self.execution}
+
+    def look_back(self, function: Deadline) -> None:
+        """See, in the time that is left, what became of what earlier runs requeued; the next digest says it."""
+        before = len(self._problems)
+        with self._noted("earlier runs"):
+            delivered: Counter[str] = Counter()
+            if self.request.is_full:
+                is_time = function.remaining
+                delivered = delivered_since(
+                    self.listing, self._runs, self._settings, self._listed_at, lambda: is_time() > SECONDS_TO_END
+                )
+            came_back = self.selection.came_back
+            self._runs.add_news({"delivered": delivered.total(), "cameBack": came_back.total()})
+            for source in {*delivered, *came_back}:
+                publish({"Delivered": delivered[source], "CameBack": came_back[source]}, source=source)
+        if self.execution and len(self._problems) > before:
+            with self._noted("the run's record"):
+                self._runs.write(self.run_id, {"problems": self.problems})
+
+    def _has_something_to_say(self) -> bool:
+        """Tell whether a digest is due with nothing to send: that bad news is over, or what was collected."""
+        memory, _, _ = self._runs.memory()
+        is_over = memory.bad and memory.bad <= {*self._idle(), EVERY_SOURCE}
+        return bool(is_over) or 0 < memory.due <= clock.now()
+
+    def _idle(self) -> list[str]:
+        """Name the sources that were read to their end, and of which nothing is left that could still go out."""
+        selection = self.selection
+        busy = selection.pending | selection.candidates.new.keys() | selection.candidates.tried.keys()
+        return sorted(self.listing.complete - busy) if self.request.is_full else []
+
+    def _last(self) -> dict[str, Any]:
+        """Give the record of the last run that was alone, none where there is none."""
+        earlier, _ = self._runs.newest(RUNS_LOOKED_BACK)
+        return next((record for record in earlier if "concludedAt" in record and record.get("hasLock")), {})
+
+    def _begin_breaker(self, batches: list[list[Any]], last: dict[str, Any]) -> None:
+        """Let sources that were open when the last run ended begin with one batch, and each other one with nothing."""
+        threshold = self._settings.breaker_turned_away
+        first = {each.source: n for n, batch in reversed(list(enumerate(batches, 1))) for each in batch}
+        was_open = first.keys() & last.get("open", ())
+        numbers = dict.fromkeys(first, 0) | breaker.half_open(was_open, threshold)
+        held = {source: until for source, until in last.get("held", {}).items() if source in first}
+        self._runs.begin_breaker(self.run_id, numbers, {source: first[source] for source in was_open}, held)
+
+    @contextmanager
+    def _noted(self, what: str) -> Iterator[None]:
+        """Make a problem of an error: nothing may fail the lister once its execution was started."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 (see above)
+            text = str(error) if isinstance(error, RedriveError) else f"unforeseen {type(error).__name__}"
+            self._problems.append(f"{what}: {text}")
+
+
+def take_lock(run_id: str, request_id: str, until: float, runs: Runs, settings: ListSettings) -> None:
+    """Begin a run alone; raises ``RunInProgress`` where another one is on.
+
+    One that has ended, of which no event has told ``conclude``, is concluded first.
+    """
+    while True:
+        lock = runs.take_lock(run_id, request_id, until)
+        if lock is None:
+            return
+        status = StateMachine(step_functions(), settings.state_machine_arn).status(lock.run_id)
+        if (status and status[0] == RUNNING) or (status is None and lock.until > clock.now()):
+            raise RunInProgress(f"run {lock.run_id} is on; nothing was listed")
+        if status:
+            payload = json.dumps({"runId": lock.run_id, "status": status[0], "error": status[1]}).encode()
+            concluded = functions().invoke(FunctionName=settings.conclude_arn, Payload=payload)
+            if error := concluded.get("FunctionError"):
+                raise RunInProgress(
+                    f"run {lock.run_id} has ended, and could not be concluded ({error}); see conclude's log"
+                )
+        runs.unlock(lock.run_id, lock.request)
+
+
+def answer(run_id: str) -> dict[str, Any]:
+    """Give what the lister answers of a run that has listed nothing."""
+    return {
+        "runId": run_id,
+        "listed": 0,
+        "eligible": 0,
+        "skipped": {},
+        "batches": 0,
+        "execution": None,
+        "truncated": False,
+        "dryRun": False,
+    }
