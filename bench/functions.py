@@ -25,7 +25,6 @@ ITEM = {
         "paced": False,
         "communication": {"primaryId": "1", "operation": "send.email", "source": "email"},
     },
-    "retry": 0,
 }
 DURATION = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms")
 MB = 1_000_000

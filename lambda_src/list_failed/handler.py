@@ -62,10 +62,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         function = Deadline()
         function.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
         sources = request.chosen(_settings().sources)
+        problems: list[str] = []
         if request.needs_lock:
             try:
                 until = clock.now() + function.remaining() + 2 * SECONDS_TO_END
-                take_lock(run_id, request_id, until, _runs(), _settings())
+                problems = take_lock(run_id, request_id, until, _runs(), _settings())
             except RunInProgress as error:
                 if request.trigger is Trigger.OPERATOR:
                     raise
@@ -74,7 +75,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 return answer(run_id) | {"inProgress": str(error)}
         api, ledger = _api(), Ledger(_table(), _settings().ledger)
         listing = Listing(sources, api, lambda: run.can_read(api, function))
-        run = Lister(run_id, request_id, request, listing, ledger, _runs(), _settings())
+        run = Lister(run_id, request_id, request, listing, ledger, _runs(), _settings(), problems)
         try:
             result = run.to_the_start()
         finally:

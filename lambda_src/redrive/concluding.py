@@ -140,6 +140,9 @@ class Concluder:
             )
             done = concluding.conclude(record) if record.get("sk") and "batches" in record else Conclusion()
             record = self._decide(end, record, done)
+        if end.ending and record.get("batches"):
+            # Whoever redrives its execution would send without the lock, and nobody would judge what came of it.
+            self._runs.note_end(end.run_id, f"it has ended before: {end.ending.status}")
         if record.get("hasLock", True):
             self._runs.unlock(end.run_id, str(record.get("request", end.request)))
         return self._answer(end, record, invocation)

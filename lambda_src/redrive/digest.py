@@ -41,6 +41,7 @@ LINES = {
     "left": "beyond max_per_run: left for the next run",
     "paused": "not sent, because of the pause: left for the next run",
     "stopped": "not sent, because the run was stopped: left for the next run",
+    "asked_to_wait": "not sent, because the API asked to wait: left for the next run",
     "cooling_down": "cooling down after an earlier try",
     "leased": "being sent by another run",
     "concluded": "sent by this run already",
@@ -52,7 +53,7 @@ LINES = {
 }
 """The lines of a digest's counts, in their order; each listed communication is in one."""
 
-NOT_OUT = ("charged", "turned_away", "not_asked", LEFT_OUT, NOT_TRIED, UNDER_WAY, "paused", "stopped")
+NOT_OUT = ("charged", "turned_away", "not_asked", LEFT_OUT, NOT_TRIED, UNDER_WAY, "paused", "stopped", "asked_to_wait")
 """Lines of communications that the run should have sent, and has not."""
 
 

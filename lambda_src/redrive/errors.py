@@ -80,7 +80,7 @@ class RateLimited(RedriveError):
 
 
 class RunHeld(RedriveError):
-    """A person paused or stopped what is on; the message is one of these two words."""
+    """Nothing is sent now; why is its message: ``paused`` or ``stopped`` by a person, ``asked_to_wait`` by the API."""
 
 
 class BreakerOpen(RedriveError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,20 @@ def functions() -> LambdaClient:
 
 
 @dataclass(frozen=True)
+class Status:
+    """How an execution stands; ``ended`` in seconds since 1970, 0 while it runs."""
+
+    status: str
+    error: str = ""
+    ended: float = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is on."""
+        return self.status == RUNNING
+
+
+@dataclass(frozen=True)
 class StateMachine:
     """The state machine of runs."""
 
@@ -48,8 +63,8 @@ class StateMachine:
         """Give the ARN of a run's execution, whether or not there is one."""
         return f"{self.arn.replace(':stateMachine:', ':execution:')}:{run_id}"
 
-    def status(self, run_id: str) -> tuple[str, str] | None:
-        """Give the status and the error of a run's execution, None where there is none.
+    def status(self, run_id: str) -> Status | None:
+        """Tell how a run's execution stands, None where there is none.
 
         ``DescribeExecution`` is eventually consistent (API reference): one that was started just now may be missing.
         """
@@ -59,7 +74,9 @@ class StateMachine:
             return None
         except (ClientError, BotoCoreError) as error:
             raise ExecutionNotStarted(f"the state machine does not say whether run {run_id} is on: {error}") from None
-        return found["status"], found.get("error", "")
+        stopped = found.get("stopDate")
+        ended = stopped.timestamp() if isinstance(stopped, datetime) else 0
+        return Status(found["status"], found.get("error", ""), ended)
 
     def start(self, run_id: str, request: str, listed_at: float, batches: int, *, force: bool) -> str:
         """Start a run's execution; give its ARN.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from redrive import breaker, clock
 from redrive.api import Api
 from redrive.errors import RedriveError, RunInProgress, StartUnconfirmed
-from redrive.execution import RUNNING, StateMachine, functions, step_functions
+from redrive.execution import StateMachine, Status, functions, step_functions
 from redrive.ledger import Ledger
 from redrive.listing import Listing
 from redrive.mailing import EVERY_SOURCE
@@ -24,6 +24,9 @@ from redrive.transport import Deadline
 
 SECONDS_TO_END = 5.0
 """Kept from the function's time, to start what was found and to answer in words."""
+
+LEFT_BEHIND_SECONDS = 86400.0
+"""A run that could not be concluded for so long after its end does not keep others from beginning."""
 
 SECONDS_PER_BATCH = 0.004
 """What writing a batch down takes: 25 with each request."""
@@ -41,12 +44,13 @@ class Lister:
         ledger: Ledger,
         runs: Runs,
         settings: ListSettings,
+        problems: Iterable[str] = (),
     ) -> None:
         self.run_id, self.request_id, self.request, self.listing = run_id, request_id, request, listing
         self._ledger, self._runs, self._settings = ledger, runs, settings
         self.execution = ""
         self.is_unconfirmed = False
-        self._problems: list[str] = []
+        self._problems = list(problems)
         self._listed_at = clock.now()
 
     @property
@@ -170,26 +174,32 @@ class Lister:
             self._problems.append(f"{what}: {text}")
 
 
-def take_lock(run_id: str, request_id: str, until: float, runs: Runs, settings: ListSettings) -> None:
+def take_lock(run_id: str, request_id: str, until: float, runs: Runs, settings: ListSettings) -> list[str]:
     """Begin a run alone; raises ``RunInProgress`` where another one is on.
 
-    One that has ended, of which no event has told ``conclude``, is concluded first.
+    One that has ended, of which no event has told ``conclude``, is concluded first. One that cannot be concluded for a
+    day is left behind, or nothing would ever be sent again: what was turned away in it is as open as it was. Gives a
+    text for each such.
     """
+    left_behind: list[str] = []
     while True:
         lock = runs.take_lock(run_id, request_id, until)
         if lock is None:
-            return
+            return left_behind
         status = StateMachine(step_functions(), settings.state_machine_arn).status(lock.run_id)
-        if (status and status[0] == RUNNING) or (status is None and lock.until > clock.now()):
+        if status.is_running if status else lock.until > clock.now():
             raise RunInProgress(f"run {lock.run_id} is on; nothing was listed")
-        if status:
-            payload = json.dumps({"runId": lock.run_id, "status": status[0], "error": status[1]}).encode()
-            concluded = functions().invoke(FunctionName=settings.conclude_arn, Payload=payload)
-            if error := concluded.get("FunctionError"):
-                raise RunInProgress(
-                    f"run {lock.run_id} has ended, and could not be concluded ({error}); see conclude's log"
-                )
+        if status and (error := _conclude(lock.run_id, status, settings)):
+            problem = f"run {lock.run_id} has ended, and could not be concluded ({error}); see conclude's log"
+            if clock.now() < status.ended + LEFT_BEHIND_SECONDS:
+                raise RunInProgress(problem)
+            left_behind.append(f"{problem}; it is left behind, without digest and verdicts")
         runs.unlock(lock.run_id, lock.request)
+
+
+def _conclude(run_id: str, status: Status, settings: ListSettings) -> str | None:
+    payload = json.dumps({"runId": run_id, "status": status.status, "error": status.error}).encode()
+    return functions().invoke(FunctionName=settings.conclude_arn, Payload=payload).get("FunctionError")
 
 
 def answer(run_id: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from redrive import clock
@@ -68,6 +68,8 @@ class Redriving:
     ----------
     remaining
         Gives the seconds that the function still has.
+    held
+        Until when each source is left alone by this sandbox, because the API asked for it.
     """
 
     api: Api
@@ -77,14 +79,10 @@ class Redriving:
     requeue: RequeueSettings
     run: RunSettings
     remaining: Callable[[], float]
+    held: dict[str, float] = field(default_factory=dict)
 
-    def redrive(self, errand: Errand, *, is_last: bool) -> Outcome:
+    def redrive(self, errand: Errand) -> Outcome:
         """Send a communication back once, if nobody else does and its limits allow it.
-
-        Parameters
-        ----------
-        is_last
-            Whether the state machine makes no further try.
 
         Raises
         ------
@@ -114,7 +112,7 @@ class Redriving:
         else:
             self.api.pace = _at_once
         try:
-            answer = self.api.requeue(claim, self.requeue)
+            answer = self._ask(claim)
         except RunHeld as held:
             self._insist(lambda: self.ledger.give_back(claim))
             return Outcome(communication, OutcomeKind.SKIPPED, None, None, str(held))
@@ -122,8 +120,14 @@ class Redriving:
             self._insist(lambda: self.ledger.give_back(claim))
             raise
         except ApiUnavailable as error:
-            return self._unavailable(claim, errand, error, is_last=is_last)
+            return self._unavailable(claim, errand, error)
         return self._answered(claim, errand, answer)
+
+    def _ask(self, claim: Claim) -> Answer:
+        """Ask the API, unless it wants to be left alone and told this sandbox so; others hear of it by the batch."""
+        if self.held.get(claim.communication.source, 0) > clock.now():
+            raise RunHeld("asked_to_wait")
+        return self.api.requeue(claim, self.requeue)
 
     def _answered(self, claim: Claim, errand: Errand, answer: Answer) -> Outcome:
         status, communication = answer.status, claim.communication
@@ -138,11 +142,13 @@ class Redriving:
         kind = OutcomeKind.REFUSED if 400 <= status < 500 else OutcomeKind.FAILED
         return Outcome(communication, kind, claim.attempt, status, error)
 
-    def _unavailable(self, claim: Claim, errand: Errand, error: ApiUnavailable, *, is_last: bool) -> Outcome:
+    def _unavailable(self, claim: Claim, errand: Errand, error: ApiUnavailable) -> Outcome:
         """Note that the API did not take it, and let it be tried again, but not before its ``Retry-After``.
 
-        One that is longer than this function may wait ends the tries of this run, and holds the source.
+        One that is longer than this function may wait ends the tries of this run, and holds the source. Tries are
+        counted in the ledger: the state machine's count has those in which the API was not asked.
         """
+        is_last = claim.tries >= self.run.max_attempts_of_a_request
         wait = error.retry_after or 0
         fits = wait <= max(0.0, min(LONGEST_WAIT_SECONDS, self.remaining() - SECONDS_PER_WRITE))
         if fits and not is_last:
@@ -159,8 +165,10 @@ class Redriving:
     ) -> None:
         self._insist(lambda: self.ledger.note_turned_away(claim, status, error, retry_after=retry_after))
         is_about_the_source = status is None or status in (403, TOO_MANY_REQUESTS) or status >= 500
-        if (wait := retry_after) and is_about_the_source:
-            self._insist(lambda: self.runs.hold(errand.run_id, claim.communication.source, clock.now() + wait))
+        if retry_after and is_about_the_source:
+            source, until = claim.communication.source, clock.now() + retry_after
+            self.held[source] = until
+            self._insist(lambda: self.runs.hold(errand.run_id, source, until))
 
     def _insist(self, write: Callable[[], T]) -> T:
         """Make a write, again where the table does not answer: what the API has done must not be forgotten."""

@@ -352,7 +352,7 @@ class Runs:
 
     def note_end(self, run_id: str, why: str) -> None:
         """Write down why a run opens no batch any more."""
-        self._table.write(Update(_breaker_key(run_id), {"ended": why}))
+        self._table.write(Update(_breaker_key(run_id), {"ended": why}, defaults={"expiry": self._expiry()}))
 
     def hold(self, run_id: str, source: str, until: float) -> None:
         """Write down that the API asked to be left alone until then, unless it has asked for longer."""

@@ -27,10 +27,9 @@ SECONDS_TO_END = 5.0
 
 @dataclass(frozen=True)
 class Event:
-    """An item of the state machine's Map, and how often it was tried before."""
+    """An item of the state machine's Map."""
 
     item: Errand
-    retry: int = 0
 
 
 @cache
@@ -72,16 +71,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     CredentialsRefused, ConfigurationError
         Not worth one: every communication would meet the same; the state machine ends the batch.
     """
-    asked = parse(Event, event, "event")
-    errand, communication = asked.item, asked.item.communication
+    errand = parse(Event, event, "event").item
+    communication = errand.communication
     with observed(context, runId=errand.run_id, batch=errand.batch, **communication.to_json()) as logger:
         redriving = _redriving()
         redriving.api.deadline.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
         redriving.api.milliseconds = 0.0
         measured: dict[str, float] = {}
         try:
-            is_last = asked.retry >= _settings().run.max_attempts_of_a_request
-            outcome = redriving.redrive(errand, is_last=is_last)
+            outcome = redriving.redrive(errand)
             measured[outcome.kind.title()] = 1
         finally:
             if redriving.api.milliseconds:  # else the API was not asked

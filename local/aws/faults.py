@@ -6,7 +6,6 @@ Besides, what DynamoDB's clients have consumed so far, as a bill would count it.
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +18,7 @@ THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "sqs": "Reque
 
 
 class Kind(StrEnum):
-    """What is done to a request: refused for now, or held back before it is carried out."""
+    """What is done to a request: refused for now, or held back before it is carried out until faults end, at most."""
 
     THROTTLE = "throttle"
     DELAY = "delay"
@@ -49,6 +48,7 @@ class Faults:
         self._requests: Counter[str] = Counter()
         self._units = {"read": 0.0, "write": 0.0}
         self._lock = threading.Lock()
+        self._over = threading.Event()
 
     def switch_on(self, asked: dict[str, Any]) -> None:
         """Add a fault; raises ``Refusal`` where it is none."""
@@ -60,9 +60,11 @@ class Faults:
             self._faults.append(fault)
 
     def switch_off(self) -> None:
-        """Forget every fault."""
+        """Forget every fault, and let go what is held back."""
         with self._lock:
             self._faults.clear()
+            self._over.set()
+            self._over = threading.Event()
 
     def to_json(self) -> dict[str, Any]:
         """Give how many requests met a fault, how many there were by operation, and the units that DynamoDB bills.
@@ -82,11 +84,11 @@ class Faults:
         """Let a request meet what is switched on for it; raises ``Refusal`` where it is throttled."""
         with self._lock:
             self._requests[f"{service}.{operation}"] += 1
-            fault = self._next(service, operation)
+            fault, over = self._next(service, operation), self._over
         if fault is None:
             return
         if fault.fault is Kind.DELAY:
-            time.sleep(fault.seconds)
+            over.wait(fault.seconds)
             return
         raise Refusal(400, THROTTLED.get(service, "ThrottlingException"), "Too many requests; slow down.")
 

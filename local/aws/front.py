@@ -29,6 +29,7 @@ INVOCATION = re.compile(r"/2015-03-31/functions/(?P<name>.+)/invocations/?")
 MAPPING = re.compile(r"/2015-03-31/event-source-mappings/?(?P<uuid>[^/]+)?/?")
 LAMBDA_CONTROL = re.compile(r"/20\d\d-\d\d-\d\d/(functions|layers)/.+")
 FIRING = re.compile(r"/_local/schedules/(?P<group>[^/]+)/(?P<name>[^/]+)/fire")
+SCHEDULE = re.compile(r"/schedules/[^/]+")
 LOG_TAIL_BYTES = 4096
 
 
@@ -52,6 +53,7 @@ class Front:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._faults = Faults()
+        self._creation = scheduler.Creation()
         self._one_at_a_time = threading.Lock()
         self._moto = Moto(create_backend_app)
 
@@ -114,6 +116,8 @@ class Front:
                 self._cloud.queues.changed.notify_all()
             self._cloud.mailer.post_new()
             return response
+        if service == "scheduler" and request.method == "POST" and SCHEDULE.fullmatch(request.path):
+            return self._creation.carry_out(request, self._from_moto)
         if service == "lambda" and request.method != "GET" and (mapping := MAPPING.fullmatch(request.path)):
             return self._cloud.mappings.change(request, mapping["uuid"], lambda: self._from_moto(request))
         if service == "lambda" and request.method != "GET" and LAMBDA_CONTROL.fullmatch(request.path):

@@ -9,16 +9,19 @@ from local import runs
 from local.stack import wait_until
 from tests.e2e.scene import LEASE_SECONDS, every, lines
 
+TRIES_OF_A_WRITE = 5
+"""With which a function's client asks the table."""
+
 
 def test_killed_before_the_request_it_is_sent_once_also_if_the_dead_ones_claim_arrives_late(scene):
     scene.begins(failed=200)
-    scene.fault("UpdateItem", "delay", count=10, after=1, seconds=5)  # after the lister's first, for the run's record
+    scene.fault("UpdateItem", "delay", count=10_000, after=1, seconds=300)  # after the lister's: the run's record
     run_id = scene.fires()
-    wait_until(lambda: scene.faults_met() >= 8, "claims under way")
+    wait_until(lambda: scene.faults_met() >= 5 * TRIES_OF_A_WRITE, "claims of at least five under way", seconds=300)
     assert scene.posts() == []
     assert scene.kill() >= 5
-    run = scene.ended(scene.answered(run_id))
     scene.faults_end()
+    run = scene.ended(scene.answered(run_id))
     assert run.counts == {"requeued": 200}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert scene.sent_again() == []

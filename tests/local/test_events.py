@@ -114,6 +114,13 @@ def test_a_disabled_schedule_does_not_fire(aws: Aws, lister: str) -> None:
     assert requests.post(url, timeout=10).status_code == 409
 
 
+def test_a_schedule_is_created_once_by_a_request_that_is_repeated(aws: Aws, lister: str) -> None:
+    schedule(aws, "repeated", lister, ClientToken="once")
+    schedule(aws, "repeated", lister, ClientToken="once")
+    with pytest.raises(aws.scheduler.exceptions.ConflictException):
+        schedule(aws, "repeated", lister, ClientToken="another")
+
+
 def test_a_schedule_that_is_not_deployed_is_not_found(aws: Aws) -> None:
     assert requests.post(f"{aws.endpoint}/_local/schedules/default/none/fire", timeout=10).status_code == 404
 

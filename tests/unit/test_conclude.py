@@ -566,6 +566,8 @@ def test_an_aborted_run_is_concluded_and_published_once(running: Running, contex
     assert inbox.empty() == ["run ended early (ABORTED), 3 of 3 not sent - redrive test"]
     assert running.runs.lock() is None
     assert answer["message"].startswith("The run ended early: ABORTED. by ann\n")
+    # Whoever redrives its execution opens no batch.
+    assert running.runs.breaker(RUN).ended == "it has ended before: ABORTED"
 
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "FAILED"])

@@ -390,6 +390,22 @@ def test_a_run_that_could_not_be_concluded_keeps_its_lock_for_the_next_firing_to
     assert invoke(LATER, context)["execution"]
 
 
+def test_a_run_that_could_not_be_concluded_for_a_day_is_left_behind_and_the_next_digest_says_so(
+    lists: Lists, runs: Runs, machine: Machine, context: Context, time: Time
+) -> None:
+    lists["/emails"] = [1]
+    invoke(SCHEDULED, context)
+    machine.ends()
+    Concluder(runs, error="Unhandled")
+    time.passes(86_300)
+    assert "could not be concluded" in invoke(LATER, context)["inProgress"]
+    time.passes(200)
+    assert invoke(LATER, context)["execution"]
+    [problem] = record(runs, LATER_RUN)["problems"]
+    assert problem.startswith(f"run {RUN} has ended, and could not be concluded (Unhandled)")
+    assert problem.endswith("it is left behind, without digest and verdicts")
+
+
 def test_a_run_that_is_on_is_not_concluded_however_old_its_lock(
     lists: Lists, runs: Runs, context: Context, time: Time
 ) -> None:

@@ -88,9 +88,9 @@ def configure(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPat
     return new_sandbox
 
 
-def invoke(item: dict[str, Any], context: Context, retry: int = 0) -> dict[str, Any]:
+def invoke(item: dict[str, Any], context: Context) -> dict[str, Any]:
     """Invoke the function for what was listed just now, unless the item says otherwise."""
-    event = {"item": {"listedAt": clock.now()} | item, "retry": retry}
+    event = {"item": {"listedAt": clock.now()} | item}
     as_others_see_it: dict[str, Any] = json.loads(json.dumps(requeue_communication.handler(event, context)))  # type: ignore[arg-type]
     return as_others_see_it
 
@@ -98,12 +98,12 @@ def invoke(item: dict[str, Any], context: Context, retry: int = 0) -> dict[str, 
 def carry_out(item: dict[str, Any], context: Context) -> dict[str, Any]:
     """Invoke the function as the state machine does: again as long as it raises what is worth a retry."""
     item = {"listedAt": clock.now()} | item
-    for retry in range(RETRIES):
+    for _ in range(RETRIES):
         try:
-            return invoke(item, context, retry)
+            return invoke(item, context)
         except ApiUnavailable:
             pass
-    return invoke(item, context, RETRIES)
+    return invoke(item, context)
 
 
 def said(answer: dict[str, Any]) -> tuple[str, int | None, str | None]:
@@ -307,7 +307,7 @@ def test_a_retry_goes_on_with_the_same_attempt_key_and_payload(
     assert len(api.requests) == 1, "retries are the state machine's alone"
     time.passes(30)
     assert said(invoke(ANOTHER, context)) == ("skipped", None, "leased"), "the lease is kept between retries"
-    assert said(invoke(ITEM, context, retry=1)) == ("requeued", 1, None)
+    assert said(invoke(ITEM, context)) == ("requeued", 1, None)
     first, second = sent(api)
     assert first == second
     assert re.fullmatch(r"send\.email:123455:\d{10}-1", first[0])
@@ -326,11 +326,11 @@ def test_an_api_that_is_down_meets_one_request_and_its_retries_spaced_as_it_asks
 
 def test_the_last_retry_gives_the_lease_back(api: ScriptedApi, ledger: Ledger, context: Context, time: Time) -> None:
     api.answers(Response(status=503))
-    for retry in range(RETRIES):
+    for _ in range(RETRIES):
         with pytest.raises(ApiUnavailable):
-            invoke(ITEM, context, retry)
+            invoke(ITEM, context)
         assert entry_of(ledger, EMAIL).lease_until > clock.now()
-    answer = invoke(ITEM, context, RETRIES)
+    answer = invoke(ITEM, context)
     assert (answer["outcome"], answer["httpStatus"]) == ("failed", 503)
     entry = entry_of(ledger, EMAIL)
     assert (entry.state, entry.attempts, entry.lease_until) == (State.OPEN, 0, 0)
@@ -350,7 +350,7 @@ def test_how_often_a_request_is_retried_is_the_modules(
 def test_an_outage_counts_nothing_and_is_noted(api: ScriptedApi, ledger: Ledger, context: Context, time: Time) -> None:
     api.answers(Response(status=503))
     for number in range(5):
-        assert invoke(ITEM | {"runId": f"run {number}"}, context, RETRIES)["outcome"] == "failed"
+        assert carry_out(ITEM | {"runId": f"run {number}"}, context)["outcome"] == "failed"
         entry = entry_of(ledger, EMAIL)
         assert (entry.state, entry.attempts, entry.number) == (State.OPEN, 0, 1)
         assert (entry.error, entry.http_status) == ("POST /requeue: HTTP 503 Service Unavailable", 503)
@@ -445,6 +445,51 @@ def test_429_without_a_retry_after_is_tried_again_and_then_left_alone_for_a_minu
     assert before + 60 <= runs.breaker(RUN).held["email"] <= clock.now() + 61
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_source_that_asked_for_longer_than_the_function_waits_is_asked_no_more_by_this_sandbox(
+    api: ScriptedApi, ledger: Ledger, context: Context, time: Time, status: int
+) -> None:
+    api.answers(as_json({}, status=status, Retry_After="120"))
+    assert invoke(ITEM, context)["outcome"] == "failed"
+    others = [ITEM | {"communication": replace(EMAIL, primary_id=f"{n}").to_json()} for n in range(3)]
+    assert [said(invoke(item, context)) for item in others] == [("skipped", None, "asked_to_wait")] * 3
+    assert len(api.requests) == 1
+    assert entry_of(ledger, replace(EMAIL, primary_id="1")).lease_until == 0
+    api.answers(as_json({}, status=202))
+    another_source = replace(EMAIL, primary_id="9", source="sms").to_json()
+    assert said(invoke(ITEM | {"communication": another_source}, context))[0] == "requeued"
+    time.passes(121)
+    assert [said(invoke(item | {"runId": LATER_RUN}, context))[0] for item in others] == ["requeued"] * 3
+
+
+def test_tries_in_which_the_api_was_not_asked_are_not_counted(api: ScriptedApi, table: Table, context: Context) -> None:
+    """The state machine's count has those that waited for a slot, and those whose function was throttled."""
+    api.answers(Response(status=503))
+    Controls(table).slow_down(0.001)
+    with pytest.raises(ApiUnavailable):  # takes the slot
+        invoke(ITEM | {"paced": True}, context)
+    for _ in range(2 * RETRIES):
+        with pytest.raises(RateLimited):
+            invoke(ITEM | {"paced": True}, context)
+    Controls(table).slow_down(None)
+    for _ in range(RETRIES - 1):
+        with pytest.raises(ApiUnavailable):
+            invoke(ITEM, context)
+    assert invoke(ITEM, context)["outcome"] == "failed"
+
+
+def test_tries_are_counted_anew_by_the_next_run(api: ScriptedApi, context: Context, time: Time) -> None:
+    api.answers(Response(status=503))
+    for _ in range(RETRIES):
+        with pytest.raises(ApiUnavailable):
+            invoke(ITEM, context)
+    time.passes(LONGEST_COOLDOWN)  # its lease has run out: the function died before it gave it back
+    for _ in range(RETRIES):
+        with pytest.raises(ApiUnavailable):
+            invoke(ANOTHER, context)
+    assert invoke(ANOTHER, context)["outcome"] == "failed"
+
+
 def test_503_without_a_retry_after_holds_nothing(api: ScriptedApi, runs: Runs, context: Context) -> None:
     api.answers(as_json({}, status=503))
     carry_out(ITEM, context)
@@ -465,13 +510,13 @@ def test_a_later_run_sends_the_same_key_and_body_after_a_post_that_nothing_defin
         api.answers(Response(status=503))
     else:
         api.answer = lambda request: Response((_ for _ in ()), headers={"Content-Length": "5"})
-    assert invoke(ITEM, context, RETRIES)["outcome"] == "failed"
+    assert carry_out(ITEM, context)["outcome"] == "failed"
     time.passes(LONGEST_COOLDOWN)
     configure(requeue={"created_by": "somebody else"})
     api.answers(as_json({}, status=202))
     assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
-    first, second = sent(api)
-    assert first == second
+    first, *_, last = sent(api)
+    assert first == last
     assert entry_of(ledger, EMAIL).attempts == 1
 
 
@@ -537,7 +582,7 @@ def test_a_batch_whose_answer_was_lost_gets_its_own_outcome_again_without_a_post
     api.answers(as_json({}, status=status))
     first = invoke(ITEM | {"force": force}, context)
     time.passes(seconds)
-    assert invoke(ITEM | {"force": force}, context, retry=1) == first
+    assert invoke(ITEM | {"force": force}, context) == first
     assert len(api.requests) == 1
 
 
