@@ -17,14 +17,12 @@ from bench.table import Row
 from local.aws.runtime import ROOT
 
 ITEM = {
-    "item": {
-        "runId": "run",
-        "batch": 1,
-        "listedAt": 1764000000.0,
-        "force": False,
-        "paced": False,
-        "communication": {"primaryId": "1", "operation": "send.email", "source": "email"},
-    },
+    "runId": "run",
+    "batch": 1,
+    "listedAt": 1764000000.0,
+    "force": False,
+    "paced": False,
+    "communication": {"primaryId": "1", "operation": "send.email", "source": "email"},
 }
 DURATION = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms")
 MB = 1_000_000

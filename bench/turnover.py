@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
-SAFETY = 0.97
+SAFETY = 0.95
 """Of ``max_requests_per_second`` that is used: as in lambda_src/redrive/control.py."""
 
 

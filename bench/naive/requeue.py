@@ -16,7 +16,7 @@ dynamodb = boto3.client("dynamodb")
 
 def handler(event, context):  # noqa: ARG001
     """Claim in the table, post the queue entry, conclude in the table."""
-    communication = event["item"]["communication"]
+    communication = event["communication"]
     space, primary_id = communication["operation"], communication["primaryId"]
     key = {"pk": {"S": f"{space}:{primary_id}"}, "sk": {"S": "communication"}}
     token = parameters.get_secret(os.environ["SECRET_ARN"], max_age=300)

@@ -16,8 +16,14 @@ from redrive.table import Item, Key, Table, Update
 
 CONTROL = Key("control", "control")
 
-SAFETY = 0.97
+SAFETY = 0.95
 """Of the rate that is used: two requests may be sent a little closer together than they were due."""
+
+LATE_SECONDS = 0.025
+"""So late a request may leave: half of what ``SAFETY`` leaves in a second, the other half is for its way."""
+
+MOST_GIVEN_UP = 3
+"""How often a request that is late gives up its slot for another one; where all are late, it must go at last."""
 
 MAX_TRIES = 10
 """How often a slot is asked for where others are quicker."""
@@ -115,7 +121,7 @@ class Pace:
         return self._configured is not None
 
     def wait(self, run_id: str, longest: float) -> None:
-        """Wait for the next slot.
+        """Wait for the next slot; one that has passed before it could be used is given up for another one.
 
         Raises
         ------
@@ -124,6 +130,7 @@ class Pace:
         RateLimited
             The slot is further away than ``longest`` seconds.
         """
+        given_up = 0
         for _ in range(MAX_TRIES):
             rate = self._changed or self._configured
             if rate is None:
@@ -131,14 +138,17 @@ class Pace:
                 if self._changed is None:
                     return
                 continue
-            wait = self._take(run_id, clock.now(), 1 / (SAFETY * rate), longest)
-            if wait is not None:
-                self._sleep(max(0.0, wait))
+            due = self._take(run_id, clock.now(), 1 / (SAFETY * rate), longest)
+            if due is None:
+                continue
+            self._sleep(max(0.0, due - clock.now()))  # the write took its time, too
+            if clock.now() <= due + LATE_SECONDS or given_up == MOST_GIVEN_UP:
                 return
+            given_up += 1
         raise RateLimited("no slot of the request rate: too many ask for one")
 
     def _take(self, run_id: str, now: float, spacing: float, longest: float) -> float | None:
-        """Take a slot; gives the seconds until it is due, or None where it is to be tried again."""
+        """Take a slot; gives when it is due, or None where it is to be tried again."""
         is_on = (
             ("#rate = :rate" if self._changed else "attribute_not_exists(#rate)")
             + " AND (attribute_not_exists(pausedUntil) OR pausedUntil <= :now)"
@@ -150,7 +160,7 @@ class Pace:
         near = Update(CONTROL, {}, is_near, {**operands, "latest": now + longest}, added={"slot": spacing})
         found = self._table.write(near)
         if found.done and found.item:
-            return float(found.item["slot"] - spacing - now)
+            return float(found.item["slot"] - spacing)
         control = control_of(found.item)
         if control.is_paused(now):
             raise RunHeld("paused")
@@ -163,5 +173,6 @@ class Pace:
         if wait > max(longest, 0):
             raise RateLimited(f"the next slot of the request rate is {wait:.0f} s away")
         is_free = f"{is_on} AND (attribute_not_exists(#slot) OR #slot < :now)"
-        idle = Update(CONTROL, {"slot": now + spacing}, is_free, operands)
-        return 0.0 if self._table.write(idle).done else None
+        begins = clock.now()
+        idle = Update(CONTROL, {"slot": begins + spacing}, is_free, operands)
+        return begins if self._table.write(idle).done else None

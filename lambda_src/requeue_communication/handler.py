@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
 
 SECONDS_TO_END = 5.0
 """Kept from the function's time: to write down what came of it, and to answer in words instead of being cut off."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """An item of the state machine's Map."""
-
-    item: Errand
 
 
 @cache
@@ -71,7 +63,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     CredentialsRefused, ConfigurationError
         Not worth one: every communication would meet the same; the state machine ends the batch.
     """
-    errand = parse(Event, event, "event").item
+    errand = parse(Errand, event, "event")
     communication = errand.communication
     with observed(context, runId=errand.run_id, batch=errand.batch, **communication.to_json()) as logger:
         redriving = _redriving()

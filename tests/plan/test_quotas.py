@@ -147,7 +147,7 @@ def unavailable(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> str:
     communication = {"primaryId": "1", "operation": "send.email", "source": "email"}
     item = {"runId": "x", "batch": 1, "listedAt": 1, "force": False, "paced": False, "communication": communication}
     with pytest.raises(LedgerUnavailable) as raised:
-        requeue.handler({"item": item}, context)
+        requeue.handler(item, context)
     requeue._redriving.cache_clear()
     requeue._settings.cache_clear()
     frames = traceback.format_tb(raised.tb)[1:]  # without this file's own

@@ -153,8 +153,7 @@ def test_each_communication_is_sent_with_all_that_the_function_asks_for(plan: Pl
         "paced.$": "$.paced",
         "communication.$": "$$.Map.Item.Value",
     }
-    payload = plan.requeue("minimal")["Parameters"]["Payload"]
-    assert payload == {"item.$": "$"}
+    assert plan.requeue("minimal")["Parameters"]["Payload.$"] == "$"
 
 
 def test_an_unavailable_api_is_retried_as_the_inputs_say_with_full_jitter(plan: Plan):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from redrive.control import CONTROL, SAFETY, Control, Controls, Pace
+from redrive.control import CONTROL, LATE_SECONDS, SAFETY, Control, Controls, Pace
 from redrive.errors import LedgerUnavailable, RateLimited, RunHeld
 from redrive.table import Delete, Table, Updated, Write
 from tests.unit.support import LEDGER, TableFront
@@ -109,6 +110,30 @@ def test_a_request_of_a_busy_run_costs_one_write(table: Table, client: DynamoDBC
     for _ in range(5):
         pace.wait("run", 10)
     assert front.calls == ["UpdateItem"] * 5
+
+
+def test_the_time_that_a_slot_took_to_be_taken_is_not_waited_for_again(client: DynamoDBClient, clock: Clock) -> None:
+    class Slow(Table):
+        def write(self, write: Write) -> Updated:
+            clock.now += 0.02
+            return super().write(write)
+
+    (pace,) = sandboxes(Slow(client, LEDGER.table), clock, 10)
+    for _ in range(4):
+        pace.wait("run", 10)
+    assert list(gaps(clock.due)) == pytest.approx([1 / (SAFETY * 10)] * 3, abs=0.021)
+
+
+@pytest.mark.parametrize(("late", "taken"), [(LATE_SECONDS * 0.9, 1), (LATE_SECONDS * 1.1, 2), (math.inf, 4)])
+def test_a_request_that_is_late_takes_another_slot_but_not_for_ever(
+    table: Table, clock: Clock, late: float, taken: int
+) -> None:
+    def sleeps(seconds: float) -> None:
+        clock.waits(seconds)
+        clock.now += seconds + (1 if late == math.inf else 0 if len(clock.due) > 1 else late)
+
+    Pace(table, 10, sleeps).wait("run", 10)
+    assert len(clock.due) == taken
 
 
 def test_a_slot_that_is_too_far_away_is_left_to_others(table: Table, clock: Clock) -> None:

@@ -90,7 +90,7 @@ def configure(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPat
 
 def invoke(item: dict[str, Any], context: Context) -> dict[str, Any]:
     """Invoke the function for what was listed just now, unless the item says otherwise."""
-    event = {"item": {"listedAt": clock.now()} | item}
+    event = {"listedAt": clock.now()} | item
     as_others_see_it: dict[str, Any] = json.loads(json.dumps(requeue_communication.handler(event, context)))  # type: ignore[arg-type]
     return as_others_see_it
 
@@ -778,11 +778,11 @@ def test_a_request_without_a_pace_does_not_keep_that_of_the_one_before(
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        ({"communication": None}, "event.item.communication: must be an object"),
-        ({"runId": 5}, "event.item.runId: must be a text"),
-        ({"batch": "1"}, "event.item.batch: must be a whole number"),
-        ({"communication": {"primaryId": 5}}, "event.item.communication.primaryId: must be a text"),
-        ({"force": "yes"}, "event.item.force: must be true or false"),
+        ({"communication": None}, "event.communication: must be an object"),
+        ({"runId": 5}, "event.runId: must be a text"),
+        ({"batch": "1"}, "event.batch: must be a whole number"),
+        ({"communication": {"primaryId": 5}}, "event.communication.primaryId: must be a text"),
+        ({"force": "yes"}, "event.force: must be true or false"),
     ],
 )
 def test_an_item_that_is_wrong_sends_nothing(
