@@ -259,7 +259,6 @@ _ALWAYS = {
 _WHERE_SET = {
     "turned_away": "turnedAway",
     "tries": "tries",
-    "tries_owner": "triesOwner",
     "outcome": "outcome",
     "http_status": "httpStatus",
     "error": "error",
@@ -344,7 +343,6 @@ def entry_of(item: Item) -> Entry:
         tried=item["tried"],
         turned_away=item.get("turnedAway", 0),
         tries=int(item.get("tries", 0)),
-        tries_owner=item.get("triesOwner", ""),
         outcome=OutcomeKind(outcome) if outcome else None,
         http_status=int(status) if status else None,
         error=item.get("error"),

@@ -98,8 +98,8 @@ class Entry:
         When the API last answered for it, or gave no answer.
     turned_away
         Since when the open attempt is being turned away.
-    tries, tries_owner
-        How often the API was asked for the lease that somebody has, and did not take it.
+    tries
+        How often the API was asked in vain by the owner, who comes back. One that died leaves them to the next.
     outcome, http_status, error
         What became of the last try.
     run_id, judged
@@ -121,7 +121,6 @@ class Entry:
     tried: float = 0
     turned_away: float = 0
     tries: int = 0
-    tries_owner: str = ""
     outcome: OutcomeKind | None = None
     http_status: int | None = None
     error: str | None = None
@@ -153,11 +152,6 @@ class Claim:
     def attempt(self) -> int:
         """Give the open attempt, counted from 1."""
         return self.entry.attempts + 1
-
-    @property
-    def tries(self) -> int:
-        """Give how often its owner has asked the API in vain."""
-        return self.entry.tries if self.entry.tries_owner == self.entry.lease_owner else 0
 
     @property
     def body(self) -> Body:
@@ -301,7 +295,6 @@ def turned_away(
     """
     is_definite = status is not None and 400 <= status < 500 and status not in UNDECIDED
     wait = max(cooldown_seconds(entry.attempts + 1, settings), retry_after or 0)
-    tries = {"tries": Claim(entry).tries + 1, "tries_owner": entry.lease_owner} if comes_back else {}
     return _noted(
         entry,
         now,
@@ -314,13 +307,13 @@ def turned_away(
         turned_away=entry.turned_away or now,
         lease_until=entry.lease_until if comes_back else 0,
         not_before=now + wait,
-        **tries,
+        tries=entry.tries + 1 if comes_back else 0,
     )
 
 
 def given_back(entry: Entry, now: float) -> Entry:
     """The owner could not ask the API at all: the lease is free, and nothing else happened."""
-    return replace(entry, lease_until=0, lease_owner="", updated=now)
+    return replace(entry, lease_until=0, lease_owner="", tries=0, updated=now)
 
 
 def charged(entry: Entry, run_id: str, now: float, settings: LedgerSettings) -> Entry:
@@ -409,7 +402,7 @@ def expiry(now: float, settings: LedgerSettings) -> int:
 
 
 def _noted(entry: Entry, now: float, settings: LedgerSettings, error: str | None = None, **changes: object) -> Entry:
-    changed = {"tried": now, "updated": now, "error": error, "tries": 0, "tries_owner": ""} | changes
+    changed = {"tried": now, "updated": now, "error": error, "tries": 0} | changes
     noted = replace(entry, **changed)  # type: ignore[arg-type]
     noted = replace(noted, expiry=expiry(max(now, noted.not_before), settings))
     is_same = entry.history and entry.history[-1].what == noted.outcome and entry.history[-1].detail == (error or "")

@@ -148,7 +148,7 @@ class Redriving:
         One that is longer than this function may wait ends the tries of this run, and holds the source. Tries are
         counted in the ledger: the state machine's count has those in which the API was not asked.
         """
-        is_last = claim.tries >= self.run.max_attempts_of_a_request
+        is_last = claim.entry.tries >= self.run.max_attempts_of_a_request
         wait = error.retry_after or 0
         fits = wait <= max(0.0, min(LONGEST_WAIT_SECONDS, self.remaining() - SECONDS_PER_WRITE))
         if fits and not is_last:
