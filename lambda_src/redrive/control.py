@@ -173,6 +173,5 @@ class Pace:
         if wait > max(longest, 0):
             raise RateLimited(f"the next slot of the request rate is {wait:.0f} s away")
         is_free = f"{is_on} AND (attribute_not_exists(#slot) OR #slot < :now)"
-        begins = clock.now()
-        idle = Update(CONTROL, {"slot": begins + spacing}, is_free, operands)
-        return begins if self._table.write(idle).done else None
+        idle = Update(CONTROL, {"slot": clock.now() + spacing}, is_free, operands)
+        return clock.now() if self._table.write(idle).done else None  # it goes now, and cannot be late

@@ -185,10 +185,16 @@ class Ledger:
         return self._table.write(_difference(claim.entry, entry, condition, operands)).done
 
     def _judge(self, entry: Entry, judged: Entry) -> Entry:
-        """Write a verdict, once: one that was written before is given as it is, whatever has come since."""
+        """Write a verdict, once: one that was written before is given as it is, whatever has come since.
+
+        Somebody else may write the same one at the same moment; and so may this write, whose answer was lost.
+        """
         if entry.judged == judged.judged:
             return entry
-        return self._change(entry, judged) or entry
+        if changed := self._change(entry, judged):
+            return changed
+        found = self._table.get(key_of(entry.communication))
+        return entry_of(found) if found else entry
 
     def _change(self, before: Entry, after: Entry) -> Entry | None:
         """Write an entry over the one that was read, and what waits for a person with it; None where it had changed."""

@@ -21,6 +21,9 @@ from redrive.verdicts import ALREADY_QUEUED, TOO_MANY_REQUESTS
 
 T = TypeVar("T")
 
+AGREE_TO_WAIT = 3
+"""So many in a row are asked to wait before a sandbox leaves their source alone: one may be about its recipient."""
+
 TOO_MANY_HELD_SECONDS = 60.0
 """How long a source is left alone that answers 429 without saying for how long."""
 
@@ -70,6 +73,8 @@ class Redriving:
         Gives the seconds that the function still has.
     held
         Until when each source is left alone by this sandbox, because the API asked for it.
+    asked_to_wait
+        By source, what the last answers were about that asked this sandbox to wait, one after the other.
     """
 
     api: Api
@@ -80,6 +85,7 @@ class Redriving:
     run: RunSettings
     remaining: Callable[[], float]
     held: dict[str, float] = field(default_factory=dict)
+    asked_to_wait: dict[str, set[str]] = field(default_factory=dict)
 
     def redrive(self, errand: Errand) -> Outcome:
         """Send a communication back once, if nobody else does and its limits allow it.
@@ -132,6 +138,7 @@ class Redriving:
     def _answered(self, claim: Claim, errand: Errand, answer: Answer) -> Outcome:
         status, communication = answer.status, claim.communication
         if answer.accepted:
+            self.asked_to_wait.pop(communication.source, None)
             self._insist(lambda: self.ledger.accept(claim, status))
             return Outcome(communication, OutcomeKind.REQUEUED, claim.attempt, status)
         if status == ALREADY_QUEUED:
@@ -164,9 +171,15 @@ class Redriving:
         self, claim: Claim, errand: Errand, status: int | None, error: str, retry_after: float | None
     ) -> None:
         self._insist(lambda: self.ledger.note_turned_away(claim, status, error, retry_after=retry_after))
+        source = claim.communication.source
         is_about_the_source = status is None or status in (403, TOO_MANY_REQUESTS) or status >= 500
-        if retry_after and is_about_the_source:
-            source, until = claim.communication.source, clock.now() + retry_after
+        if not (retry_after and is_about_the_source):
+            self.asked_to_wait.pop(source, None)
+            return
+        asked = self.asked_to_wait.setdefault(source, set())
+        asked.add(claim.communication.key)
+        if len(asked) >= AGREE_TO_WAIT:
+            until = clock.now() + retry_after
             self.held[source] = until
             self._insist(lambda: self.runs.hold(errand.run_id, source, until))
 

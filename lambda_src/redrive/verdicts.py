@@ -14,7 +14,10 @@ ABOUT_THE_ENTITY = frozenset({400, 410, 413, 414, 415, 422, 451})
 """Answers that are about the communication itself (RFC 9110, 15.5; RFC 7725), unless everything gets them."""
 
 ENOUGH_TRIED = 5
-"""So many tried ones without a single accepted one say that an answer is not about the communication."""
+"""So many tried ones without a single accepted one say that the API takes nothing at all."""
+
+LONGEST_IN_LIMITS = 3
+"""To be told to wait is charged after so many times ``open_hours`` in any case, or it could go on for ever."""
 
 ALREADY_QUEUED = 409
 TOO_MANY_REQUESTS = 429
@@ -80,17 +83,31 @@ def verdict(
         Whether the API asked to come back later than could be waited for.
     ended_open
         Whether its source's circuit breaker was open when the run ended: perhaps the API began to refuse everything in
-        the middle of the run, and then an answer about a communication must come in two.
+        the middle of the run.
     """
-    is_suspect = tried.turned_everything_away or (ended_open and is_first_time)
-    if status in ABOUT_THE_ENTITY and not is_suspect:
-        return Verdict.MANUAL
     is_overdue = open_seconds >= limit_seconds
+    if status in ABOUT_THE_ENTITY and _is_its_own(tried, is_overdue, is_first_time, ended_open):
+        return Verdict.MANUAL
     if status == ALREADY_QUEUED:
         is_charged = is_overdue
     elif status == TOO_MANY_REQUESTS or was_asked_to_wait:
         # To be told to wait is no failure; only one that is told so for a day while the others pass is charged.
-        is_charged = is_overdue and tried.mostly_accepted
+        is_endless = open_seconds >= LONGEST_IN_LIMITS * limit_seconds
+        is_charged = is_overdue and (tried.mostly_accepted or is_endless)
+    elif status in ABOUT_THE_ENTITY:
+        is_charged = is_overdue
     else:
         is_charged = is_overdue or tried.mostly_accepted
     return Verdict.CHARGED if is_charged else Verdict.OPEN
+
+
+def _is_its_own(tried: Tried, is_overdue: bool, is_first_time: bool, ended_open: bool) -> bool:
+    """Tell whether an answer about a communication is to be believed, or may be what a broken API says to everything.
+
+    Beside others that were accepted, at once; where many were not, after a day; alone, at the second time.
+    """
+    if tried.mostly_accepted:
+        return not (ended_open and is_first_time)
+    if tried.accepted:
+        return is_overdue
+    return tried.tried == 1 and not is_first_time

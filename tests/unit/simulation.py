@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from redrive.ledger import group_of
 from redrive.ledger_rules import Entry, Refusal, State, judge
 from redrive.models import Communication, OutcomeKind, idempotency_key
 from redrive.ordering import Candidates, Rank, deal
+from redrive.redriving import AGREE_TO_WAIT
 from redrive.settings import LedgerSettings
 from redrive.verdicts import ALREADY_QUEUED, TOO_MANY_REQUESTS, Tried, Verdict, verdict
 
@@ -143,6 +144,14 @@ class Mail:
 
 
 @dataclass
+class Sandbox:
+    """What a sandbox remembers of one source."""
+
+    asked_to_wait: set[str] = field(default_factory=set)
+    held: float = 0
+
+
+@dataclass
 class Run:
     """A run at work, and afterwards what it did."""
 
@@ -190,6 +199,7 @@ class Weeks:
         self.table: dict[str, Entry] = {}
         self.open: frozenset[str] = frozenset()
         self.held: dict[str, float] = {}
+        self.sandboxes: defaultdict[tuple[int, int, str], Sandbox] = defaultdict(Sandbox)
         self.memory = mailing.Memory()
         self.mails: list[Mail] = []
         self.runs: list[Run] = []
@@ -267,9 +277,13 @@ class Weeks:
         results: list[Result] = []
         for start in range(0, len(batch), REQUESTS_OF_A_BATCH):
             ends = [now]
-            for communication in batch[start : start + REQUESTS_OF_A_BATCH]:
+            for place, communication in enumerate(batch[start : start + REQUESTS_OF_A_BATCH]):
+                sandbox = self.sandboxes[number % BATCHES_AT_A_TIME, place, communication.source]
+                if sandbox.held > now:
+                    results.append(Result(communication, OutcomeKind.SKIPPED))
+                    continue
                 try:
-                    result, end = self._redrive(run, f"{run.run_id}/{number}", communication, now)
+                    result, end = self._redrive(run, f"{run.run_id}/{number}", communication, now, sandbox)
                 except CredentialsRefused:
                     run.refused = True
                     continue
@@ -285,7 +299,9 @@ class Weeks:
             run.numbers[source] = move.turned_away + (0 if move.resets else run.numbers[source])
         return now
 
-    def _redrive(self, run: Run, owner: str, communication: Communication, now: float) -> tuple[Result, float]:
+    def _redrive(
+        self, run: Run, owner: str, communication: Communication, now: float, sandbox: Sandbox
+    ) -> tuple[Result, float]:
         key, settings = communication.key, self.settings
         for tries in range(RETRIES + 1):
             entry = self.table.get(key)
@@ -305,6 +321,7 @@ class Weeks:
             if self.dies(now - BEGIN):
                 return Result(communication, OutcomeKind.FAILED), now  # nothing is written down: the lease runs out
             if reply.is_accepted:
+                sandbox.asked_to_wait = set()
                 self.table[key] = ledger_rules.accepted(entry, reply.status or 0, now, settings)
                 return Result(communication, OutcomeKind.REQUEUED, reply.status, was_asked=True), now
             if reply.status == ALREADY_QUEUED:
@@ -324,8 +341,10 @@ class Weeks:
             )
             if not comes_back:
                 hold = TOO_MANY_HOLD if reply.status == TOO_MANY_REQUESTS else 0.0
-                if hold := reply.retry_after if waits_long and reply.retry_after else hold:
-                    run.held[communication.source] = now + hold
+                hold = reply.retry_after if waits_long and reply.retry_after else hold
+                sandbox.asked_to_wait = sandbox.asked_to_wait | {key} if hold else set()
+                if len(sandbox.asked_to_wait) >= AGREE_TO_WAIT:
+                    run.held[communication.source] = sandbox.held = now + hold
                 kind = self.table[key].outcome or OutcomeKind.FAILED
                 return Result(communication, kind, reply.status, was_asked=True, was_asked_to_wait=waits_long), now
             now += max(FIRST_PAUSE * 2**tries, reply.retry_after or 0)
@@ -354,7 +373,7 @@ class Weeks:
                 self.settings.open_hours * HOUR,
                 is_first_time=not 0 < entry.turned_away < run.began,
                 ended_open=result.communication.source in run.left_out(self.now),
-                was_asked_to_wait=result.was_asked_to_wait,
+                was_asked_to_wait=result.was_asked_to_wait and result.communication.source in run.held,
             )
             if decided is Verdict.MANUAL:
                 new.append(ledger_rules.manual(entry, "refused", run.run_id, self.now))
