@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from redrive import clock
+from redrive import clock, gauges
 from redrive.api import Api
 from redrive.errors import RunInProgress
+from redrive.gauges import Gauges
 from redrive.ledger import Ledger
 from redrive.lister import SECONDS_TO_END, Lister, answer, take_lock
 from redrive.listing import Listing
-from redrive.observability import observed, publish
+from redrive.observability import observed
 from redrive.parsing import parse
 from redrive.run import Request, Trigger
 from redrive.runs import Runs
@@ -19,6 +20,7 @@ from redrive.secrets import Secrets
 from redrive.settings import ListSettings
 from redrive.table import Table, dynamodb
 from redrive.transport import Deadline, listing_retry
+from redrive.waiting import Waiting
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -63,6 +65,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         function.set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
         sources = request.chosen(_settings().sources)
         problems: list[str] = []
+        waiting: Gauges = {}
+        if not request.dry_run:
+            waiting = gauges.of_waiting(Waiting(_table()).groups(), _settings().sources, clock.now())
         if request.needs_lock:
             try:
                 until = clock.now() + function.remaining() + 2 * SECONDS_TO_END
@@ -70,7 +75,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             except RunInProgress as error:
                 if request.trigger is Trigger.OPERATOR:
                     raise
-                publish({"RunsSkipped": 1})
+                gauges.publish_all(waiting, gauges.of_firing(is_skipped=True))
                 logger.warning("run skipped", extra={"why": str(error)})
                 return answer(run_id) | {"inProgress": str(error)}
         api, ledger = _api(), Ledger(_table(), _settings().ledger)
@@ -84,8 +89,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 _runs().unlock(run_id, request_id)
         if not request.dry_run:
             run.look_back(function)
-        for source, listed in run.listing.listed.items():
-            publish({"Listed": listed, "ApiLatency": run.listing.latencies[source]}, source=source)
+        is_firing = request.trigger is Trigger.SCHEDULE
+        run.measure(waiting, gauges.of_firing(is_skipped=False) if is_firing else {})
         logger.info("run started" if run.execution else "run done", extra=result | {"problems": run.problems})
         if request.dry_run:
             shown = [decision.to_json() for decision in run.selection.decisions]

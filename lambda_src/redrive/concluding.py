@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from redrive import aws, clock, digest, mailing
+from redrive import aws, clock, digest, gauges, mailing
 from redrive.conclusion import Concluding, Conclusion, to_json
 from redrive.errors import ConfigurationError, NotificationFailed
 from redrive.ledger import Ledger
@@ -176,7 +176,7 @@ class Concluder:
                 },
             }
             if self._runs.keep_digest(end.run_id, kept, decision.memory, version, keeps_news=not decision.is_sent):
-                self._measure(kept, done)
+                self._measure(record, kept, done)
                 return {**record, **kept}
             found = self._runs.record(end.run_id) or {}
             if "digest" in found:  # somebody else has concluded it at the same moment
@@ -239,10 +239,12 @@ class Concluder:
         return answer
 
     @staticmethod
-    def _measure(record: Item, done: Conclusion) -> None:
+    def _measure(record: Item, kept: Item, done: Conclusion) -> None:
         by_source: Counter[str] = Counter()
         for group in done.manual.values():
             by_source[source_of(group.name)] += group.count
         for source, count in by_source.items():
             publish({"Manual": count}, source=source)
-        publish({"RunsConcluded": 1, "NotSent": int(record["failed"])})
+        publish({"RunsConcluded": 1, "NotSent": int(kept["failed"])})
+        if record.get("hasLock", True) and "configured" in record:
+            gauges.publish_all(gauges.of_breaker(record["configured"], kept["open"]))

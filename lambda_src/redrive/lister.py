@@ -6,12 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from redrive import breaker, clock
+from redrive import breaker, clock, gauges
 from redrive.api import Api
 from redrive.errors import RedriveError, RunInProgress, StartUnconfirmed
 from redrive.execution import StateMachine, Status, functions, step_functions
+from redrive.gauges import Gauges, Measured
 from redrive.ledger import Ledger
 from redrive.listing import Listing
 from redrive.mailing import EVERY_SOURCE
@@ -20,6 +22,7 @@ from redrive.ordering import deal
 from redrive.run import RUNS_LOOKED_BACK, Request, delivered_since, select
 from redrive.runs import Batch, Runs
 from redrive.settings import ListSettings
+from redrive.table import Item
 from redrive.transport import Deadline
 
 SECONDS_TO_END = 5.0
@@ -52,6 +55,12 @@ class Lister:
         self.is_unconfirmed = False
         self._problems = list(problems)
         self._listed_at = clock.now()
+
+    @cached_property
+    def _earlier(self) -> list[Item]:
+        """Give the records of earlier runs, the newest first, read once."""
+        records, _ = self._runs.newest(RUNS_LOOKED_BACK)
+        return records
 
     @property
     def problems(self) -> list[str]:
@@ -128,7 +137,12 @@ class Lister:
             if self.request.is_full:
                 is_time = function.remaining
                 delivered = delivered_since(
-                    self.listing, self._runs, self._settings, self._listed_at, lambda: is_time() > SECONDS_TO_END
+                    self.listing,
+                    self._earlier,
+                    self._runs,
+                    self._settings,
+                    self._listed_at,
+                    lambda: is_time() > SECONDS_TO_END,
                 )
             came_back = self.selection.came_back
             self._runs.add_news({"delivered": delivered.total(), "cameBack": came_back.total()})
@@ -137,6 +151,22 @@ class Lister:
         if self.execution and len(self._problems) > before:
             with self._noted("the run's record"):
                 self._runs.write(self.run_id, {"problems": self.problems})
+
+    def measure(self, *others: Gauges) -> None:
+        """Publish how it stands, with what others have found."""
+        listing = self.listing
+        listed: Measured = {
+            source: {"Listed": count, "ApiLatency": listing.latencies[source]}
+            for source, count in listing.listed.items()
+        }
+        found: list[Gauges] = list(others)
+        if self.request.is_whole:
+            found.append(gauges.of_failed(listing, self.selection, self._listed_at))
+            with self._noted("the breaker"):
+                if not self.execution:  # else conclude says it, when it knows
+                    still_open = set(self._last().get("open", ())).difference(self._idle())
+                    found.append(gauges.of_breaker(self._settings.sources, still_open))
+        gauges.publish_all(listed, *found)
 
     def _has_something_to_say(self) -> bool:
         """Tell whether a digest is due with nothing to send: that bad news is over, or what was collected."""
@@ -152,8 +182,7 @@ class Lister:
 
     def _last(self) -> dict[str, Any]:
         """Give the record of the last run that was alone, none where there is none."""
-        earlier, _ = self._runs.newest(RUNS_LOOKED_BACK)
-        return next((record for record in earlier if "concludedAt" in record and record.get("hasLock")), {})
+        return next((record for record in self._earlier if "concludedAt" in record and record.get("hasLock")), {})
 
     def _begin_breaker(self, batches: list[list[Any]], last: dict[str, Any]) -> None:
         """Let sources that were open when the last run ended begin with one batch, and each other one with nothing."""

@@ -825,6 +825,19 @@ def test_metrics_count_what_is_new_for_a_person_by_source_and_what_was_not_sent(
     assert (run["RunsConcluded"], run["NotSent"]) == ([1.0], [1.0])
 
 
+def test_metrics_say_which_breakers_are_open_and_which_are_not(
+    running: Running, context: Context, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    found = []
+    for number, status in enumerate((503, 202)):
+        sms = [Communication(str(number), "send.sms", "sms")]
+        each = emails(THRESHOLD, 100 * number)
+        a_run(running, context, number, all_get(202, sms) | all_get(status, each))
+        lines = [line for line in logged() if "BreakerOpen" in line]
+        found.append({line.get("source", ""): line["BreakerOpen"] for line in lines})
+    assert found == [{"email": [1], "sms": [0], "": [1]}, {"email": [0], "sms": [0], "": [0]}]
+
+
 @pytest.mark.usefixtures("inbox")
 def test_an_aborted_run_that_had_its_lease_time_out_is_judged_by_the_run_that_tries_it_next(
     running: Running, ledger: Ledger, context: Context, time: Time
