@@ -157,6 +157,8 @@ class Selection:
         What has come back after its last attempt: it becomes manual when the run ends.
     skipped
         Why how many are not sent.
+    reasons
+        The same by source and reason, but for what is not listed.
     pending
         Sources of which something was skipped that may still go out.
     came_back
@@ -172,6 +174,7 @@ class Selection:
     candidates: Candidates
     exhausted: list[Communication] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     pending: set[str] = field(default_factory=set)
     came_back: Counter[str] = field(default_factory=Counter)
     decisions: list[Decision] = field(default_factory=list)
@@ -197,6 +200,7 @@ class Selection:
             self.came_back[communication.source] += 1
         elif decision.refusal:
             self.skipped[decision.refusal] += 1
+            self.reasons[communication.source, decision.refusal] += 1
             if decision.refusal in PENDING:
                 self.pending.add(communication.source)
         elif decision.rank is Rank.NEVER_TRIED:
@@ -220,7 +224,9 @@ def select(listing: Listing, ledger: Ledger, request: Request, settings: ListSet
             found.decisions.append(decision)
     for refusal, communications in ((Refusal.TOO_YOUNG, listing.too_young), (Refusal.TOO_OLD, listing.too_old)):
         found.pending.update(each.source for each in communications if refusal in PENDING)
-        found.skipped.update({refusal: count} if (count := sum(map(is_wanted, communications))) else {})
+        by_source = Counter(each.source for each in filter(is_wanted, communications))
+        found.reasons.update({(source, refusal): count for source, count in by_source.items()})
+        found.skipped.update({refusal: by_source.total()} if by_source else {})
     if request.ids and listing.complete == listing.listed.keys():
         not_listed = set(request.ids).difference(*listing.seen.values())
         found.skipped.update({NOT_LISTED: len(not_listed)} if not_listed else {})
@@ -249,7 +255,7 @@ def delivered_since(
     spaces = {name: source.space for name, source in settings.sources.items()}
     for record in records:
         concluded, sources = record.get("concludedAt"), set(record.get("sources", ()))
-        if not concluded or "settled" in record or not has_time():
+        if not (concluded and sources) or "settled" in record or not has_time():
             continue
         is_cool = concluded + settings.ledger.cooldown_seconds * 1.25 <= listed_at
         if not is_cool or not (sources & spaces.keys()) <= listing.complete or not runs.settle(record["sk"]):

@@ -850,3 +850,63 @@ def test_an_aborted_run_that_had_its_lease_time_out_is_judged_by_the_run_that_tr
     running.sends(1, all_get(202, GOOD) | {ONE: 500})
     invoke(done(next_run(1)), context)
     assert entry_of(ledger, ONE).attempts == 1
+
+
+# Reports
+
+
+def reported(running: Running, context: Context, run_id: str, count: int = 3, **record: Any) -> dict[str, Any]:
+    """A lister that only reports, and what conclude makes of it."""
+    values = {
+        "listed": count,
+        "left": 0,
+        "batches": 0,
+        "hasLock": False,
+        "configured": ["email"],
+        "complete": ["email"],
+    }
+    report = {"email": {"would_send_new": count}}
+    assert running.runs.begin(run_id, REQUEST, values | {"listedAt": clock.now(), "report": report} | record)
+    return invoke({"runId": run_id, "status": "REPORT"}, context)
+
+
+def test_a_report_is_published_once_a_day_and_by_conclude_itself(
+    running: Running, context: Context, inbox: Inbox, time: Time
+) -> None:
+    assert not reported(running, context, next_run(1))["notify"], "there is no execution to publish it"
+    assert inbox.empty() == ["report: 3 of 3 communications would be sent - redrive test"]
+    invoke({"runId": next_run(1), "status": "REPORT"}, Context("delivered twice"))
+    reported(running, context, next_run(2), count=5)
+    assert inbox.empty() == []
+    time.passes(DAY)
+    reported(running, context, next_run(3), count=5)
+    assert inbox.empty() == ["report: 5 of 5 communications would be sent - redrive test"]
+
+
+def test_a_report_leaves_the_lock_of_a_run_that_is_on_alone_and_measures_nothing(
+    running: Running, context: Context, inbox: Inbox, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    running.begins([ONE])
+    reported(running, context, next_run(5))
+    assert inbox.empty()
+    lock = running.runs.lock()
+    assert lock is not None
+    assert lock.run_id == RUN
+    assert [line for line in logged() if "_aws" in line] == []
+
+
+@pytest.mark.parametrize(("on", "is_mailed"), [(["failure"], True), (["success"], True), ([], False)])
+def test_reports_go_to_whoever_wants_anything(
+    running: Running, context: Context, inbox: Inbox, configure: Configure, on: list[str], is_mailed: bool
+) -> None:
+    configure(on=on)
+    reported(running, context, next_run(1))
+    assert bool(inbox.empty()) is is_mailed
+
+
+def test_a_report_is_a_run_of_its_own_in_what_runs_did(running: Running, context: Context, inbox: Inbox) -> None:
+    reported(running, context, next_run(1))
+    record = running.runs.record(next_run(1))
+    assert record is not None
+    assert (record["endedAs"], record["lines"]) == ("REPORT", {"would_send_new": 3})
+    assert inbox.empty()

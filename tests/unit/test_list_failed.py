@@ -1321,3 +1321,94 @@ def test_a_dry_run_changes_no_gauge(lists: Lists, context: Context, logged: Line
     lines = logged()
     assert gauge(lines, "Listed") == {"email": 1, "sms": 0}
     assert gauge(lines, "WaitingForPerson") == gauge(lines, "OldestFailedAge") == {}
+
+
+# Report-only mode
+
+
+@pytest.fixture
+def reports(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What conclude is asked for, where the mode is report."""
+    monkeypatch.setenv("REDRIVE_MODE", "report")
+    configure()
+    asked: list[dict[str, Any]] = []
+
+    def invoked(request: Any, **_: Any) -> AWSResponse:
+        assert request.headers["X-Amz-Invocation-Type"] == b"Event"
+        asked.append(json.loads(request.body))
+        return AWSResponse(request.url, 202, {}, SimpleNamespace(stream=lambda: iter([b""]), read=lambda: b""))
+
+    functions().meta.events.register_first("before-send.lambda.Invoke", invoked)
+    return asked
+
+
+def test_a_report_sends_nothing_takes_no_lock_and_has_it_mailed(
+    lists: Lists, reports: list[dict[str, Any]], machine: Machine, runs: Runs, front: TableFront, context: Context
+) -> None:
+    lists["/emails"], lists["/sms"] = [1, 2], [3]
+    answer = invoke(SCHEDULED, context)
+    assert (answer["eligible"], answer["execution"], answer["mode"]) == (3, None, "report")
+    assert machine.runs() == []
+    assert reports == [{"runId": RUN, "status": "REPORT"}]
+    assert record(runs)["report"] == {"email": {"would_send_new": 2}, "sms": {"would_send_new": 1}}
+    assert front.writes() == {"runs": 1}
+    assert runs.lock() is None
+
+
+def test_a_report_says_why_the_rest_would_not_be_sent(
+    lists: Lists, reports: list[dict[str, Any]], runs: Runs, ledger: Ledger, context: Context, time: Time
+) -> None:
+    made_manual(ledger, email(1))
+    concluded(ledger, email(2))
+    for _ in range(LEDGER.max_attempts):
+        concluded(ledger, sms(3))
+        time.passes(LONGEST_COOLDOWN)
+    concluded(ledger, email(4))
+    lists["/emails"], lists["/sms"] = [1, 2, 4, 5], [3]
+    invoke(SCHEDULED, context)
+    assert reports
+    assert record(runs)["report"] == {
+        "email": {"manual": 1, "would_send_again": 1, "cooling_down": 1, "would_send_new": 1},
+        "sms": {"would_become_manual": 1},
+    }
+    invoke(LATER, context)
+    assert runs.memory()[1] == {}, "what comes back is news once, when it is sent again"
+
+
+def test_an_operators_run_sends_in_report_mode_too(
+    lists: Lists, reports: list[dict[str, Any]], machine: Machine, context: Context
+) -> None:
+    lists["/emails"] = [1]
+    invoke(SCHEDULED, context)
+    answer = invoke({"limit": 10}, context)
+    assert answer["execution"]
+    assert "mode" not in answer
+    assert len(machine.runs()) == 1
+    assert len(reports) == 1
+
+
+def test_a_report_of_nothing_is_none(lists: Lists, reports: list[dict[str, Any]], runs: Runs, context: Context) -> None:
+    assert lists
+    answer = invoke(SCHEDULED, context)
+    assert answer["mode"] == "report"
+    assert (reports, runs.record(RUN)) == ([], None)
+
+
+def test_a_report_publishes_the_gauges(
+    lists: Lists, reports: list[dict[str, Any]], context: Context, logged: Lines
+) -> None:
+    lists["/emails"] = [1]
+    invoke(SCHEDULED, context)
+    assert reports
+    lines = logged()
+    for name in ("WaitingForPerson", "OldestFailedAge", "BreakerOpen", "Truncated", "RunsSkipped"):
+        assert gauge(lines, name)[""] == 0, name
+
+
+def test_a_mode_that_is_none_is_refused(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, context: Context
+) -> None:
+    monkeypatch.setenv("REDRIVE_MODE", "simulate")
+    configure()
+    with pytest.raises(ConfigurationError, match="mode"):
+        invoke(SCHEDULED, context)
