@@ -46,9 +46,10 @@ THRESHOLD = 50
 
 
 class Inbox:
-    """What subscribers of the topic get."""
+    """What subscribers of the topic get; ``attributes`` are those of what was taken out last."""
 
     def __init__(self) -> None:
+        self.attributes: list[dict[str, str]] = []
         sns, self._sqs = boto3.client("sns"), boto3.client("sqs")
         assert sns.create_topic(Name="digests")["TopicArn"] == TOPIC
         self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
@@ -60,7 +61,11 @@ class Inbox:
         found = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", [])
         for each in found:
             self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=each["ReceiptHandle"])
-        return [json.loads(each["Body"])["Subject"] for each in found]
+        bodies = [json.loads(each["Body"]) for each in found]
+        self.attributes = [
+            {name: value["Value"] for name, value in body["MessageAttributes"].items()} for body in bodies
+        ]
+        return [body["Subject"] for body in bodies]
 
 
 Configure = Callable[..., None]
@@ -850,6 +855,17 @@ def test_an_aborted_run_that_had_its_lease_time_out_is_judged_by_the_run_that_tr
     running.sends(1, all_get(202, GOOD) | {ONE: 500})
     invoke(done(next_run(1)), context)
     assert entry_of(ledger, ONE).attempts == 1
+
+
+def test_a_digest_carries_what_subscriptions_filter_by_whoever_publishes_it(
+    running: Running, context: Context, inbox: Inbox
+) -> None:
+    answer = a_run(running, context, 1, all_get(202, GOOD))
+    assert answer["attributes"] == {"result": "requeued", "severity": "info", "stage": "test"}
+    running.begins([ONE], run_id=next_run(2))
+    invoke(changed(run_id=next_run(2)), context)
+    assert len(inbox.empty()) == 1
+    assert inbox.attributes == [{"result": "ended_early", "severity": "error", "stage": "test"}]
 
 
 # Reports
