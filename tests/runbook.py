@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 RUNBOOK = Path(__file__).resolve().parents[1] / "docs" / "operations.md"
@@ -12,6 +13,7 @@ NAME = "communications-redrive-production"
 """What the names in its commands begin with."""
 
 
+@cache
 def sections() -> dict[str, str]:
     """Give the text of each section for a mail or an alarm, by its heading without code marks."""
     text = RUNBOOK.read_text(encoding="utf-8")

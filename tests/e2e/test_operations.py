@@ -32,9 +32,8 @@ def _carry_out(stack: Stack, words: list[str], run_id: str) -> tuple[dict[str, A
     _, service, operation, *rest = (word.replace(NAME, DEPLOYED).replace(EXAMPLE_RUN, run_id) for word in words)
     options = _options(rest)
     if (service, operation) == ("lambda", "invoke"):
-        [function] = [
-            key for key, name in stack.outputs["function_names"].items() if name == options.pop("function-name")
-        ]
+        wanted = options.pop("function-name")
+        [function] = [key for key, name in stack.outputs["function_names"].items() if name == wanted]
         payload = json.loads(options.pop("payload"))
         assert options == {"cli-binary-format": "raw-in-base64-out", "cli-read-timeout": "0"}
         return payload, stack.invoke(function, payload)
@@ -154,7 +153,7 @@ def test_a_schedule_that_only_reports_sends_nothing_mails_what_it_would_send_and
     deployment.configure("list_failed", REDRIVE_MODE="report")
     fired = stack.fire("2026-11-25T02:15:00Z")
     [mail] = deployment.mails_since(mail_count, 1)
-    assert mail.subject.startswith("report: 2 of 2 communications would be sent - ")
+    assert mail.subject.strip().startswith("report: 2 of 2 communications would be sent - ")
     assert api.asked("POST") == []
     run_id = runs.run_id_of(fired["scheduledTime"])
     shown = stack.invoke("ledger_admin", {"action": "show", "runId": run_id})["run"]
@@ -162,5 +161,5 @@ def test_a_schedule_that_only_reports_sends_nothing_mails_what_it_would_send_and
     command = next(line for line in mail.body.splitlines() if '{"limit": 10}' in line)
     assert deployment.functions["list_failed"] in command
     run = deployment.ended(deployment.run({"limit": 10}))
-    assert run.counts == {"requeued": 2}
+    assert run.counts() == {"requeued": 2}
     assert len(api.asked("POST")) == 2
