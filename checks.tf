@@ -1,9 +1,27 @@
 # What plans, but will not work as its author expects: warnings, never errors.
 
+locals {
+  topic_has_readers = length(nonsensitive(var.notifications.emails)) + length(var.notifications.subscriptions) > 0 || !local.create_topic
+}
+
 check "somebody_is_notified" {
   assert {
-    condition     = length(nonsensitive(var.notifications.emails)) + length(var.notifications.subscriptions) > 0 || !local.create_topic
-    error_message = "Nobody is notified: notifications has neither emails nor subscriptions nor a topic_arn. Digests and alarms go to a topic without a subscriber."
+    condition     = local.topic_has_readers
+    error_message = "Nobody is notified: notifications has neither emails nor subscriptions nor a topic_arn. Digests${local.alarm_channel.has_own_topic ? "" : " and alarms"} go to a topic without a subscriber."
+  }
+}
+
+# Whoever asked for no failures has asked for no alarms either; all others want to be told.
+check "somebody_is_woken" {
+  assert {
+    # Step by step: whether there is a topic for alarms alone may be known after the apply only.
+    condition = (
+      !contains(var.notifications.on, "failure") ? true
+      : !var.alarms.enabled ? false
+      : local.topic_has_readers || length(var.alarms.actions) > 0 ? true
+      : local.alarm_channel.has_own_topic
+    )
+    error_message = "No alarm reaches anybody: ${var.alarms.enabled ? "notifications has neither emails nor subscriptions nor a topic, and alarms has no actions" : "alarms.enabled is false"}. That the schedule is silent, or that conclude failed, nobody would learn."
   }
 }
 

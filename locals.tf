@@ -27,9 +27,24 @@ locals {
     conclude_throttled              = "${local.names.conclude}-throttled"
     conclude_failed                 = "${local.names.conclude}-failed"
     schedule_missed                 = "${local.names.schedule}-missed"
+    schedule_silent                 = "${local.names.schedule}-silent"
+    ledger_reads_throttled          = "${local.names.ledger}-reads-throttled"
+    ledger_writes_throttled         = "${local.names.ledger}-writes-throttled"
+    waiting_too_long                = "${local.prefix}-waiting-too-long"
+    failed_too_long                 = "${local.prefix}-failed-too-long"
+    runs_skipped                    = "${local.prefix}-runs-skipped"
+    lists_truncated                 = "${local.prefix}-lists-truncated"
+    breaker_open                    = "${local.prefix}-breaker-open"
   }
   # As modules/queue names them: they need the topic, so the topic cannot wait for them to be told.
   queue_alarm_names = var.queue.enabled ? [for part in ["queue-age", "dead-letters", "worker-errors"] : "${local.prefix}-${part}"] : []
+
+  # Those in the same topic are mailed as failures are; a topic of their own is there for nothing else.
+  alarm_channel = {
+    topic_arn     = var.notifications.alerts_topic_arn == null ? module.notifications.topic_arn : var.notifications.alerts_topic_arn
+    notifies      = var.notifications.alerts_topic_arn != null || contains(var.notifications.on, "failure")
+    has_own_topic = var.notifications.alerts_topic_arn != null
+  }
 
   create_topic = var.notifications.create_topic != null ? var.notifications.create_topic : var.notifications.topic_arn == null
 

@@ -74,6 +74,7 @@ module "list_failed" {
     REDRIVE_MAX_PER_RUN       = tostring(var.max_per_run)
     REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
     REDRIVE_CONCLUDE_ARN      = module.conclude.arn
+    REDRIVE_MODE              = var.mode
   })
   environment_source = "api.headers or the path, filters and pagination of sources, or split the sources over two instances of the module"
   policy_documents = concat(
@@ -228,7 +229,9 @@ module "queue" {
   worker          = var.queue.worker
 
   alarm_age_seconds = var.queue.alarm_age_seconds
-  alarm_topic_arn   = contains(var.notifications.on, "failure") ? module.notifications.topic_arn : null
+  alarm_topic_arn   = local.alarm_channel.notifies && !local.alarm_channel.has_own_topic ? local.alarm_channel.topic_arn : null
+  alarm_actions     = compact(concat([var.notifications.alerts_topic_arn], var.alarms.actions))
+  alarms_enabled    = var.alarms.enabled
 
   layers = module.layers.arns
   lambda = {
@@ -266,11 +269,15 @@ module "notifications" {
 module "alerts" {
   source = "./modules/alerts"
 
-  context   = local.context
-  notify    = contains(var.notifications.on, "failure")
-  topic_arn = module.notifications.topic_arn
+  context     = local.context
+  alarms      = var.alarms
+  alarm_names = local.alarm_names
+  channel     = local.alarm_channel
+  metrics     = { namespace = var.name, service = local.prefix }
 
-  lister = { name = module.list_failed.name }
+  lister   = { name = module.list_failed.name }
+  conclude = { name = module.conclude.name }
+  ledger   = { name = module.ledger.table_name }
   state_machine = {
     name             = module.workflow.state_machine_name
     arn              = module.workflow.state_machine_arn
@@ -281,23 +288,15 @@ module "alerts" {
     function_name = module.conclude.name
     function_arn  = module.conclude.arn
   }
-  conclude = {
-    function_name = module.conclude.name
-    alarm_name    = local.alarm_names.conclude_failed
-  }
 
   # Not the lister: Lambda keeps its event when it is throttled and reports it when it gives up. An alarm would be a second mail.
-  throttled_functions = { for function, name in {
+  throttled_functions = {
     requeue_communication = module.requeue_communication.name
     batch                 = module.batch.name
     conclude              = module.conclude.name
-    } : function => {
-    function_name = name
-    alarm_name    = local.alarm_names["${function}_throttled"]
-  } }
+  }
   schedule = {
     name           = module.schedule.name
-    alarm_name     = local.alarm_names.schedule_missed
     period_minutes = local.schedule_period_minutes
   }
 }

@@ -33,6 +33,11 @@ output "topic_policy" {
   value       = module.notifications.topic_policy
 }
 
+output "alerts_topic_policy" {
+  description = "What the policy of notifications.alerts_topic_arn has to allow, as JSON; null where there is none."
+  value       = module.notifications.alerts_topic_policy
+}
+
 output "ledger_table_name" {
   description = "Name of the ledger's table."
   value       = module.ledger.table_name

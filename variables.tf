@@ -310,6 +310,18 @@ variable "requeue" {
   }
 }
 
+variable "mode" {
+  description = "What the schedule does with what it finds: redrive sends it; report lists and judges, mails by source and reason what would be sent, and sends nothing. A person's call of list_failed sends in both modes."
+  type        = string
+  default     = "redrive"
+  nullable    = false
+
+  validation {
+    condition     = contains(["redrive", "report"], var.mode)
+    error_message = "mode must be redrive or report; it is \"${var.mode}\"."
+  }
+}
+
 variable "batch_size" {
   description = "Most communications of one batch, which is one child execution of a run."
   type        = number
@@ -498,7 +510,7 @@ variable "schedule" {
     - timezone: IANA time zone in which a cron() is read, such as Europe/Berlin.
     - enabled: false pauses it.
     - flexible_window_minutes: by how much a run may start late, to spread load; 0 for on time.
-    - period_minutes: the longest time between two runs, for the alarm when the schedule misses three. Read from rate(), and a day for a cron() that fires every day; for any other cron() there is no alarm unless this is given, and none where three periods are more than seven days.
+    - period_minutes: the longest time between two runs, for the alarm when the schedule misses three. Read from rate(), and a day for a cron() that fires every day; for any other cron() there is no alarm unless this is given, and none where it is more than seven days.
   EOT
 
   type = object({
@@ -544,7 +556,8 @@ variable "notifications" {
     - topic_arn: a topic of yours instead of one of the module's. Its policy must allow what the output topic_policy says.
     - create_topic: false where topic_arn is that of a topic made in the same apply, as the plan does not know it yet.
     - topic_kms_key_arn: the key of that topic, if it has one.
-    - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn.
+    - alerts_topic_arn: a topic of yours for alarms alone; null for the same as digests. There alarms are published whatever `on` says, also those that a digest says, too, and each says when it is over. Its policy must allow what the output alerts_topic_policy says.
+    - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn. filter_policy takes only digests with these attributes, such as { severity = ["error", "warning"] }: result, severity (error, warning or info) and stage. Alarms have none, so a filter drops them.
   EOT
 
   type = object({
@@ -554,11 +567,13 @@ variable "notifications" {
     topic_arn         = optional(string)
     create_topic      = optional(bool)
     topic_kms_key_arn = optional(string)
+    alerts_topic_arn  = optional(string)
     subscriptions = optional(list(object({
       protocol              = string
       endpoint              = string
       raw_message_delivery  = optional(bool)
       subscription_role_arn = optional(string)
+      filter_policy         = optional(map(list(string)))
     })), [])
   })
   default  = {}
@@ -585,6 +600,11 @@ variable "notifications" {
   }
 
   validation {
+    condition     = var.notifications.alerts_topic_arn == null ? true : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.notifications.alerts_topic_arn))
+    error_message = "notifications.alerts_topic_arn must be the ARN of a standard SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts; it is \"${coalesce(var.notifications.alerts_topic_arn, "null")}\"."
+  }
+
+  validation {
     condition     = var.notifications.create_topic == null ? true : var.notifications.create_topic == (var.notifications.topic_arn == null)
     error_message = "notifications.create_topic must be false where notifications.topic_arn is given and true where it is not, or be left out."
   }
@@ -600,8 +620,58 @@ variable "notifications" {
   }
 
   validation {
+    condition     = alltrue([for subscription in var.notifications.subscriptions : length(setsubtract(keys(coalesce(subscription.filter_policy, {})), ["result", "severity", "stage"])) == 0])
+    error_message = "notifications.subscriptions[*].filter_policy may have result, severity and stage; it also has ${join(", ", flatten([for subscription in var.notifications.subscriptions : setsubtract(keys(coalesce(subscription.filter_policy, {})), ["result", "severity", "stage"])]))}."
+  }
+
+  validation {
     condition     = alltrue([for subscription in var.notifications.subscriptions : (subscription.protocol == "firehose") == (subscription.subscription_role_arn != null)])
     error_message = "notifications.subscriptions[*].subscription_role_arn must be given where the protocol is firehose, and only there."
+  }
+}
+
+variable "alarms" {
+  description = <<-EOT
+    CloudWatch alarms for what no digest says, and for what goes on too long. docs/operations.md has what to do for each.
+    - enabled: false for none of them.
+    - actions: ARNs of what each alarm also tells when it begins and when it is over, such as further SNS topics or incidents of Systems Manager.
+    - waiting_days: days that a communication may wait for a person; 0 for any.
+    - failed_hours: hours that a communication may have failed although runs go, which is what you promise your customers; 0 for any. Counted from failed_at where a source has it, else from when the module first sent it.
+    - truncated_runs: runs in a row that may lack the time to read every list to its end; 0 for any.
+    - skipped_runs: firings in a row that may find another run on; 0 for any. At most as many as there are in seven days.
+    - runbook: where docs/operations.md is, as alarms name it, such as the URL of your copy.
+  EOT
+
+  type = object({
+    enabled        = optional(bool, true)
+    actions        = optional(list(string), [])
+    waiting_days   = optional(number, 3)
+    failed_hours   = optional(number, 48)
+    truncated_runs = optional(number, 3)
+    skipped_runs   = optional(number, 6)
+    runbook        = optional(string, "docs/operations.md")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for arn in var.alarms.actions : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
+    error_message = "alarms.actions must be ARNs; not so: ${join(", ", [for arn in var.alarms.actions : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])}."
+  }
+
+  validation {
+    condition     = var.alarms.waiting_days >= 0 && var.alarms.waiting_days <= 365 && var.alarms.failed_hours >= 0 && var.alarms.failed_hours <= 8760
+    error_message = "alarms.waiting_days must be from 0 to 365 and alarms.failed_hours from 0 to 8760; they are ${var.alarms.waiting_days} and ${var.alarms.failed_hours}."
+  }
+
+  validation {
+    condition     = alltrue([for runs in [var.alarms.truncated_runs, var.alarms.skipped_runs] : runs >= 0 && runs <= 24 && floor(runs) == runs])
+    error_message = "alarms.truncated_runs and alarms.skipped_runs must be whole numbers from 0 to 24; they are ${var.alarms.truncated_runs} and ${var.alarms.skipped_runs}."
+  }
+
+  validation {
+    condition     = can(regex("^[^\\s#]{1,300}$", var.alarms.runbook))
+    error_message = "alarms.runbook must be a path or URL of at most 300 characters without spaces and #, to which #… is added; it is \"${var.alarms.runbook}\"."
   }
 }
 

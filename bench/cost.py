@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.model import (
+    COMPOSITE_ALARMS,
     CONCURRENCY,
     IDLE_POLL_SECONDS,
     IDLE_POLLERS,
@@ -68,7 +69,11 @@ def _amount(value: float) -> str:
 def standing(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
     """Give what it costs a month whatever it does, with one source."""
     each = counts["module"]
-    units = {"alarm_month": each["alarms"], "metric_month": each["metrics"] + each["metrics_per_source"]}
+    units = {
+        "alarm_month": each["alarms"] - COMPOSITE_ALARMS,
+        "composite_alarm_month": COMPOSITE_ALARMS,
+        "metric_month": each["metrics"] + each["metrics_per_source"],
+    }
     return sum(dollars(units, prices).values())
 
 

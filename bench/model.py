@@ -44,6 +44,9 @@ POLLS = 2
 QUEUE_ALARMS = 3
 """Of modules/queue."""
 
+COMPOSITE_ALARMS = 1
+"""Of the module's alarms: what says that the schedule is silent."""
+
 IDLE_POLLERS, IDLE_POLL_SECONDS, MONTH_SECONDS = 5, 20, 30 * 86_400
 """Where a mapping has a maximum concurrency, so many ask an empty queue, for so long each time."""
 

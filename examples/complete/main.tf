@@ -68,6 +68,7 @@ module "communications_redrive" {
     accepted   = "result == 'queued'"
   }
 
+  mode                    = "redrive"
   batch_size              = 50
   max_per_run             = 20000
   max_concurrency         = 20
@@ -128,8 +129,19 @@ module "communications_redrive" {
         protocol             = "https"
         endpoint             = "https://events.pager.example.com/integration/0123456789abcdef/enqueue"
         raw_message_delivery = false
+        filter_policy        = { severity = ["error", "warning"] }
       },
     ]
+  }
+
+  alarms = {
+    enabled        = true
+    actions        = ["arn:aws:ssm-incidents::123456789012:response-plan/letters"]
+    waiting_days   = 5
+    failed_hours   = 24
+    truncated_runs = 3
+    skipped_runs   = 4
+    runbook        = "https://wiki.example.com/letters/redrive"
   }
 
   lambda = {

@@ -1,8 +1,10 @@
-# The least that works: where failed emails are listed, where they are sent back, and who is told.
+# The least that works: where failed emails are listed, where they are sent back, and who is told. It begins by reporting what
+# it would send; take the mode out when the reports are right.
 module "communications_redrive" {
   source = "../.."
 
   stage = "production"
+  mode  = "report"
 
   api = {
     base_url = "https://app.example.com/api"

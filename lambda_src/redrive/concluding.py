@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from redrive import aws, clock, digest, mailing
+from redrive import aws, clock, digest, gauges, mailing, reporting
 from redrive.conclusion import Concluding, Conclusion, to_json
 from redrive.errors import ConfigurationError, NotificationFailed
 from redrive.ledger import Ledger
 from redrive.models import operator_run_id, scheduled_run_id
 from redrive.observability import publish
+from redrive.results import attributes
 from redrive.runs import BECAME_MANUAL, Runs
 from redrive.settings import ConcludeSettings, DigestKind, NotifyOn
 from redrive.table import Item
@@ -53,6 +54,8 @@ class End:
         Who publishes the digest: the execution itself, or this function.
     is_early
         Whether its Map ended before every batch was done.
+    is_report
+        Whether it only reports what it would have sent, and has no execution.
     """
 
     run_id: str
@@ -60,12 +63,15 @@ class End:
     ending: digest.Ending | None = None
     by: str = BY_EVENT
     is_early: bool = False
+    is_report: bool = False
 
 
 def end_of(event: Mapping[str, Any]) -> End:
     """Read what reached ``conclude``; raises ``ConfigurationError`` where it is none of the events it knows."""
     try:
         if "runId" in event:
+            if event["status"] == reporting.REPORT:
+                return End(event["runId"], is_report=True)
             is_ordinary = event["status"] == "SUCCEEDED" or event.get("error") == RUN_INCOMPLETE
             return End(event["runId"], ending=None if is_ordinary else digest.Ending(event["status"]))
         if "run" in event:
@@ -135,17 +141,23 @@ class Concluder:
         elif is_listers and (record.get("execution") or self._has_execution(end.run_id)):
             return _NOTHING | {"cause": "the run has begun, and its execution concludes it"}
         if "digest" not in record:
-            concluding = Concluding(
-                self._runs, self._ledger, self._waiting, self._settings.ledger, self._settings.run, has_time
-            )
-            done = concluding.conclude(record) if record.get("sk") and "batches" in record else Conclusion()
-            record = self._decide(end, record, done)
+            record = self._decide(end, record, self._done(record, has_time))
         if end.ending and record.get("batches"):
             # Whoever redrives its execution would send without the lock, and nobody would judge what came of it.
             self._runs.note_end(end.run_id, f"it has ended before: {end.ending.status}")
         if record.get("hasLock", True):
             self._runs.unlock(end.run_id, str(record.get("request", end.request)))
         return self._answer(end, record, invocation)
+
+    def _done(self, record: Item, has_time: Callable[[], bool]) -> Conclusion:
+        if "report" in record:
+            return reporting.conclusion(record)
+        if not (record.get("sk") and "batches" in record):
+            return Conclusion()
+        concluding = Concluding(
+            self._runs, self._ledger, self._waiting, self._settings.ledger, self._settings.run, has_time
+        )
+        return concluding.conclude(record)
 
     def _never_began(self, end: End) -> Item:
         """Make a record for a run whose lister failed before it wrote one."""
@@ -157,32 +169,36 @@ class Concluder:
         while True:
             memory, news, version = self._runs.memory()
             story = self._story(end, record, done, news, memory)
-            written = digest.write(story)
-            decision = self._decision(written, memory, done)
+            write = reporting.write if "report" in record else digest.write
+            written = write(story)
+            decision = self._decision(written, memory, done, is_report="report" in record)
             if decision.is_over:
-                written = digest.write(replace(story, is_over=True))
+                written = write(replace(story, is_over=True))
             kept = {
                 **to_json(done, record),
                 "failed": written.failed,
                 "headline": written.headline,
                 "concludedAt": record.get("judgedAt", clock.now()),
-                "endedAs": end.ending.status if end.ending else "DONE",
+                "endedAs": end.ending.status if end.ending else reporting.REPORT if "report" in record else "DONE",
                 "digest": {
                     "subject": written.subject,
                     "message": written.message,
                     "cause": written.cause,
+                    "attributes": attributes(written.result, self._settings.stage),
                     "notify": decision.is_sent,
                     "by": end.by,
                 },
             }
             if self._runs.keep_digest(end.run_id, kept, decision.memory, version, keeps_news=not decision.is_sent):
-                self._measure(kept, done)
+                self._measure(record, kept, done)
                 return {**record, **kept}
             found = self._runs.record(end.run_id) or {}
             if "digest" in found:  # somebody else has concluded it at the same moment
                 return found
 
-    def _decision(self, written: digest.Digest, memory: mailing.Memory, done: Conclusion) -> mailing.Decision:
+    def _decision(
+        self, written: digest.Digest, memory: mailing.Memory, done: Conclusion, *, is_report: bool
+    ) -> mailing.Decision:
         notifications = self._settings.notifications
         counts = {
             "requeued": done.lines["requeued"],
@@ -198,7 +214,10 @@ class Concluder:
             clock.now(),
             news=done.manual,
             is_ordinary=written.is_ordinary,
-            is_wanted=(NotifyOn.FAILURE if is_failure else NotifyOn.SUCCESS) in notifications.on,
+            # Who has asked for reports wants them, whichever results of runs he wants.
+            is_wanted=bool(notifications.on)
+            if is_report
+            else (NotifyOn.FAILURE if is_failure else NotifyOn.SUCCESS) in notifications.on,
             is_daily=notifications.digest is DigestKind.DAILY,
         )
 
@@ -227,22 +246,35 @@ class Concluder:
             "subject": kept["subject"],
             "message": kept["message"],
             "cause": kept["cause"],
+            "attributes": kept["attributes"],
         }
         # Also one that an execution was to publish, and ended before it did.
-        if kept["notify"] and end.by == BY_EVENT and end.ending and self._runs.take_digest(end.run_id, invocation):
+        is_ours = end.by == BY_EVENT and (end.ending or end.is_report)
+        if kept["notify"] and is_ours and self._runs.take_digest(end.run_id, invocation):
             try:
                 topic = self._settings.notifications.topic_arn
-                sns().publish(TopicArn=topic, Subject=kept["subject"], Message=kept["message"])
+                sns().publish(
+                    TopicArn=topic,
+                    Subject=kept["subject"],
+                    Message=kept["message"],
+                    MessageAttributes={
+                        name: {"DataType": "String", "StringValue": value} for name, value in kept["attributes"].items()
+                    },
+                )
             except (BotoCoreError, ClientError) as error:
                 self._runs.leave_digest(end.run_id)
                 raise NotificationFailed(f"the digest was not published: {type(error).__name__}") from error
         return answer
 
     @staticmethod
-    def _measure(record: Item, done: Conclusion) -> None:
+    def _measure(record: Item, kept: Item, done: Conclusion) -> None:
+        if "report" in record:
+            return
         by_source: Counter[str] = Counter()
         for group in done.manual.values():
             by_source[source_of(group.name)] += group.count
         for source, count in by_source.items():
             publish({"Manual": count}, source=source)
-        publish({"RunsConcluded": 1, "NotSent": int(record["failed"])})
+        publish({"RunsConcluded": 1, "NotSent": int(kept["failed"])})
+        if record.get("hasLock", True) and "configured" in record:
+            gauges.publish_all(gauges.of_breaker(record["configured"], kept["open"]))

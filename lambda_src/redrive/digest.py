@@ -10,6 +10,7 @@ from typing import Any
 
 from redrive.conclusion import Conclusion, Failures
 from redrive.mailing import EVERY_SOURCE, Mood
+from redrive.results import Result
 from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_LISTED, NOT_TRIED, UNDER_WAY
 from redrive.waiting import Group
 from redrive.wording import console_url, counted, time_of
@@ -81,6 +82,8 @@ class Digest:
         How many communications the run should have sent and has not, or 1 where only something else went wrong.
     cause
         A sentence for the execution's failure.
+    result
+        What it says, in a word.
     """
 
     subject: str
@@ -90,6 +93,7 @@ class Digest:
     moods: Mapping[str, Mood]
     failed: int
     cause: str
+    result: Result
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def write(story: Story) -> Digest:
     moods = _moods(story, problems)
     headline = _headline(story, lines, problems, lambda failures: failures.error)
     execution = str(story.record.get("execution", ""))
-    result = _result(lines, not_out, problems, story)
+    kind, result = _result(lines, not_out, problems, story)
     where = f"{story.name} {story.stage}"
     subject = f"{result} - {where}"
     blocks = [
@@ -151,12 +155,13 @@ def write(story: Story) -> Digest:
     return Digest(
         subject=re.sub(r"[^ -~]", "?", subject)[:MAX_SUBJECT],
         message="\n\n".join(block for block in blocks if block) + "\n",
-        headline=_same_news(_headline(story, lines, problems, _kind_of_answer)),
+        headline=same_news(_headline(story, lines, problems, _kind_of_answer)),
         is_ordinary=not (story.ending or done.refused or done.ended or problems)
         and not any(lines[name] for name in NOT_OUT if name not in ("charged", "turned_away")),
         moods=moods,
         failed=not_out or int(is_incomplete),
         cause=f"{result}; run {story.run_id}",
+        result=kind,
     )
 
 
@@ -216,7 +221,7 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer
     return "All that could be sent was requeued."
 
 
-def _same_news(headline: str) -> str:
+def same_news(headline: str) -> str:
     """Give what makes a headline the same news as another: without ids, times and counts, which differ each time."""
     return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<!HTTP )\b\d[\d,.:TZ-]*", "#", headline)[:MAX_KEY]
 
@@ -226,24 +231,27 @@ def _kind_of_answer(failures: Failures) -> str:
     return "it is down" if failures.status is None or failures.status >= 500 else failures.error
 
 
-def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: Story) -> str:
-    """Give the result with its numbers, for the subject."""
+def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: Story) -> tuple[Result, str]:
+    """Give the result, and with its numbers, for the subject."""
     listed = int(story.record.get("listed", 0))
     if story.ending:
         if story.ending.status == COULD_NOT_START:
-            return "run could not start"
-        return f"run ended early ({story.ending.status}), {not_out} of {listed} not sent"
+            return Result.COULD_NOT_START, "run could not start"
+        return Result.ENDED_EARLY, f"run ended early ({story.ending.status}), {not_out} of {listed} not sent"
     if not_out:
-        return f"{not_out} of {counted(listed)} not requeued"
+        return Result.NOT_REQUEUED, f"{not_out} of {counted(listed)} not requeued"
     if problems:
-        what = "a source needs a look" if _is_whole(story) else "list incomplete"
-        return f"{what}, {counted(lines['requeued'])} requeued"
+        if _is_whole(story):
+            return Result.SOURCE_NEEDS_A_LOOK, f"a source needs a look, {counted(lines['requeued'])} requeued"
+        return Result.LIST_INCOMPLETE, f"list incomplete, {counted(lines['requeued'])} requeued"
     if story.done.refused:
-        return "nothing could be sent"
+        return Result.NOTHING_SENT, "nothing could be sent"
     if story.is_over:
-        return f"it is over, {counted(lines['requeued'])} requeued"
-    manual = f", {lines[BECAME_MANUAL]:,} for a person" if lines[BECAME_MANUAL] else ""
-    return f"{counted(lines['requeued'])} requeued{manual}"
+        return Result.OVER, f"it is over, {counted(lines['requeued'])} requeued"
+    if lines[BECAME_MANUAL]:
+        person = f"{lines[BECAME_MANUAL]:,} for a person"
+        return Result.FOR_A_PERSON, f"{counted(lines['requeued'])} requeued, {person}"
+    return Result.REQUEUED, f"{counted(lines['requeued'])} requeued"
 
 
 def _dead(done: Conclusion) -> list[str]:

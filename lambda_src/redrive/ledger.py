@@ -284,9 +284,10 @@ JUDGED = (
     "notBefore",
     "tried",
     "outcome",
+    "firstSeen",
     "expiry",
 )
-"""The attributes that :func:`redrive.ledger_rules.judge` and the order of a run ask for."""
+"""The attributes that :func:`redrive.ledger_rules.judge` and the order of a run ask for, and the gauges."""
 
 CLAIMED = ("source", "operation", "state", "leaseOwner", "leaseUntil", "runId", "updated", "expiry")
 """The attributes that a claim sets; the others it leaves as they are."""

@@ -6,20 +6,24 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from redrive import breaker, clock
+from redrive import breaker, clock, gauges, reporting
 from redrive.api import Api
 from redrive.errors import RedriveError, RunInProgress, StartUnconfirmed
 from redrive.execution import StateMachine, Status, functions, step_functions
+from redrive.gauges import Gauges, Measured
 from redrive.ledger import Ledger
 from redrive.listing import Listing
 from redrive.mailing import EVERY_SOURCE
+from redrive.models import Communication
 from redrive.observability import publish
 from redrive.ordering import deal
-from redrive.run import RUNS_LOOKED_BACK, Request, delivered_since, select
+from redrive.run import RUNS_LOOKED_BACK, Request, Selection, delivered_since, select
 from redrive.runs import Batch, Runs
 from redrive.settings import ListSettings
+from redrive.table import Item
 from redrive.transport import Deadline
 
 SECONDS_TO_END = 5.0
@@ -45,13 +49,22 @@ class Lister:
         runs: Runs,
         settings: ListSettings,
         problems: Iterable[str] = (),
+        *,
+        only_reports: bool = False,
     ) -> None:
         self.run_id, self.request_id, self.request, self.listing = run_id, request_id, request, listing
         self._ledger, self._runs, self._settings = ledger, runs, settings
+        self._only_reports = only_reports
         self.execution = ""
         self.is_unconfirmed = False
         self._problems = list(problems)
         self._listed_at = clock.now()
+
+    @cached_property
+    def _earlier(self) -> list[Item]:
+        """Give the records of earlier runs, the newest first, read once."""
+        records, _ = self._runs.newest(RUNS_LOOKED_BACK)
+        return records
 
     @property
     def problems(self) -> list[str]:
@@ -65,10 +78,14 @@ class Lister:
         return api.deadline.remaining() > api.try_seconds
 
     def to_the_start(self) -> dict[str, Any]:
-        """List, choose, write down and start; a run that has nothing to send or to say starts nothing."""
+        """List, choose, write down and start; a run that has nothing to send or to say starts nothing.
+
+        One that only reports writes its report down instead.
+        """
         settings, runs = self._settings, self._runs
         self.selection = selection = select(self.listing, self._ledger, self.request, settings)
-        batches = deal(selection.candidates.chosen(), settings.batch_size)
+        chosen = selection.candidates.chosen()
+        batches = deal(chosen, settings.batch_size)
         sends = sum(map(len, batches))
         result = answer(self.run_id) | {
             "listed": sum(self.listing.listed.values()),
@@ -79,6 +96,9 @@ class Lister:
             "dryRun": self.request.dry_run,
         }
         if self.request.dry_run or not (sends or selection.exhausted or self.problems or self._has_something_to_say()):
+            return result
+        if self._only_reports:
+            self._report(selection, chosen)
             return result
         exhausted = deal([selection.exhausted], settings.batch_size)
         last = self._last()
@@ -120,6 +140,26 @@ class Lister:
                 runs.note_execution(self.run_id, self.request_id, self.execution)
         return result | {"execution": self.execution}
 
+    def _report(self, selection: Selection, chosen: list[list[Communication]]) -> None:
+        """Write down what would be sent, and have it mailed."""
+        record = {
+            "trigger": self.request.trigger,
+            "listedAt": self._listed_at,
+            "listed": selection.considered,
+            "left": selection.candidates.found - sum(map(len, chosen)),
+            "truncated": self.listing.truncated,
+            "problems": [problem[:500] for problem in self.problems[:20]],
+            "configured": sorted(self._settings.sources),
+            "complete": sorted(self.listing.complete),
+            "idle": self._idle(),
+            "batches": 0,
+            "hasLock": False,
+            "report": reporting.of(selection, chosen),
+        }
+        if self._runs.begin(self.run_id, self.request_id, record):
+            payload = json.dumps({"runId": self.run_id, "status": reporting.REPORT}).encode()
+            functions().invoke(FunctionName=self._settings.conclude_arn, InvocationType="Event", Payload=payload)
+
     def look_back(self, function: Deadline) -> None:
         """See, in the time that is left, what became of what earlier runs requeued; the next digest says it."""
         before = len(self._problems)
@@ -128,15 +168,37 @@ class Lister:
             if self.request.is_full:
                 is_time = function.remaining
                 delivered = delivered_since(
-                    self.listing, self._runs, self._settings, self._listed_at, lambda: is_time() > SECONDS_TO_END
+                    self.listing,
+                    self._earlier,
+                    self._runs,
+                    self._settings,
+                    self._listed_at,
+                    lambda: is_time() > SECONDS_TO_END,
                 )
-            came_back = self.selection.came_back
+            # What a report finds the next one finds again: nothing was sent in between.
+            came_back = Counter[str]() if self._only_reports else self.selection.came_back
             self._runs.add_news({"delivered": delivered.total(), "cameBack": came_back.total()})
             for source in {*delivered, *came_back}:
                 publish({"Delivered": delivered[source], "CameBack": came_back[source]}, source=source)
         if self.execution and len(self._problems) > before:
             with self._noted("the run's record"):
                 self._runs.write(self.run_id, {"problems": self.problems})
+
+    def measure(self, *others: Gauges) -> None:
+        """Publish how it stands, with what others have found."""
+        listing = self.listing
+        listed: Measured = {
+            source: {"Listed": count, "ApiLatency": listing.latencies[source]}
+            for source, count in listing.listed.items()
+        }
+        found: list[Gauges] = list(others)
+        if self.request.is_whole:
+            found.append(gauges.of_failed(listing, self.selection, self._listed_at))
+            with self._noted("the breaker"):
+                if not self.execution:  # else conclude says it, when it knows
+                    still_open = set(self._last().get("open", ())).difference(self._idle())
+                    found.append(gauges.of_breaker(self._settings.sources, still_open))
+        gauges.publish_all(listed, *found)
 
     def _has_something_to_say(self) -> bool:
         """Tell whether a digest is due with nothing to send: that bad news is over, or what was collected."""
@@ -152,8 +214,7 @@ class Lister:
 
     def _last(self) -> dict[str, Any]:
         """Give the record of the last run that was alone, none where there is none."""
-        earlier, _ = self._runs.newest(RUNS_LOOKED_BACK)
-        return next((record for record in earlier if "concludedAt" in record and record.get("hasLock")), {})
+        return next((record for record in self._earlier if "concludedAt" in record and record.get("hasLock")), {})
 
     def _begin_breaker(self, batches: list[list[Any]], last: dict[str, Any]) -> None:
         """Let sources that were open when the last run ended begin with one batch, and each other one with nothing."""

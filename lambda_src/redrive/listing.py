@@ -47,6 +47,8 @@ class Listing:
         How many communications, by source.
     too_young, too_old
         What failed too recently, or too long ago, to be sent.
+    failed
+        By source that says when its items failed: that time, by primary id.
     latencies
         Milliseconds that each page took, by source.
     complete
@@ -65,6 +67,7 @@ class Listing:
         self.listed = dict.fromkeys(sources, 0)
         self.too_young: list[Communication] = []
         self.too_old: list[Communication] = []
+        self.failed: dict[str, dict[str, float]] = {name: {} for name, source in sources.items() if source.failed_at}
         self.latencies: dict[str, list[float]] = {name: [] for name in sources}
         self.complete: set[str] = set()
         self._without_ids: set[str] = set()
@@ -126,6 +129,8 @@ class Listing:
         self.latencies[name].append(page.milliseconds)
         if page.without_id or page.too_long or page.without_time or page.in_future:
             self._unusable[name].update({what: getattr(page, what) for what in _UNUSABLE})
+        if page.failed:
+            self.failed[name].update(page.failed)
         self.too_young.extend(self._new(name, page.young))
         self.too_old.extend(self._new(name, page.old))
         return self._new(name, page.ids)

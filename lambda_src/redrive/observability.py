@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
+UNITS = {
+    "ApiLatency": MetricUnit.Milliseconds,
+    "OldestFailedAge": MetricUnit.Seconds,
+    "OldestWaitingAge": MetricUnit.Seconds,
+}
+"""Of the metrics that are no counts."""
+
+
 @cache
 def logger() -> Logger:
     """Give the sandbox's logger; service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL."""
@@ -51,7 +59,8 @@ def publish(metrics: Mapping[str, float | Sequence[float]], **dimension: str) ->
     metrics
         By name, counts: ``Listed``, ``Delivered``, ``CameBack``, ``Requeued``, ``Skipped``, ``Refused``,
         ``Failed``, ``Manual`` by source; ``Sent``, ``AlreadySent``, ``ComesBack``, ``DeadLettered`` by operation.
-        And ``ApiLatency`` by either, in milliseconds. A sequence is published value by value.
+        ``ApiLatency`` by either, in milliseconds. Gauges by source, and all together: see :mod:`redrive.gauges`.
+        A sequence is published value by value.
     dimension
         ``source`` in the second loop, ``operation`` in the first, beside Powertools' own ``service``.
     """
@@ -59,7 +68,7 @@ def publish(metrics: Mapping[str, float | Sequence[float]], **dimension: str) ->
     for name, whose in dimension.items():
         emf.add_dimension(name, whose)
     for name, values in metrics.items():
-        unit = MetricUnit.Milliseconds if name == "ApiLatency" else MetricUnit.Count
+        unit = UNITS.get(name, MetricUnit.Count)
         for value in values if isinstance(values, Sequence) else (values,):
             emf.add_metric(name, unit, value)
     emf.flush_metrics()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
 from typing import Any
@@ -41,6 +42,8 @@ class Page:
         enough, and as not too old.
     milliseconds
         How long the answer took.
+    failed
+        Where the source says when its items failed: that time, by id, but for those in ``old``.
     """
 
     ids: tuple[str, ...]
@@ -51,6 +54,7 @@ class Page:
     without_time: int = 0
     in_future: int = 0
     milliseconds: float = 0.0
+    failed: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,7 @@ def page_of(name: str, source: Source, content: Content) -> Page:
     found = search(f"map(&({source.failed_at}), @)", content.items, f"sources.{name}.failed_at")
     times, now = [moment(value) for value in found], clock.now()
     young, old, in_future = set[str](), set[str](), 0
+    failed: dict[str, float] = {}
     for id_, at in zip(content.ids, times, strict=True):
         if at is None:
             continue
@@ -156,6 +161,8 @@ def page_of(name: str, source: Source, content: Content) -> Page:
             young.add(id_)
         elif id_ and source.max_age_seconds and at < now - source.max_age_seconds:
             old.add(id_)
+        if id_ and id_ not in old:
+            failed[id_] = min(at, now)
     return Page(
         ids=tuple(id_ for id_ in ids if id_ not in young and id_ not in old),
         young=tuple(id_ for id_ in ids if id_ in young),
@@ -165,6 +172,7 @@ def page_of(name: str, source: Source, content: Content) -> Page:
         without_time=times.count(None),
         in_future=in_future,
         milliseconds=milliseconds,
+        failed=failed,
     )
 
 

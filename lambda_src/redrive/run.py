@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from redrive.models import Communication, OutcomeKind, operator_run_id, schedule
 from redrive.ordering import Candidates, Rank
 from redrive.runs import NOT_LISTED, PENDING, Runs
 from redrive.settings import ListSettings, Source
+from redrive.table import Item
 
 MAX_SHOWN = 10_000
 """Communications in the answer of a dry run: Lambda gives back 6 MB at most."""
@@ -107,6 +108,11 @@ class Request:
         """Whether it lists all that failed, so that what is missing in the list is no longer failed."""
         return not (self.filters or self.dry_run)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it also looks at all that it lists, so that it knows how everything stands."""
+        return self.is_full and not self.ids
+
 
 class Decision(NamedTuple):
     """What is to happen with a listed communication; ``refusal`` says why it is not to be sent."""
@@ -151,20 +157,29 @@ class Selection:
         What has come back after its last attempt: it becomes manual when the run ends.
     skipped
         Why how many are not sent.
+    reasons
+        The same by source and reason, but for what is not listed.
     pending
         Sources of which something was skipped that may still go out.
     came_back
         By source: of what earlier runs requeued, what failed again.
     decisions
         The first ones, for a dry run.
+    first_seen
+        By source, when the ledger first knew of the oldest of those that are still to be sent.
+    left_to_people
+        By source, the ids that no run sends any more: they wait for a person, or one has discarded them.
     """
 
     candidates: Candidates
     exhausted: list[Communication] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     pending: set[str] = field(default_factory=set)
     came_back: Counter[str] = field(default_factory=Counter)
     decisions: list[Decision] = field(default_factory=list)
+    first_seen: dict[str, float] = field(default_factory=dict)
+    left_to_people: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def considered(self) -> int:
@@ -174,18 +189,24 @@ class Selection:
 
     def add(self, decision: Decision) -> None:
         """Sort a communication by what is to happen with it."""
-        communication = decision.communication
+        communication, entry = decision.communication, decision.entry
+        if decision.refusal in (Refusal.MANUAL, Refusal.DISCARDED):
+            self.left_to_people.setdefault(communication.source, set()).add(communication.primary_id)
+        elif entry and entry.first_seen:
+            known = self.first_seen.get(communication.source, entry.first_seen)
+            self.first_seen[communication.source] = min(known, entry.first_seen)
         if decision.refusal is Refusal.EXHAUSTED and len(self.exhausted) < self.candidates.most:
             self.exhausted.append(communication)
             self.came_back[communication.source] += 1
         elif decision.refusal:
             self.skipped[decision.refusal] += 1
+            self.reasons[communication.source, decision.refusal] += 1
             if decision.refusal in PENDING:
                 self.pending.add(communication.source)
         elif decision.rank is Rank.NEVER_TRIED:
             self.candidates.add_new(communication)
         else:
-            self.candidates.add_tried(communication, decision.rank, decision.entry.tried if decision.entry else 0)
+            self.candidates.add_tried(communication, decision.rank, entry.tried if entry else 0)
             self.came_back[communication.source] += decision.rank is Rank.CAME_BACK
 
 
@@ -203,7 +224,9 @@ def select(listing: Listing, ledger: Ledger, request: Request, settings: ListSet
             found.decisions.append(decision)
     for refusal, communications in ((Refusal.TOO_YOUNG, listing.too_young), (Refusal.TOO_OLD, listing.too_old)):
         found.pending.update(each.source for each in communications if refusal in PENDING)
-        found.skipped.update({refusal: count} if (count := sum(map(is_wanted, communications))) else {})
+        by_source = Counter(each.source for each in filter(is_wanted, communications))
+        found.reasons.update({(source, refusal): count for source, count in by_source.items()})
+        found.skipped.update({refusal: by_source.total()} if by_source else {})
     if request.ids and listing.complete == listing.listed.keys():
         not_listed = set(request.ids).difference(*listing.seen.values())
         found.skipped.update({NOT_LISTED: len(not_listed)} if not_listed else {})
@@ -211,19 +234,28 @@ def select(listing: Listing, ledger: Ledger, request: Request, settings: ListSet
 
 
 def delivered_since(
-    listing: Listing, runs: Runs, settings: ListSettings, listed_at: float, has_time: Callable[[], bool]
+    listing: Listing,
+    records: Iterable[Item],
+    runs: Runs,
+    settings: ListSettings,
+    listed_at: float,
+    has_time: Callable[[], bool],
 ) -> Counter[str]:
     """Count, by source, what earlier runs requeued and the application no longer lists: it was delivered.
 
     Each run is counted once, when its cooldown is over and each of its sources that is still configured was read to its
     end. Of a source that is gone, or whose ids mean something else by now, nothing is said.
+
+    Parameters
+    ----------
+    records
+        Of the earlier runs, as they were before this one.
     """
     delivered: Counter[str] = Counter()
     spaces = {name: source.space for name, source in settings.sources.items()}
-    records, _ = runs.newest(RUNS_LOOKED_BACK)
     for record in records:
         concluded, sources = record.get("concludedAt"), set(record.get("sources", ()))
-        if not concluded or "settled" in record or not has_time():
+        if not (concluded and sources) or "settled" in record or not has_time():
             continue
         is_cool = concluded + settings.ledger.cooldown_seconds * 1.25 <= listed_at
         if not is_cool or not (sources & spaces.keys()) <= listing.complete or not runs.settle(record["sk"]):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from redrive.errors import ConfigurationError
-from redrive.parsing import parse_json
+from redrive.parsing import parse, parse_json
 
 
 class AuthType(StrEnum):
@@ -38,6 +38,13 @@ class PaginationStyle(StrEnum):
     CURSOR = "cursor"
     NEXT_URL = "next_url"
     LINK_HEADER = "link_header"
+
+
+class Mode(StrEnum):
+    """What the schedule does with what it finds: send it, or say what would be sent."""
+
+    REDRIVE = "redrive"
+    REPORT = "report"
 
 
 class NotifyOn(StrEnum):
@@ -249,6 +256,7 @@ class ListSettings:
     breaker_turned_away: int
     state_machine_arn: str
     conclude_arn: str
+    mode: Mode = Mode.REDRIVE
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ListSettings:
@@ -262,6 +270,7 @@ class ListSettings:
             breaker_turned_away=run_settings(environment).breaker_turned_away,
             state_machine_arn=_read("REDRIVE_STATE_MACHINE_ARN", environment),
             conclude_arn=_read("REDRIVE_CONCLUDE_ARN", environment),
+            mode=parse(Mode, environment.get("REDRIVE_MODE", Mode.REDRIVE), "mode"),
         )
 
 

@@ -37,6 +37,14 @@ def rfc3339(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
 
 
+def invocation(function: str, payload: str) -> str:
+    """Give the command that invokes a function once and waits for its answer, to be copied from a mail."""
+    return (
+        "AWS_MAX_ATTEMPTS=1 aws lambda invoke --cli-read-timeout 0 --cli-binary-format raw-in-base64-out "
+        f"--function-name {function} --payload '{payload}' out.json"
+    )
+
+
 def console_url(execution_arn: str) -> str:
     """Give the page of an execution in the console of its partition."""
     _, partition, _, region, _ = execution_arn.split(":", 4)

@@ -16,11 +16,11 @@ from moto.core.exceptions import AWSError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from local.aws import dynamodb, executions, logs, moves, permissions, scheduler
+from local.aws import alarms, dynamodb, executions, logs, moves, permissions, scheduler
 from local.aws.cloud import Cloud
 from local.aws.errors import Refusal
 from local.aws.faults import Faults
-from local.aws.protocol import ACCOUNT, answer, body, credential, refused, region
+from local.aws.protocol import ACCOUNT, answer, body, credential, operation, refused, region
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -116,6 +116,8 @@ class Front:
                 self._cloud.queues.changed.notify_all()
             self._cloud.mailer.post_new()
             return response
+        if service == "monitoring" and operation(request, service) == alarms.OPERATION:
+            return alarms.put_composite(request, partial(self._from_moto, request))
         if service == "scheduler" and request.method == "POST" and SCHEDULE.fullmatch(request.path):
             return self._creation.carry_out(request, self._from_moto)
         if service == "lambda" and request.method != "GET" and (mapping := MAPPING.fullmatch(request.path)):

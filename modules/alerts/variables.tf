@@ -11,14 +11,50 @@ variable "context" {
   })
 }
 
-variable "notify" {
-  description = "Whether alarms are mailed."
-  type        = bool
+variable "alarms" {
+  description = "Whether there are alarms, further actions of each, and when they begin; 0 for never. Where their runbook is."
+
+  type = object({
+    enabled        = bool
+    actions        = list(string)
+    waiting_days   = number
+    failed_hours   = number
+    truncated_runs = number
+    skipped_runs   = number
+    runbook        = string
+  })
 }
 
-variable "topic_arn" {
-  description = "Topic the alarms are mailed by."
-  type        = string
+variable "alarm_names" {
+  description = "Names of the alarms, by what they watch."
+  type        = map(string)
+}
+
+variable "channel" {
+  description = "Topic the alarms are published to, whether they are, and whether it is another than that of the digests."
+
+  type = object({
+    topic_arn     = string
+    notifies      = bool
+    has_own_topic = bool
+  })
+}
+
+variable "metrics" {
+  description = "Where the functions publish their metrics: the namespace, and the dimension that all of them have."
+
+  type = object({
+    namespace = string
+    service   = string
+  })
+}
+
+variable "ledger" {
+  description = "The ledger's table."
+
+  type = object({
+    name = string
+  })
 }
 
 variable "run_ended" {
@@ -32,11 +68,10 @@ variable "run_ended" {
 }
 
 variable "conclude" {
-  description = "The function that concludes runs, and the name of the alarm for when it fails."
+  description = "The function that concludes runs."
 
   type = object({
-    function_name = string
-    alarm_name    = string
+    name = string
   })
 }
 
@@ -59,20 +94,15 @@ variable "state_machine" {
 }
 
 variable "throttled_functions" {
-  description = "Functions whose throttling raises an alarm, and the alarm's name, by function."
-
-  type = map(object({
-    function_name = string
-    alarm_name    = string
-  }))
+  description = "Functions whose throttling raises an alarm: their names, by function."
+  type        = map(string)
 }
 
 variable "schedule" {
-  description = "The schedule, the name of the alarm for when it does not fire, and the longest time between two firings: null where that is not known or the schedule is off, and then there is no alarm."
+  description = "The schedule, and the longest time between two firings: null where that is not known or the schedule is off, and then there is no alarm."
 
   type = object({
     name           = string
-    alarm_name     = string
     period_minutes = number
   })
 }

@@ -19,11 +19,14 @@ resource "aws_sns_topic" "this" {
   tags              = var.context.tags
 }
 
+# Of the topic, and of one for alarms alone, which may be made in the same apply.
 data "aws_iam_policy_document" "topic" {
+  for_each = { digests = local.arn, alerts = var.notifications.alerts_topic_arn == null ? local.arn : var.notifications.alerts_topic_arn }
+
   statement {
     sid       = "AlarmsReportFailures"
     actions   = ["sns:Publish"]
-    resources = [local.arn]
+    resources = [each.value]
 
     principals {
       type        = "Service"
@@ -46,7 +49,7 @@ data "aws_iam_policy_document" "topic" {
 
 # A topic of another account must also name who publishes digests; inside one account the roles' own policies do.
 data "aws_iam_policy_document" "foreign" {
-  source_policy_documents = [data.aws_iam_policy_document.topic.json]
+  source_policy_documents = [data.aws_iam_policy_document.topic["digests"].json]
 
   statement {
     sid       = "RunsSendDigests"
@@ -71,7 +74,7 @@ resource "aws_sns_topic_policy" "this" {
   count = var.create_topic ? 1 : 0
 
   arn    = local.arn
-  policy = data.aws_iam_policy_document.topic.json
+  policy = data.aws_iam_policy_document.topic["digests"].json
 
   depends_on = [aws_sns_topic.this]
 }
@@ -94,6 +97,7 @@ resource "aws_sns_topic_subscription" "this" {
   endpoint              = each.value.endpoint
   raw_message_delivery  = each.value.raw_message_delivery
   subscription_role_arn = each.value.subscription_role_arn
+  filter_policy         = each.value.filter_policy == null ? null : jsonencode(each.value.filter_policy)
 
   depends_on = [aws_sns_topic.this]
 }

@@ -35,13 +35,15 @@ variable "notifications" {
   description = "A topic of the user's; the addresses that get every notification once they have confirmed; further subscriptions."
 
   type = object({
-    topic_arn = string
-    emails    = list(string)
+    topic_arn        = string
+    alerts_topic_arn = string
+    emails           = list(string)
     subscriptions = list(object({
       protocol              = string
       endpoint              = string
       raw_message_delivery  = optional(bool)
       subscription_role_arn = optional(string)
+      filter_policy         = optional(map(list(string)))
     }))
   })
 }

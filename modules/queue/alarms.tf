@@ -1,7 +1,7 @@
 # Each says what to do, for whoever it wakes. An alarm is there whether or not it mails: it also shows in the console.
 
 locals {
-  alarm_actions = compact([var.alarm_topic_arn])
+  alarm_actions = compact(concat([var.alarm_topic_arn], var.alarm_actions))
 
   # SQS leaves out of this metric what was received three times and is still there, so it shows two waits at most:
   # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
@@ -11,6 +11,8 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "queue_age" {
+  count = var.alarms_enabled ? 1 : 0
+
   alarm_name        = "${local.prefix}-queue-age"
   alarm_description = "The oldest entry of the queue ${local.names.queue} has waited for more than ${local.alarm_age_seconds} seconds, so communications are sent late. Nothing is lost for ${var.retention_days} days. Check that the event source mapping of ${local.worker_name} is enabled, look into its log for what the application answers, and raise max_concurrency if it only has too much to do. Runbook: docs/queue.md of the module."
 
@@ -25,6 +27,7 @@ resource "aws_cloudwatch_metric_alarm" "queue_age" {
   treat_missing_data  = "notBreaching" # an idle queue has no age
 
   alarm_actions = local.alarm_actions
+  ok_actions    = var.alarm_actions
   tags          = var.tags
 
   lifecycle {
@@ -39,6 +42,8 @@ resource "aws_cloudwatch_metric_alarm" "queue_age" {
 
 # What is in the queue, as SQS does not count what it moves there itself as sent.
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  count = var.alarms_enabled ? 1 : 0
+
   alarm_name        = "${local.prefix}-dead-letters"
   alarm_description = "The queue ${local.names.dead_letters} holds communications that were given up: nobody sends them any more, and SQS deletes them after ${local.dead_letter_days} days. Check why, without taking them out: each carries its Reason as an attribute. Then put right what was wrong and move them back, or drop them. The commands are in the runbook: docs/queue.md of the module."
 
@@ -53,12 +58,15 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   treat_missing_data  = "notBreaching"
 
   alarm_actions = local.alarm_actions
+  ok_actions    = var.alarm_actions
   tags          = var.tags
 
   depends_on = [aws_sqs_queue.dead_letters]
 }
 
 resource "aws_cloudwatch_metric_alarm" "worker_errors" {
+  count = var.alarms_enabled ? 1 : 0
+
   alarm_name        = "${local.prefix}-worker-errors"
   alarm_description = "The function ${local.worker_name} failed as a whole: the credentials in the secret of api.auth are refused, a setting is wrong, or it was ended in the middle of a batch. The entries come back by themselves, ${var.max_receives} times at most, under the same idempotency keys. Check the last error in the log group ${module.worker.log_group_name} and put it right before they are used up. Runbook: docs/queue.md of the module."
 
@@ -73,5 +81,6 @@ resource "aws_cloudwatch_metric_alarm" "worker_errors" {
   treat_missing_data  = "notBreaching"
 
   alarm_actions = local.alarm_actions
+  ok_actions    = var.alarm_actions
   tags          = var.tags
 }

@@ -63,8 +63,10 @@ output "alarm_arns" {
 
 locals {
   alarms = {
-    queue_age     = aws_cloudwatch_metric_alarm.queue_age
-    dead_letters  = aws_cloudwatch_metric_alarm.dead_letters
-    worker_errors = aws_cloudwatch_metric_alarm.worker_errors
+    for watched, alarm in {
+      queue_age     = one(aws_cloudwatch_metric_alarm.queue_age)
+      dead_letters  = one(aws_cloudwatch_metric_alarm.dead_letters)
+      worker_errors = one(aws_cloudwatch_metric_alarm.worker_errors)
+    } : watched => alarm if var.alarms_enabled
   }
 }

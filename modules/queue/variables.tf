@@ -153,6 +153,20 @@ variable "alarm_age_seconds" {
   }
 }
 
+variable "alarms_enabled" {
+  description = "Whether there are alarms."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "alarm_actions" {
+  description = "ARNs of what each alarm also tells, when it begins and when it is over."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "alarm_topic_arn" {
   description = "SNS topic the alarms publish to; its policy must let cloudwatch.amazonaws.com do so. Null for none: the alarms only show in the console."
   type        = string

@@ -88,6 +88,9 @@ RIGHT = configuration(
     {
         "minimal": {"source": "../../examples/minimal"},
         "complete": {"source": "../../examples/complete"},
+        # whom alarms and digests reach
+        "pagerduty": {"source": "../../examples/pagerduty"},
+        "chat": {"source": "../../examples/chat"},
         # the same module twice in one account, under for_each
         "twins": call("${each.key}", for_each='${toset(["castor", "pollux"])}', queue=ON),
         # the first loop alone, and it twice
@@ -194,6 +197,7 @@ RIGHT = configuration(
                 "create_topic": False,
                 "topic_arn": "${aws_sns_topic.this.arn}",
                 "topic_kms_key_arn": "${aws_kms_key.this.arn}",
+                "alerts_topic_arn": "${aws_sns_topic.alerts.arn}",
                 "subscriptions": [{"protocol": "sqs", "endpoint": "${aws_sqs_queue.this.arn}"}],
             },
             queue=ON,
@@ -201,11 +205,24 @@ RIGHT = configuration(
             permissions_boundary_arn="${aws_iam_policy.boundary.arn}",
             vpc={"subnet_ids": ["${aws_subnet.this.id}"], "security_group_ids": ["${aws_security_group.this.id}"]},
         ),
+        # alarms in a topic of their own, and further actions; and none at all
+        "routed": call(
+            "routed",
+            notifications={
+                **SOMEBODY,
+                "on": ["success"],
+                "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:alerts",
+            },
+            alarms={"actions": ["arn:aws:sns:eu-west-1:123456789012:pager"], "skipped_runs": 0, "failed_hours": 0},
+            queue=ON,
+        ),
+        "quiet": call("quiet", alarms={"enabled": False}, queue=ON),
         "china": call("china", providers={"aws": "aws.china"}, queue=ON),
         # of which nobody hears, and whose requests are throttled
         "unheard": call(
             "unheard",
             notifications={},
+            alarms={"enabled": True},
             max_concurrency=20,
             lambda_={"reserved_concurrency": {"requeue_communication": 19}},
         ),
@@ -219,12 +236,14 @@ LEDGER, TOPIC, GROUP = (
 )
 RIGHT["output"] = {f"{name}_queue": {"value": f"${{module.{name}.queue}}"} for name in ("complete", "weekly", "china")}
 RIGHT["output"]["topic_policy"] = {"value": "${module.own_topic.topic_policy}"}
+RIGHT["output"]["alerts_topic_policy"] = {"value": "${module.routed.alerts_topic_policy}"}
+RIGHT["output"]["no_alerts_topic_policy"] = {"value": "${module.own_topic.alerts_topic_policy}"}
 RIGHT["resource"] = {
     "aws_iam_policy": {"boundary": {"policy": f"${{jsonencode({{ Resource = [{LEDGER}, {TOPIC}, {GROUP}] }})}}"}},
     "aws_kms_key": {"this": {"policy": f"${{jsonencode({{ Resource = {GROUP} }})}}"}},
     "aws_secretsmanager_secret": {"api": {"name": "api"}},
     "aws_security_group": {"this": {"vpc_id": "vpc-1"}},
-    "aws_sns_topic": {"this": {}},
+    "aws_sns_topic": {"this": {}, "alerts": {}},
     "aws_sqs_queue": {"this": {}},
     "aws_subnet": {"this": {"vpc_id": "vpc-1", "cidr_block": "10.0.0.0/24"}},
 }

@@ -70,7 +70,8 @@ def test_the_topic_takes_beside_digests_only_what_this_modules_alarms_publish(pl
         may = set(alarms["Condition"]["ArnEquals"]["aws:SourceArn"])
         there = {
             f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:{alarm.values['alarm_name']}"
-            for alarm in plan.of(call, "aws_cloudwatch_metric_alarm")
+            for kind in ("metric", "composite")
+            for alarm in plan.of(call, f"aws_cloudwatch_{kind}_alarm")
         }
         assert there
         assert there <= may
@@ -86,6 +87,15 @@ def test_what_a_topic_of_another_account_must_allow_is_an_output_known_before_th
     for statement in (alarms, digests):
         assert statement["Action"] == "sns:Publish"
         assert statement["Resource"] == f"arn:aws:sns:eu-west-1:{ACCOUNT}:operations"
+
+
+def test_what_the_topic_of_alarms_alone_must_allow_is_an_output(plan: Plan):
+    [alarms] = json.loads(plan.output("alerts_topic_policy"))["Statement"]
+    assert (alarms["Action"], alarms["Resource"]) == ("sns:Publish", f"arn:aws:sns:eu-west-1:{ACCOUNT}:alerts")
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    may = set(alarms["Condition"]["ArnEquals"]["aws:SourceArn"])
+    assert f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:routed-test-schedule-silent" in may
+    assert plan.output("no_alerts_topic_policy") is None
 
 
 def test_the_lister_may_start_runs_see_whether_one_is_on_and_have_it_concluded(plan: Plan):

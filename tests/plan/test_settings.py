@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from redrive.results import Severity
 from redrive.settings import (
     AuthType,
     BatchSettings,
     ConcludeSettings,
     DigestKind,
     ListSettings,
+    Mode,
     NotificationSettings,
     NotifyOn,
     PaginationStyle,
@@ -150,6 +152,20 @@ def test_conclude_knows_which_results_are_notified_and_how_often(plan: Plan):
     assert ConcludeSettings.from_environment(plan.environment("weekly", "conclude")).notifications.on == ()
     least = ConcludeSettings.from_environment(plan.environment("minimal", "conclude")).notifications
     assert least == NotificationSettings(least.topic_arn)
+
+
+def test_the_least_that_works_begins_by_reporting_and_a_mode_that_is_not_given_sends(plan: Plan):
+    modes = {
+        call: ListSettings.from_environment(plan.environment(call, "list_failed")).mode
+        for call in ("minimal", "complete", "daily")
+    }
+    assert modes == {"minimal": Mode.REPORT, "complete": Mode.REDRIVE, "daily": Mode.REDRIVE}
+
+
+def test_a_subscription_takes_only_what_it_filters_for(plan: Plan):
+    filtered = plan.one("complete", "aws_sns_topic_subscription", '.this["https').values
+    assert json.loads(filtered["filter_policy"]) == {"severity": ["error", "warning"]}
+    assert set(json.loads(filtered["filter_policy"])["severity"]) <= set(Severity)
 
 
 def test_the_schedule_hands_the_lister_the_time_it_was_due(plan: Plan):

@@ -13,6 +13,7 @@ from statelint.linter import Linter
 from bench.turnover import compute
 from redrive import errors
 from redrive.models import OutcomeKind
+from redrive.results import Result, attributes
 from redrive.settings import ListSettings
 from tests.plan.configurations import SPLITS
 from tests.plan.planned import Plan
@@ -200,6 +201,10 @@ def test_a_digest_that_was_not_taken_is_published_again(plan: Plan):
             "TopicArn": "arn:aws:sns:eu-west-1:123456789012:communications-redrive-production-notifications",
             "Subject.$": "$.subject",
             "Message.$": "$.message",
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue.$": f"$.attributes.{name}"}
+                for name in attributes(Result.REQUEUED, "test")
+            },
         }
         assert _retrier(states[name], "SNS.InternalErrorException")["MaxAttempts"] == 10
         assert states[name]["ResultPath"] is None  # the cause is still to be read

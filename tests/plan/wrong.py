@@ -131,6 +131,12 @@ WRONG = [
         ("requeue.created_by must be 1 to 128 printable characters",),
     ),
     Wrong("requeue", {"path": "/r", "accepted": " "}, ("requeue.accepted must not be empty: it is JMESPath",)),
+    Wrong("mode", "simulate", ('mode must be redrive or report; it is "simulate".',)),
+    Wrong(
+        "notifications",
+        {"subscriptions": [{"protocol": "sqs", "endpoint": "arn:a:sqs:::q", "filter_policy": {"colour": ["red"]}}]},
+        ("filter_policy may have result, severity and stage; it also has colour.",),
+    ),
     Wrong("batch_size", 101, ("batch_size must be a whole number from 1 to 100; it is 101",)),
     Wrong("max_per_run", 100001, ("max_per_run must be a whole number from 1, and at least", "it is 100001")),
     *(
@@ -199,6 +205,15 @@ WRONG = [
     Wrong("notifications", {"on": ["always"]}, ("notifications.on must hold success, failure", "holds always")),
     Wrong("notifications", {"digest": "weekly"}, ('notifications.digest must be run or daily; it is "weekly".',)),
     Wrong("notifications", {"topic_arn": "operations"}, ("topic_arn must be the ARN of a standard SNS topic",)),
+    Wrong(
+        "notifications", {"alerts_topic_arn": "pager"}, ("alerts_topic_arn must be the ARN of a standard", '"pager"')
+    ),
+    Wrong("alarms", {"actions": ["pager"]}, ("alarms.actions must be ARNs; not so: pager.",)),
+    Wrong("alarms", {"waiting_days": -1}, ("alarms.waiting_days must be from 0 to 365", "they are -1 and 48.")),
+    Wrong("alarms", {"failed_hours": 8761}, ("alarms.failed_hours from 0 to 8760", "they are 3 and 8761.")),
+    Wrong("alarms", {"truncated_runs": 2.5}, ("alarms.truncated_runs and alarms.skipped_runs", "they are 2.5 and 6.")),
+    Wrong("alarms", {"skipped_runs": 25}, ("must be whole numbers from 0 to 24", "they are 3 and 25.")),
+    Wrong("alarms", {"runbook": "doc#umentation"}, ("alarms.runbook must be a path or URL", "doc#umentation")),
     Wrong("notifications", {"create_topic": False}, ("notifications.create_topic must be false where",)),
     Wrong("notifications", {"topic_kms_key_arn": "alias/x"}, ("topic_kms_key_arn must be the ARN of a KMS key",)),
     Wrong(

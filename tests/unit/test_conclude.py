@@ -46,9 +46,10 @@ THRESHOLD = 50
 
 
 class Inbox:
-    """What subscribers of the topic get."""
+    """What subscribers of the topic get; ``attributes`` are those of what was taken out last."""
 
     def __init__(self) -> None:
+        self.attributes: list[dict[str, str]] = []
         sns, self._sqs = boto3.client("sns"), boto3.client("sqs")
         assert sns.create_topic(Name="digests")["TopicArn"] == TOPIC
         self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
@@ -60,7 +61,11 @@ class Inbox:
         found = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", [])
         for each in found:
             self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=each["ReceiptHandle"])
-        return [json.loads(each["Body"])["Subject"] for each in found]
+        bodies = [json.loads(each["Body"]) for each in found]
+        self.attributes = [
+            {name: value["Value"] for name, value in body["MessageAttributes"].items()} for body in bodies
+        ]
+        return [body["Subject"] for body in bodies]
 
 
 Configure = Callable[..., None]
@@ -826,6 +831,19 @@ def test_metrics_count_what_is_new_for_a_person_by_source_and_what_was_not_sent(
     assert (run["RunsConcluded"], run["NotSent"]) == ([1.0], [1.0])
 
 
+def test_metrics_say_which_breakers_are_open_and_which_are_not(
+    running: Running, context: Context, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    found = []
+    for number, status in enumerate((503, 202)):
+        sms = [Communication(str(number), "send.sms", "sms")]
+        each = emails(THRESHOLD, 100 * number)
+        a_run(running, context, number, all_get(202, sms) | all_get(status, each))
+        lines = [line for line in logged() if "BreakerOpen" in line]
+        found.append({line.get("source", ""): line["BreakerOpen"] for line in lines})
+    assert found == [{"email": [1], "sms": [0], "": [1]}, {"email": [0], "sms": [0], "": [0]}]
+
+
 @pytest.mark.usefixtures("inbox")
 def test_an_aborted_run_that_had_its_lease_time_out_is_judged_by_the_run_that_tries_it_next(
     running: Running, ledger: Ledger, context: Context, time: Time
@@ -838,3 +856,74 @@ def test_an_aborted_run_that_had_its_lease_time_out_is_judged_by_the_run_that_tr
     running.sends(1, all_get(202, GOOD) | {ONE: 500})
     invoke(done(next_run(1)), context)
     assert entry_of(ledger, ONE).attempts == 1
+
+
+def test_a_digest_carries_what_subscriptions_filter_by_whoever_publishes_it(
+    running: Running, context: Context, inbox: Inbox
+) -> None:
+    answer = a_run(running, context, 1, all_get(202, GOOD))
+    assert answer["attributes"] == {"result": "requeued", "severity": "info", "stage": "test"}
+    running.begins([ONE], run_id=next_run(2))
+    invoke(changed(run_id=next_run(2)), context)
+    assert len(inbox.empty()) == 1
+    assert inbox.attributes == [{"result": "ended_early", "severity": "error", "stage": "test"}]
+
+
+# Reports
+
+
+def reported(running: Running, context: Context, run_id: str, count: int = 3, **record: Any) -> dict[str, Any]:
+    """A lister that only reports, and what conclude makes of it."""
+    values = {
+        "listed": count,
+        "left": 0,
+        "batches": 0,
+        "hasLock": False,
+        "configured": ["email"],
+        "complete": ["email"],
+    }
+    report = {"email": {"would_send_new": count}}
+    assert running.runs.begin(run_id, REQUEST, values | {"listedAt": clock.now(), "report": report} | record)
+    return invoke({"runId": run_id, "status": "REPORT"}, context)
+
+
+def test_a_report_is_published_once_a_day_and_by_conclude_itself(
+    running: Running, context: Context, inbox: Inbox, time: Time
+) -> None:
+    assert not reported(running, context, next_run(1))["notify"], "there is no execution to publish it"
+    assert inbox.empty() == ["report: 3 of 3 communications would be sent - redrive test"]
+    invoke({"runId": next_run(1), "status": "REPORT"}, Context("delivered twice"))
+    reported(running, context, next_run(2), count=5)
+    assert inbox.empty() == []
+    time.passes(DAY)
+    reported(running, context, next_run(3), count=5)
+    assert inbox.empty() == ["report: 5 of 5 communications would be sent - redrive test"]
+
+
+def test_a_report_leaves_the_lock_of_a_run_that_is_on_alone_and_measures_nothing(
+    running: Running, context: Context, inbox: Inbox, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    running.begins([ONE])
+    reported(running, context, next_run(5))
+    assert inbox.empty()
+    lock = running.runs.lock()
+    assert lock is not None
+    assert lock.run_id == RUN
+    assert [line for line in logged() if "_aws" in line] == []
+
+
+@pytest.mark.parametrize(("on", "is_mailed"), [(["failure"], True), (["success"], True), ([], False)])
+def test_reports_go_to_whoever_wants_anything(
+    running: Running, context: Context, inbox: Inbox, configure: Configure, on: list[str], is_mailed: bool
+) -> None:
+    configure(on=on)
+    reported(running, context, next_run(1))
+    assert bool(inbox.empty()) is is_mailed
+
+
+def test_a_report_is_a_run_of_its_own_in_what_runs_did(running: Running, context: Context, inbox: Inbox) -> None:
+    reported(running, context, next_run(1))
+    record = running.runs.record(next_run(1))
+    assert record is not None
+    assert (record["endedAs"], record["lines"]) == ("REPORT", {"would_send_new": 3})
+    assert inbox.empty()

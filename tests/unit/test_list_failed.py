@@ -22,7 +22,7 @@ from redrive.ledger import Ledger
 from redrive.mailing import Memory
 from redrive.models import Communication, OutcomeKind
 from redrive.runs import Batch, Lock, Result, Runs, Tally
-from redrive.table import Table
+from redrive.waiting import Group, Waiting
 from tests.unit.support import (
     A_LEASE,
     LEDGER,
@@ -519,9 +519,17 @@ def test_without_the_ledger_nothing_is_started(
 
 
 def test_nothing_after_the_start_fails_the_lister(
-    lists: Lists, table: Table, front: TableFront, machine: Machine, context: Context, logged: Lines
+    lists: Lists,
+    ledger: Ledger,
+    time: Time,
+    front: TableFront,
+    machine: Machine,
+    context: Context,
+    logged: Lines,
 ) -> None:
     lists["/emails"] = [1]
+    concluded(ledger, email(1))
+    time.passes(ONE_COOLDOWN)  # it has come back, which is news for the next digest
     step_functions().meta.events.register("after-call.sfn.StartExecution", lambda **_: front.goes(*["throttled"] * 100))
     answer = invoke(SCHEDULED, context)
     assert answer["execution"]
@@ -1208,3 +1216,199 @@ def test_a_list_without_usable_ids_vouches_for_nothing(lists: Lists, runs: Runs,
 def test_the_time_of_a_firing_is_the_schedules_alone(context: Context) -> None:
     with pytest.raises(ConfigurationError, match="goes with the schedule's own events only"):
         invoke({"scheduledTime": "2026-11-24T03:15:00Z", "ids": ["1"]}, context)
+
+
+# How it stands
+
+
+def gauge(lines: list[dict[str, Any]], name: str) -> dict[str, float]:
+    """The values of a gauge by source, 0 included; all together under no name."""
+    return {line.get("source", ""): line[name][0] for line in lines if name in line and "_aws" in line}
+
+
+@pytest.mark.usefixtures("lists")
+def test_a_run_with_nothing_to_do_publishes_that_nothing_is_wrong(context: Context, logged: Lines) -> None:
+    assert invoke(SCHEDULED, context)["execution"] is None
+    lines = logged()
+    everywhere = {"email": 0, "sms": 0, "": 0}
+    for name in ("WaitingForPerson", "OldestWaitingAge", "OldestFailedAge", "BreakerOpen"):
+        assert gauge(lines, name) == everywhere, name
+    for name in ("Truncated", "RunsSkipped"):
+        assert gauge(lines, name) == {"": 0}, name
+
+
+def test_a_firing_that_found_another_run_on_says_what_waits_and_that_it_was_skipped(
+    lists: Lists, ledger: Ledger, context: Context, logged: Lines
+) -> None:
+    lists["/emails"] = [1]
+    invoke(SCHEDULED, context)
+    entry = made_manual(ledger, email(2))
+    group = Group.of(entry)
+    group.add(entry, 3)
+    Waiting(list_failed._table()).add(group, "earlier")
+    logged()
+    invoke(LATER, context)
+    lines = logged()
+    assert gauge(lines, "RunsSkipped") == {"": 1}
+    assert gauge(lines, "WaitingForPerson") == {"email": 1, "sms": 0, "": 1}
+    assert gauge(lines, "OldestFailedAge") == gauge(lines, "BreakerOpen") == {}
+
+
+def test_the_oldest_failed_one_is_as_old_as_the_ledger_knows_it(
+    lists: Lists, ledger: Ledger, context: Context, time: Time, logged: Lines
+) -> None:
+    lists["/emails"] = [1, 2]
+    concluded(ledger, email(1), OutcomeKind.FAILED)
+    time.passes(5000)
+    concluded(ledger, email(2))
+    invoke(SCHEDULED, context)
+    ages = gauge(logged(), "OldestFailedAge")
+    assert ages["email"] == ages[""] == pytest.approx(5000, abs=60)
+    assert ages["sms"] == 0
+
+
+def test_a_source_that_says_when_its_items_failed_is_believed_and_what_people_have_is_left_out(
+    configure: Configure, lists: Lists, ledger: Ledger, context: Context, logged: Lines
+) -> None:
+    configure(sources=SOURCES | {"email": SOURCES["email"] | {"failed_at": "at", "max_age_seconds": 9000}})
+    made_manual(ledger, email(1))
+    lists["/emails"] = [{"id": id_, "at": clock.now() - age} for id_, age in ((1, 8000), (2, 7000), (3, 10), (4, 9999))]
+    invoke(SCHEDULED, context)
+    assert gauge(logged(), "OldestFailedAge")["email"] == pytest.approx(7000, abs=60)
+
+
+def test_the_age_of_a_list_that_was_not_read_to_its_end_is_not_known(
+    lists: Lists, context: Context, logged: Lines
+) -> None:
+    lists["/emails"] = NOT_A_LIST
+    invoke(SCHEDULED, context)
+    assert gauge(logged(), "OldestFailedAge") == {"sms": 0}
+
+
+def test_a_run_without_time_for_a_list_is_truncated(lists: Lists, context: Context, logged: Lines) -> None:
+    lists["/emails"] = [1]
+    context.seconds = 6.0
+    invoke(SCHEDULED, context)
+    assert gauge(logged(), "Truncated") == {"": 1}
+
+
+@pytest.mark.parametrize("left", [[1], []])
+def test_a_breaker_stays_open_while_something_cools_down_and_is_closed_when_nothing_is_left(
+    lists: Lists, ledger: Ledger, runs: Runs, left: list[int], context: Context, logged: Lines
+) -> None:
+    runs.write("20261123T021500Z", {"concludedAt": 1.0, "hasLock": True, "open": ["email"]})
+    concluded(ledger, email(1))
+    lists["/emails"] = left
+    assert invoke(SCHEDULED, context)["execution"] is None
+    open_ones = float(bool(left))
+    assert gauge(logged(), "BreakerOpen") == {"email": open_ones, "sms": 0, "": open_ones}
+
+
+@pytest.mark.parametrize("event", [{"ids": ["1"]}, {"filters": {"email": {"a": "b"}}}])
+def test_a_run_of_a_part_says_nothing_of_the_whole(
+    lists: Lists, event: dict[str, Any], context: Context, logged: Lines
+) -> None:
+    lists["/emails"] = [1]
+    invoke(event, context)
+    lines = logged()
+    assert gauge(lines, "OldestFailedAge") == gauge(lines, "Truncated") == {}
+    assert gauge(lines, "WaitingForPerson")[""] == 0
+
+
+def test_a_dry_run_changes_no_gauge(lists: Lists, context: Context, logged: Lines) -> None:
+    lists["/emails"] = [1]
+    invoke({"dryRun": True}, context)
+    lines = logged()
+    assert gauge(lines, "Listed") == {"email": 1, "sms": 0}
+    assert gauge(lines, "WaitingForPerson") == gauge(lines, "OldestFailedAge") == {}
+
+
+# Report-only mode
+
+
+@pytest.fixture
+def reports(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What conclude is asked for, where the mode is report."""
+    monkeypatch.setenv("REDRIVE_MODE", "report")
+    configure()
+    asked: list[dict[str, Any]] = []
+
+    def invoked(request: Any, **_: Any) -> AWSResponse:
+        assert request.headers["X-Amz-Invocation-Type"] == b"Event"
+        asked.append(json.loads(request.body))
+        return AWSResponse(request.url, 202, {}, SimpleNamespace(stream=lambda: iter([b""]), read=lambda: b""))
+
+    functions().meta.events.register_first("before-send.lambda.Invoke", invoked)
+    return asked
+
+
+def test_a_report_sends_nothing_takes_no_lock_and_has_it_mailed(
+    lists: Lists, reports: list[dict[str, Any]], machine: Machine, runs: Runs, front: TableFront, context: Context
+) -> None:
+    lists["/emails"], lists["/sms"] = [1, 2], [3]
+    answer = invoke(SCHEDULED, context)
+    assert (answer["eligible"], answer["execution"], answer["mode"]) == (3, None, "report")
+    assert machine.runs() == []
+    assert reports == [{"runId": RUN, "status": "REPORT"}]
+    assert record(runs)["report"] == {"email": {"would_send_new": 2}, "sms": {"would_send_new": 1}}
+    assert front.writes() == {"runs": 1}
+    assert runs.lock() is None
+
+
+def test_a_report_says_why_the_rest_would_not_be_sent(
+    lists: Lists, reports: list[dict[str, Any]], runs: Runs, ledger: Ledger, context: Context, time: Time
+) -> None:
+    made_manual(ledger, email(1))
+    concluded(ledger, email(2))
+    for _ in range(LEDGER.max_attempts):
+        concluded(ledger, sms(3))
+        time.passes(LONGEST_COOLDOWN)
+    concluded(ledger, email(4))
+    lists["/emails"], lists["/sms"] = [1, 2, 4, 5], [3]
+    invoke(SCHEDULED, context)
+    assert reports
+    assert record(runs)["report"] == {
+        "email": {"manual": 1, "would_send_again": 1, "cooling_down": 1, "would_send_new": 1},
+        "sms": {"would_become_manual": 1},
+    }
+    invoke(LATER, context)
+    assert runs.memory()[1] == {}, "what comes back is news once, when it is sent again"
+
+
+def test_an_operators_run_sends_in_report_mode_too(
+    lists: Lists, reports: list[dict[str, Any]], machine: Machine, context: Context
+) -> None:
+    lists["/emails"] = [1]
+    invoke(SCHEDULED, context)
+    answer = invoke({"limit": 10}, context)
+    assert answer["execution"]
+    assert "mode" not in answer
+    assert len(machine.runs()) == 1
+    assert len(reports) == 1
+
+
+def test_a_report_of_nothing_is_none(lists: Lists, reports: list[dict[str, Any]], runs: Runs, context: Context) -> None:
+    assert lists
+    answer = invoke(SCHEDULED, context)
+    assert answer["mode"] == "report"
+    assert (reports, runs.record(RUN)) == ([], None)
+
+
+def test_a_report_publishes_the_gauges(
+    lists: Lists, reports: list[dict[str, Any]], context: Context, logged: Lines
+) -> None:
+    lists["/emails"] = [1]
+    invoke(SCHEDULED, context)
+    assert reports
+    lines = logged()
+    for name in ("WaitingForPerson", "OldestFailedAge", "BreakerOpen", "Truncated", "RunsSkipped"):
+        assert gauge(lines, name)[""] == 0, name
+
+
+def test_a_mode_that_is_none_is_refused(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, context: Context
+) -> None:
+    monkeypatch.setenv("REDRIVE_MODE", "simulate")
+    configure()
+    with pytest.raises(ConfigurationError, match="mode"):
+        invoke(SCHEDULED, context)
