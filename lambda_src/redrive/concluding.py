@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redrive import aws, clock, digest, gauges, mailing, reporting
-from redrive.conclusion import Concluding, Conclusion, to_json
+from redrive.conclusion import IDS_NAMED, Concluding, Conclusion, to_json
 from redrive.errors import ConfigurationError, NotificationFailed
 from redrive.ledger import Ledger
 from redrive.models import operator_run_id, scheduled_run_id
@@ -21,7 +21,7 @@ from redrive.results import attributes
 from redrive.runs import BECAME_MANUAL, Runs
 from redrive.settings import ConcludeSettings, DigestKind, NotifyOn
 from redrive.table import Item
-from redrive.waiting import Waiting, source_of
+from redrive.waiting import Group, Waiting, source_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 BY_EXECUTION, BY_EVENT = "execution", "event"
 RUN_INCOMPLETE = "RunIncomplete"
 MAX_CAUSE = 500
+
+GROUPS_REMEMBERED = 50
+"""Of what waits for a person and was not named yet; all of them are in the ledger's own groups."""
 
 _NOTHING = {"failed": 0, "notify": False, "subject": "", "message": ""}
 
@@ -104,7 +107,17 @@ _BATCH_FAILED = digest.Ending("BATCH FAILED", "The functions of a batch failed: 
 
 def _is_explained(record: Item, done: Conclusion) -> bool:
     """Tell whether it is known why a run's Map ended early: by its circuit breakers, or by a person or its deadline."""
-    return bool(done.refused or done.ended or set(done.open) >= set(record.get("sources", ())))
+    held = {source for source, until in done.held.items() if until > clock.now()}
+    return bool(done.refused or done.ended or held.union(done.open) >= set(record.get("sources", ())))
+
+
+def _unnamed(memory: mailing.Memory, done: Conclusion) -> dict[str, Group]:
+    """Give what waits for a person and no digest has named, of this run and of those before: the largest groups."""
+    found = {name: Group.read(name, group) for name, group in memory.unnamed.items()}
+    for name, group in done.manual.items():
+        found[name] = found[name].joined(group, IDS_NAMED) if name in found else group
+    largest = sorted(found, key=lambda name: -found[name].count)[:GROUPS_REMEMBERED]
+    return {name: found[name] for name in largest}
 
 
 class Concluder:
@@ -168,7 +181,8 @@ class Concluder:
         """Write the digest, decide whether it is sent, and keep both: whoever comes later finds them."""
         while True:
             memory, news, version = self._runs.memory()
-            story = self._story(end, record, done, news, memory)
+            unnamed = _unnamed(memory, done)
+            story = self._story(end, record, done, news, memory, unnamed)
             write = reporting.write if "report" in record else digest.write
             written = write(story)
             decision = self._decision(written, memory, done, is_report="report" in record)
@@ -189,7 +203,9 @@ class Concluder:
                     "by": end.by,
                 },
             }
-            if self._runs.keep_digest(end.run_id, kept, decision.memory, version, keeps_news=not decision.is_sent):
+            held_back = {} if decision.is_sent else {name: group.to_json() for name, group in unnamed.items()}
+            remembered = replace(decision.memory, unnamed=held_back)
+            if self._runs.keep_digest(end.run_id, kept, remembered, version, keeps_news=not decision.is_sent):
                 self._measure(record, kept, done)
                 return {**record, **kept}
             found = self._runs.record(end.run_id) or {}
@@ -222,7 +238,13 @@ class Concluder:
         )
 
     def _story(
-        self, end: End, record: Item, done: Conclusion, news: Mapping[str, int], memory: mailing.Memory
+        self,
+        end: End,
+        record: Item,
+        done: Conclusion,
+        news: Mapping[str, int],
+        memory: mailing.Memory,
+        unnamed: Mapping[str, Group],
     ) -> digest.Story:
         return digest.Story(
             name=self._settings.name,
@@ -234,6 +256,7 @@ class Concluder:
             ending=end.ending or (_BATCH_FAILED if end.is_early and not _is_explained(record, done) else None),
             news=news,
             quiet=memory.quiet,
+            manual=tuple(unnamed.values()),
             bad=memory.bad,
         )
 

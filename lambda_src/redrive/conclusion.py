@@ -271,7 +271,7 @@ def _line(result: Result) -> str:
 
 def to_json(done: Conclusion, record: Item) -> dict[str, Any]:
     """Give what a run's record keeps; a source that it did not ask stays open if it was."""
-    asked = set(record.get("sources", ()))
+    asked = {source for source, _ in done.answers}  # one that ended before it had probed a source knows no better
     still_open = set(record.get("wasOpen", ())) - asked
     still_held = {source: until for source, until in record.get("wasHeld", {}).items() if source not in asked}
     return {

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from redrive import clock
 from redrive.conclusion import Conclusion, Failures
 from redrive.mailing import EVERY_SOURCE, Mood
 from redrive.results import Result
 from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_LISTED, NOT_TRIED, UNDER_WAY
 from redrive.waiting import Group
-from redrive.wording import console_url, counted, time_of
+from redrive.wording import console_url, counted, rfc3339, time_of
 
 MAX_KEY = 200
 """Characters of a headline by which it is remembered."""
@@ -108,6 +109,8 @@ class Story:
         What became of what earlier runs requeued.
     quiet
         Counts of the runs since the last digest.
+    manual
+        What waits for a person and no digest has named yet, of this run and of those since the last digest.
     bad
         Sources of which bad news was sent that is not over.
     is_over
@@ -123,6 +126,7 @@ class Story:
     ending: Ending | None = None
     news: Mapping[str, int] = field(default_factory=dict)
     quiet: Mapping[str, int] = field(default_factory=dict)
+    manual: tuple[Group, ...] = ()
     bad: frozenset[str] = frozenset()
     is_over: bool = False
 
@@ -147,7 +151,7 @@ def write(story: Story) -> Digest:
         _advice(story),
         _counts(lines, int(story.record.get("listed", 0))),
         _list("Turned away:", [_alike(each) for each in _by_count(list(story.done.failures.values()))]),
-        _list("New for a person:", [_alike(each) for each in _by_count(list(story.done.manual.values()))], _HOW_TO),
+        _list("New for a person:", [_alike(each) for each in _by_count(list(story.manual))], _HOW_TO),
         _list("Problems:", problems),
         _since(story.quiet, story.news),
         f"Execution:\n{console_url(execution)}" if execution else "",
@@ -204,9 +208,15 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer
         return f"Nothing more could be sent: {done.refused}."
     if done.ended:
         return f"The run ended before everything was sent: {done.ended}."
-    largest = max(done.failures.values(), key=lambda each: each.count, default=None)
-    if largest and _dead(done):
-        return f"The API turned everything away: {answer(largest)} ({', '.join(_dead(done))})."
+    dead = _dead(done)
+    failures = [each for each in done.failures.values() if each.source in dead or not dead]
+    largest = max(failures, key=lambda each: each.count, default=None)
+    if dead and (waits := _asked_to_wait(done, dead)):
+        return f"The API asked not to be asked before {waits} ({', '.join(dead)})."
+    if largest and dead:
+        took = sum(done.answers[source, True] for source in dead)
+        what = "The API takes nothing any more" if took else "The API turned everything away"
+        return f"{what}: {answer(largest)} ({', '.join(dead)})."
     if largest:
         return f"Some communications were turned away: {answer(largest)} ({largest.source})."
     if problems:
@@ -216,7 +226,7 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer
         return "Some communications were not sent."
     if story.is_over:
         return f"It is over: {'communications are requeued again' if lines['requeued'] else NOTHING_LEFT}."
-    if lines[BECAME_MANUAL]:
+    if story.manual:
         return "Some communications wait for a person."
     return "All that could be sent was requeued."
 
@@ -237,9 +247,9 @@ def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: S
     if story.ending:
         if story.ending.status == COULD_NOT_START:
             return Result.COULD_NOT_START, "run could not start"
-        return Result.ENDED_EARLY, f"run ended early ({story.ending.status}), {not_out} of {listed} not sent"
+        return Result.ENDED_EARLY, f"run ended early ({story.ending.status}), {not_out:,} of {listed:,} not sent"
     if not_out:
-        return Result.NOT_REQUEUED, f"{not_out} of {counted(listed)} not requeued"
+        return Result.NOT_REQUEUED, f"{not_out:,} of {counted(listed)} not requeued"
     if problems:
         if _is_whole(story):
             return Result.SOURCE_NEEDS_A_LOOK, f"a source needs a look, {counted(lines['requeued'])} requeued"
@@ -248,8 +258,8 @@ def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: S
         return Result.NOTHING_SENT, "nothing could be sent"
     if story.is_over:
         return Result.OVER, f"it is over, {counted(lines['requeued'])} requeued"
-    if lines[BECAME_MANUAL]:
-        person = f"{lines[BECAME_MANUAL]:,} for a person"
+    if story.manual:
+        person = f"{sum(group.count for group in story.manual):,} for a person"
         return Result.FOR_A_PERSON, f"{counted(lines['requeued'])} requeued, {person}"
     return Result.REQUEUED, f"{counted(lines['requeued'])} requeued"
 
@@ -257,6 +267,12 @@ def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: S
 def _dead(done: Conclusion) -> list[str]:
     """Name the sources of which the API took nothing."""
     return sorted({*done.open, *(source for source, tried in done.tried.items() if tried.turned_everything_away)})
+
+
+def _asked_to_wait(done: Conclusion, dead: Sequence[str]) -> str:
+    """Say until when the API wants to be left alone; empty where it did not ask for it, or the time has passed."""
+    until = [done.held.get(source, 0) for source in dead]
+    return (rfc3339(max(until)) or "") if min(until) > clock.now() else ""
 
 
 def _advice(story: Story) -> str:
@@ -267,6 +283,8 @@ def _advice(story: Story) -> str:
     dead = _dead(done)
     if not dead:
         return ""
+    if _asked_to_wait(done, dead) and not done.failures:
+        return "Nothing was asked of it in this run; later runs go on after that time."
     counts: Counter[int | None] = Counter()
     for each in done.failures.values():
         counts[each.status] += each.count if each.source in dead else 0
@@ -276,6 +294,7 @@ def _advice(story: Story) -> str:
         405: f"requeue.path ({story.requeue_path}) and requeue.method: the API does not allow it",
         401: "the secret of api.auth",
         403: "the secret of api.auth and what it may do",
+        429: "the API's request limit, below which max_requests_per_second keeps a run",
     }.get(status or 0, "the API's health" if status is None or status >= 500 else "what the API wants of a request")
     spared = "" if done.manual else " Nothing was handed to a person because of it; it is tried again in later runs."
     return f"What to check: {check}.{spared}"
@@ -285,7 +304,8 @@ def _counts(lines: Counter[str], listed: int) -> str:
     rows = [f"- {lines[name]:,} {text}" for name, text in LINES.items() if lines[name]]
     named = {*LINES, NOT_LISTED}
     rows += [f"- {count:,} skipped: {name}" for name, count in lines.items() if count and name not in named]
-    return "\n".join([f"{counted(listed)} listed as failed" + (":" if rows else "."), *rows])
+    missing = f"\n{lines[NOT_LISTED]:,} of the ids asked for are not listed as failed." if lines[NOT_LISTED] else ""
+    return "\n".join([f"{counted(listed)} listed as failed" + (":" if rows else "."), *rows]) + missing
 
 
 def _alike(each: Failures | Group) -> str:

@@ -71,6 +71,8 @@ class Memory:
         When what was held back must be sent, by a run with nothing to send if need be; 0 where nothing was.
     quiet
         Counts of the runs since then, by what they count; ``runs`` among them.
+    unnamed
+        By group, what waits for a person since then and no digest has named: an object for each.
     """
 
     sent: Mapping[str, float] = field(default_factory=dict)
@@ -78,6 +80,7 @@ class Memory:
     last: float = 0
     due: float = 0
     quiet: Mapping[str, int] = field(default_factory=dict)
+    unnamed: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,19 +131,21 @@ def decide(
     recent = {text: at for text, at in newest if now - at < DAY - SLACK}
     text = ALL_IS_WELL if mood is Mood.GOOD and is_ordinary else headline
     groups = [f"{FOR_A_PERSON}{group}" for group in news]
+    is_due = 0 < memory.due <= now  # what was held back was wanted, whatever this run is
     if is_daily:
-        is_sent = now - memory.last >= DAY - SLACK and (is_wanted or is_over or bool(memory.bad))
+        is_sent = now - memory.last >= DAY - SLACK and (is_wanted or is_over or is_due)
     else:
         is_new = text not in recent and (mood is Mood.BAD or not is_ordinary or (mood is Mood.GOOD and not still_bad))
-        has_news = any(group not in recent for group in groups) or 0 < memory.due <= now
-        is_sent = is_over or (is_wanted and (is_new or has_news))
+        has_news = any(group not in recent for group in groups)
+        is_sent = is_over or is_due or (is_wanted and (is_new or has_news))
     if is_over and not is_sent:
         still_bad = memory.bad  # it is still to be said
-    if is_sent or is_daily:
+    if is_sent or (is_daily and is_wanted):
         still_bad |= bad
     if is_sent:
         sent = {**recent, **dict.fromkeys([text, *groups], now)}
         return Decision(True, is_over, Memory(sent, still_bad, now))
-    due = memory.last + DAY if is_daily else memory.due or (now + DAY if groups and is_wanted else 0)
+    begins = memory.last if is_daily else now if groups else 0
+    due = memory.due or (begins + DAY if begins and is_wanted else 0)
     quiet = {name: memory.quiet.get(name, 0) + count for name, count in {**counts, "runs": 1}.items()}
     return Decision(False, False, Memory(recent, still_bad, memory.last, due, {**memory.quiet, **quiet}))

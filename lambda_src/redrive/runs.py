@@ -237,6 +237,7 @@ class Runs:
             bad=frozenset(item.get("bad", ())),
             last=item.get("last", 0),
             quiet={name: int(count) for name, count in item.get("quiet", {}).items()},
+            unnamed=item.get("unnamed", {}),
             due=item.get("due", 0),
         )
         return memory, news, item.get("version", 0)
@@ -259,6 +260,7 @@ class Runs:
             "bad": sorted(memory.bad),
             "last": memory.last,
             "quiet": memory.quiet,
+            "unnamed": memory.unnamed,
             "due": memory.due,
             "version": version + 1,
             "runId": run_id,

@@ -13,8 +13,8 @@ more than a partition's share (1,000 write units a second) when thousands become
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from redrive.ledger import group_of
@@ -48,6 +48,20 @@ class Group:
     def of(cls, entry: Entry) -> Group:
         """Begin the group of an entry."""
         return cls(group_of(entry), entry.communication.operation, entry.error, oldest=entry.waiting_since)
+
+    @classmethod
+    def read(cls, name: str, found: Mapping[str, Any]) -> Group:
+        """Read what :meth:`to_json` has written."""
+        ids = tuple(found["ids"])
+        return cls(name, found["operation"], found.get("error"), int(found["count"]), ids=ids)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what a digest says of it."""
+        return {"operation": self.operation, "error": self.error, "count": self.count, "ids": list(self.ids)}
+
+    def joined(self, other: Group, most_ids: int) -> Group:
+        """Give it and what came later."""
+        return replace(self, count=self.count + other.count, ids=(self.ids + other.ids)[:most_ids])
 
     def add(self, entry: Entry, most_ids: int) -> None:
         """Count an entry."""

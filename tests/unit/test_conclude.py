@@ -927,3 +927,35 @@ def test_a_report_is_a_run_of_its_own_in_what_runs_did(running: Running, context
     assert record is not None
     assert (record["endedAs"], record["lines"]) == ("REPORT", {"would_send_new": 3})
     assert inbox.empty()
+
+
+def test_what_waits_for_a_person_and_was_held_back_is_named_in_the_next_digest(
+    running: Running, context: Context, time: Time
+) -> None:
+    first, second, third = emails(3, 90)
+    assert a_run(running, context, 1, all_get(202, emails(6, 10)) | {first: 422})["notify"]
+    assert not a_run(running, context, 2, all_get(202, emails(6, 20)) | {second: 422})["notify"]
+    assert not a_run(running, context, 3, all_get(202, emails(6, 30)) | {third: 422})["notify"]
+    assert running.runs.memory()[0].unnamed.keys() == groups(running.table).keys()
+    time.passes(DAY)
+    told = a_run(running, context, 4, all_get(202, emails(6, 40)))
+    assert told["notify"]
+    assert f"- 2 x {in_full(422)}, send.email: {second.primary_id}, {third.primary_id}\n" in told["message"]
+    assert not running.runs.memory()[0].unnamed
+
+
+def test_another_that_concludes_at_the_same_moment_counts_what_it_finds_written(
+    running: Running, ledger: Ledger, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.begins([ONE, *GOOD])
+    running.sends(1, all_get(202, GOOD) | {ONE: 422})
+    change = Ledger._change
+
+    def overtaken(self: Ledger, before: Any, after: Any) -> Any:
+        change(self, before, after)
+        return change(self, before, after)
+
+    monkeypatch.setattr(Ledger, "_change", overtaken)
+    answer = invoke(done(), context)
+    assert lines(running) == {"requeued": 3, "became_manual": 1}
+    assert "New for a person:" in answer["message"]

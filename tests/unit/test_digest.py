@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redrive import clock
 from redrive.conclusion import Conclusion, Failures
 from redrive.digest import COULD_NOT_START, LINES, MAX_SUBJECT, Digest, Ending, Story, write
 from redrive.mailing import EVERY_SOURCE, Mood
 from redrive.runs import BECAME_MANUAL
 from redrive.verdicts import Tried
 from redrive.waiting import Group
+from redrive.wording import rfc3339
+from tests.unit.support import Time
 
 RUN = "20261124T021500Z"
 ARN = f"arn:aws:states:eu-west-1:123456789012:execution:redrive-prod-run:{RUN}"
@@ -22,7 +25,8 @@ ARN = f"arn:aws:states:eu-west-1:123456789012:execution:redrive-prod-run:{RUN}"
 
 def digest(done: Conclusion, ending: Ending | None = None, is_over: bool = False, **record: Any) -> Digest:
     record = {"listed": done.lines.total(), "execution": ARN, "sources": ["email"], "configured": ["email"]} | record
-    return write(Story("redrive", "prod", RUN, record, done, "/api/requeue", ending, is_over=is_over))
+    manual = tuple(done.manual.values())
+    return write(Story("redrive", "prod", RUN, record, done, "/api/requeue", ending, manual=manual, is_over=is_over))
 
 
 def turned_away(status: int | None, error: str, count: int = 6) -> Conclusion:
@@ -193,6 +197,42 @@ def test_a_run_in_which_only_our_own_functions_failed_is_bad_news() -> None:
     written = digest(Conclusion(Counter(not_asked=5)))
     assert written.moods[EVERY_SOURCE] is Mood.BAD
     assert not written.is_ordinary
+
+
+def test_the_source_that_is_dead_is_named_with_its_own_answer() -> None:
+    done = turned_away(404, "POST /requeue: HTTP 404 Not Found", 60)
+    done.failures["sms", "x"] = Failures("sms", "send.sms", "POST /requeue: HTTP 403 Forbidden", 403, 70, ["1"])
+    done.tried["sms"], done.answers["sms", True], done.answers["sms", False] = Tried(120, 50), 50, 70
+    written = digest(done)
+    assert written.message.startswith("The API turned everything away: POST /requeue: HTTP 404 Not Found (email).\n")
+    assert "What to check: requeue.path" in written.message
+
+
+def test_an_api_that_has_stopped_is_not_said_to_have_taken_nothing() -> None:
+    done = turned_away(503, "POST /requeue: HTTP 503 Service Unavailable", 60)
+    done.tried["email"], done.answers["email", True], done.open = Tried(140, 80), 80, ("email",)
+    assert digest(done).message.startswith("The API takes nothing any more: POST /requeue: HTTP 503")
+
+
+@pytest.mark.parametrize("count", [60, 0])
+def test_an_api_that_asked_to_wait_is_said_to_have_and_until_when(count: int, time: Time) -> None:
+    until = clock.now() + 3600
+    done = turned_away(429, "POST /requeue: HTTP 429 Too Many Requests", count) if count else Conclusion()
+    done.lines["left_out"], done.open, done.held = 40, ("email",), {"email": until}
+    text = digest(done).message
+    assert text.startswith(f"The API asked not to be asked before {rfc3339(until)} (email).\n")
+    assert ("max_requests_per_second" in text) is bool(count)
+    time.passes(7200)
+    assert "asked not to be asked" not in digest(done).message
+
+
+def test_large_numbers_are_written_alike() -> None:
+    written = digest(Conclusion(Counter(requeued=50, turned_away=9950)))
+    assert written.subject == "9,950 of 10,000 communications not requeued - redrive prod"
+
+
+def test_ids_that_are_not_listed_are_said() -> None:
+    assert "\n1 of the ids asked for are not listed" in digest(Conclusion(Counter(requeued=2, not_listed=1))).message
 
 
 def test_that_it_is_over_does_not_claim_that_anything_was_requeued() -> None:

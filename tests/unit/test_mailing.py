@@ -171,3 +171,25 @@ def test_what_is_not_ordinary_is_news_though_all_is_well() -> None:
     assert inbox.run("the run ended before everything was sent", GOOD).is_sent
     assert inbox.run("some were not sent", {}).is_sent
     assert not inbox.run("some were not sent", {}).is_sent
+
+
+@pytest.mark.parametrize("is_daily", [False, True])
+def test_who_wants_no_success_is_told_a_day_later_of_what_was_held_back_and_no_run_goes_on_for_it(
+    is_daily: bool,
+) -> None:
+    inbox = Inbox(is_daily=is_daily)
+    assert inbox.run("for a person", GOOD, "email/422/x").is_sent
+    assert not inbox.run("for a person", GOOD, "email/422/x").is_sent
+    due = inbox.memory.due
+    assert due > inbox.now
+    inbox.options["is_wanted"] = False
+    assert inbox.run("nothing to do", {}, after=due - inbox.now).is_sent
+    assert inbox.memory.due == 0
+
+
+@pytest.mark.parametrize("is_daily", [False, True])
+def test_who_wants_nothing_is_sent_nothing_and_nothing_is_due(is_daily: bool) -> None:
+    inbox = Inbox(is_daily=is_daily, is_wanted=False)
+    for number in range(60):
+        assert not inbox.run("down", BAD if number % 2 else GOOD, "email/422/x").is_sent
+        assert inbox.memory.due == 0

@@ -16,6 +16,7 @@ from redrive import digest, reporting
 from redrive.conclusion import Conclusion
 from redrive.digest import COULD_NOT_START, LINES, Digest, Ending, Story
 from redrive.results import Result, Severity
+from redrive.waiting import Group
 from tests.runbook import PARTS, RUNBOOK, anchor, heading, sections
 
 RUN = "20261124T021500Z"
@@ -24,7 +25,8 @@ STATUSES = (COULD_NOT_START, "ABORTED", "TIMED_OUT", "FAILED", "BATCH FAILED")
 
 def written(done: Conclusion, ending: Ending | None = None, is_over: bool = False, **record: Any) -> Digest:
     record = {"listed": done.lines.total(), "configured": ["email"], "complete": ["email"]} | record
-    story = Story("redrive", "prod", RUN, record, done, ending=ending, is_over=is_over)
+    manual = tuple(done.manual.values())
+    story = Story("redrive", "prod", RUN, record, done, ending=ending, manual=manual, is_over=is_over)
     return reporting.write(story) if "report" in record else digest.write(story)
 
 
@@ -35,7 +37,12 @@ ONE_OF_EACH: dict[Result, Digest] = {
     Result.NOT_REQUEUED: written(Conclusion(Counter(turned_away=1))),
     Result.LIST_INCOMPLETE: written(Conclusion(Counter(requeued=1)), problems=["sms: HTTP 500"], complete=[]),
     Result.SOURCE_NEEDS_A_LOOK: written(Conclusion(Counter(requeued=1)), problems=["pages come short"]),
-    Result.FOR_A_PERSON: written(Conclusion(Counter(requeued=1, became_manual=1234))),
+    Result.FOR_A_PERSON: written(
+        Conclusion(
+            Counter(requeued=1, became_manual=1234),
+            manual={"email/422/x": Group("email/422/x", "send.email", "HTTP 422", 1234, ids=("1", "2"))},
+        )
+    ),
     Result.OVER: written(Conclusion(Counter(requeued=2)), is_over=True),
     Result.REQUEUED: written(Conclusion(Counter(requeued=1))),
     Result.REPORT: written(Conclusion(Counter(would_send_new=1)), report={}),
