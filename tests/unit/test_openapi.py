@@ -153,16 +153,18 @@ def test_lists_are_asked_for_as_described(operation_id: str, api: ScriptedApi, s
         assert request.args["status"] == "failed"
 
 
+@pytest.fixture
+def caller(settings: ApiSettings) -> Api:
+    """One for all examples, as a sandbox has one for all communications."""
+    return Api(settings, no_retry, Secrets())
+
+
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(id_=IDS, operation=st.sampled_from(["send.email", "send.sms", "send.communications"]), space=st.booleans())
-def test_a_requeue_is_what_is_described(
-    api: ScriptedApi, settings: ApiSettings, id_: str, operation: str, space: bool
-) -> None:
+def test_a_requeue_is_what_is_described(api: ScriptedApi, caller: Api, id_: str, operation: str, space: bool) -> None:
     api.requests.clear()
     api.answers(as_json({}, status=202))
     claim = second_attempt(Communication(id_, operation, "email", "send.email@elsewhere" if space else ""))
-    caller = Api(settings, no_retry, Secrets())
-    caller.deadline.set(30)
     assert caller.requeue(claim, RequeueSettings(path=OPERATIONS["requeue"][1])).accepted
     (request,) = api.requests
     assert undescribed("requeue", request) == []
