@@ -20,6 +20,9 @@ from redrive.settings import Pagination, PaginationStyle, Source
 NUMBERED = frozenset({PaginationStyle.PAGE, PaginationStyle.OFFSET})
 """Styles in which the lister counts for itself."""
 
+MAX_TOKEN = 16_384
+"""Characters of a next page's token or URL; no server takes a longer request line."""
+
 _OFFSETS = frozenset(("offset", "start", "skip", "from", "startindex", "first"))
 
 Params = tuple[tuple[str, str], ...]
@@ -223,4 +226,6 @@ def _token(name: str, source: Source, content: Content) -> tuple[str | None, boo
         return None, True
     if token is True or not isinstance(token, str | int):
         raise ListingError(f"{where}: {expression!r} gives neither a text nor a number")
+    if isinstance(token, str) and len(token) > MAX_TOKEN:
+        raise ListingError(f"{where}: {expression!r} gives a text of more than {MAX_TOKEN:,} characters")
     return str(token), True

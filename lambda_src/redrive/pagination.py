@@ -29,9 +29,10 @@ from redrive.endings import (
 from redrive.errors import ListingError, RedriveError
 from redrive.expressions import search
 from redrive.hints import total_hint
-from redrive.page import Content, Page, Unlisted, empty_content, is_null_alone, page_of, read_page
+from redrive.page import Content, Page, Unlisted, empty_content, is_null_alone, page_of, read_page, without_items
 from redrive.page_requests import (
     NUMBERED,
+    Following,
     PageRequest,
     first_number,
     first_request,
@@ -114,8 +115,9 @@ class Reader:
             if self._is_check and number == 0:
                 yield from self._check_beginning(progress)
             self._note_cap(progress)
+            is_cut = not number and (yield from self._is_cut(progress))
             shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
-            if len(progress.lengths) < 2 or not shifts or (number and not is_new):
+            if not is_cut and (len(progress.lengths) < 2 or not shifts or (number and not is_new)):
                 self.evidence = believed(self._name, self._source, progress, len(known))
                 return
             self._adapt_size(progress)
@@ -131,22 +133,27 @@ class Reader:
             if content is None:
                 return
             self._count_total(content, progress)
-            progress.first = progress.first or content
+            progress.first = progress.first or without_items(content)
+            is_again = not content.is_empty and content.key in progress.keys
+            page = None
             if content.is_empty:
                 progress.has_empty_page()
-                yield None if self._style in NUMBERED else page_of(self._name, self._source, content)
-                if self._style in NUMBERED:
-                    progress.evidence = after_empty_page(progress, self._size)
-                    if progress.evidence:
-                        return
-            elif content.key in progress.keys:
-                yield None
-                yield from self._read_again(request, content, progress)
-                return
-            else:
+                page = None if self._style in NUMBERED else page_of(self._name, self._source, content)
+            elif not is_again:
                 progress.has_page(request, content)
-                yield page_of(self._name, self._source, content)
-            next_ = following(self._name, self._source, self._api, request, content)
+                page = page_of(self._name, self._source, content)
+            next_ = self._following(request, content)
+            content = found = without_items(content)  # while the other sources have their turns
+            yield page
+            if content.is_empty and self._style in NUMBERED:
+                progress.evidence = after_empty_page(progress, self._size)
+                if progress.evidence:
+                    return
+            if isinstance(next_, RedriveError):
+                raise next_
+            if is_again:
+                yield from self._read_again(request, next_, content, progress)
+                return
             if next_.request is None:
                 yield from self._read_last(content, progress, is_explicit=next_.is_explicit)
             elif progress.is_counted and self._style not in NUMBERED:
@@ -158,6 +165,13 @@ class Reader:
         answer = self._api.get(request.url, request.params)
         found = read_page(self._name, self._source, answer)
         return empty_content(answer) if is_first and isinstance(found, Unlisted) and is_null_alone(found) else found
+
+    def _following(self, request: PageRequest, content: Content) -> Following | RedriveError:
+        """Give what comes next, or what is wrong with it: the page itself is given on before that is raised."""
+        try:
+            return following(self._name, self._source, self._api, request, content)
+        except RedriveError as error:
+            return error
 
     def _count_total(self, content: Content, progress: Progress) -> None:
         expression = self._source.pagination.total
@@ -260,7 +274,9 @@ class Reader:
         if isinstance(earlier, Unlisted) or earlier.is_empty or isinstance(later, Content):
             raise ListingError(f"{unlisted.words}; and the list goes on behind, or was away for a moment")
 
-    def _read_again(self, request: PageRequest, content: Content, progress: Progress) -> Generator[None, None, None]:
+    def _read_again(
+        self, request: PageRequest, next_: Following, content: Content, progress: Progress
+    ) -> Generator[None, None, None]:
         """Judge a page that came before: some APIs give the last page again beyond the end.
 
         Raises
@@ -269,7 +285,7 @@ class Reader:
             It is not that, as far as can be told.
         """
         if self._style not in NUMBERED:
-            if following(self._name, self._source, self._api, request, content).request == request:
+            if next_.request == request:
                 raise same_request(self._name)
             raise same_pages(self._name, self._source)
         progress.evidence = PAGE_AGAIN
@@ -287,6 +303,21 @@ class Reader:
                     raise same_pages(self._name, self._source)
         elif content.extent >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
             raise beyond_depth(self._name, progress, "a full page came again")
+
+    def _is_cut(self, progress: Progress) -> Generator[None, None, bool]:
+        """Tell whether the only page of a list was cut.
+
+        Where an API caps the size of a page, yet counts the pages by the size asked for, what is behind the cap is on
+        no page; of as many items as came, there is another page.
+        """
+        pagination = self._source.pagination
+        count = progress.lengths[0] if len(progress.lengths) == 1 else 0
+        is_short = LEAST_DEFAULT <= count < self._size and not progress.is_reached
+        if not (is_short and self._style is PaginationStyle.PAGE and pagination.size_param):
+            return False
+        yield None
+        behind = self._get(first_request(self._source, self._api, first_number(pagination) + 1, size=count))
+        return isinstance(behind, Content) and not behind.is_empty and behind.key not in progress.keys
 
     def _adapt_size(self, progress: Progress) -> None:
         """Ask for as many on a page as come, where they are fewer than asked for.

@@ -661,6 +661,30 @@ def test_pages_that_come_shorter_than_asked_for_lose_nothing_and_are_said(
     assert complete(listing)
 
 
+@pytest.mark.parametrize("count", [10, 50, 51, 99, 100])
+def test_a_list_shorter_than_the_size_asked_for_is_not_cut_unnoticed(api: ScriptedApi, read: Read, count: int) -> None:
+    """Pages of 50, counted by the hundred that was asked for: what is behind the first 50 is on no page."""
+
+    def answer(request: Request) -> Response:
+        asked = int(request.args["limit"])
+        start = page_number(request) * asked
+        return as_json({"emails": items(ids(count)[start : start + min(asked, 50)])})
+
+    api.answer = answer
+    found, listing = read(source(size=100))
+    assert set(found) == set(ids(count))
+    assert complete(listing)
+    assert bool(listing.problems) is (count > 50)
+
+
+def test_a_short_list_costs_one_request_more_only_where_a_page_may_be_capped(api: ScriptedApi, read: Read) -> None:
+    for count, more, requests in ((9, {}, 2), (10, {}, 3), (99, {}, 3), (99, {"total": 99}, 2)):
+        api.requests.clear()
+        api.answer = numbered(ids(count), **more)
+        assert complete(read(source(size=100))[1])
+        assert len(api.requests) == requests
+
+
 def test_an_offset_grows_by_what_came(api: ScriptedApi, read: Read) -> None:
     api.answer = numbered(ids(130), cap=50)
     found, listing = read(source(PaginationStyle.OFFSET, size=100))
