@@ -6,7 +6,5 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile(
-    "thorough", max_examples=10_000, deadline=None, print_blob=True
-)
+settings.register_profile("thorough", max_examples=10_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -210,7 +210,7 @@ def test_an_answer_to_a_requeue_means_what_is_described(
     item = {"runId": "20261124T021500Z", "batch": 1, "force": False, "paced": False, "listedAt": clock.now()}
     communication = Communication("em-1001", "send.email", "email").to_json()
     try:
-        answer = requeue_communication.handler({"item": item | {"communication": communication}}, context)  # type: ignore[arg-type]
+        answer = requeue_communication.handler(item | {"communication": communication}, context)  # type: ignore[arg-type]
         found = answer["outcome"]
     except RedriveError as error:
         found = type(error).__name__
