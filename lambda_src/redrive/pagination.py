@@ -134,9 +134,9 @@ class Reader:
                 return
             self._count_total(content, progress)
             progress.first = progress.first or without_items(content)
-            is_again = not content.is_empty and content.key in progress.keys
-            page = None
-            if content.is_empty:
+            is_empty, page = content.is_empty, None
+            is_again = not is_empty and content.key in progress.keys
+            if is_empty:
                 progress.has_empty_page()
                 page = None if self._style in NUMBERED else page_of(self._name, self._source, content)
             elif not is_again:
@@ -145,7 +145,7 @@ class Reader:
             next_ = self._following(request, content)
             content = found = without_items(content)  # while the other sources have their turns
             yield page
-            if content.is_empty and self._style in NUMBERED:
+            if is_empty and self._style in NUMBERED:
                 progress.evidence = after_empty_page(progress, self._size)
                 if progress.evidence:
                     return
