@@ -117,7 +117,7 @@ class Reader:
             self._note_cap(progress)
             is_cut = not number and (yield from self._is_cut(progress))
             shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
-            if not is_cut and (len(progress.lengths) < 2 or not shifts or (number and not is_new)):
+            if not is_cut and (self._is_one_page(progress) or not shifts or (number and not is_new)):
                 self.evidence = believed(self._name, self._source, progress, len(known))
                 return
             self._adapt_size(progress)
@@ -303,6 +303,11 @@ class Reader:
                     raise same_pages(self._name, self._source)
         elif content.extent >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
             raise beyond_depth(self._name, progress, "a full page came again")
+
+    def _is_one_page(self, progress: Progress) -> bool:
+        """Tell whether nothing can have slid from one page to another; what came again may have slid onto the next."""
+        is_again = progress.evidence == PAGE_AGAIN and progress.lengths[0] >= LEAST_DEFAULT
+        return len(progress.lengths) < 2 and not is_again
 
     def _is_cut(self, progress: Progress) -> Generator[None, None, bool]:
         """Tell whether the only page of a list was cut.

@@ -633,6 +633,17 @@ def test_a_list_whose_next_page_is_a_token_is_read_once(api: ScriptedApi, read: 
     assert len(api.requests) == 3
 
 
+def test_a_page_that_slides_onto_the_next_one_is_not_the_end(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        listed = ids(60) if len(api.requests) == 1 else [f"new-{number}" for number in range(50)] + ids(60)
+        return numbered(listed, cap=50)(request)
+
+    api.answer = answer
+    found, listing = read(source(size=100))
+    assert set(found) >= set(ids(60))
+    assert complete(listing)
+
+
 def test_a_list_that_changes_in_every_pass_is_not_complete_and_no_problem(api: ScriptedApi, read: Read) -> None:
     api.answer = lambda request: numbered([f"{len(api.requests)}-{n}" for n in range(15)])(request)
     _, listing = read(source())

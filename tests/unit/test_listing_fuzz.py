@@ -226,7 +226,8 @@ def must_be_complete(shape: Shape, items: Sequence[Item]) -> bool:
         return False
     asked = shape.size if shape.asks_size else DEFAULT_SIZE
     count = sum(item.is_failed for item in items)
-    if not asked <= count <= min(asked, shape.cap) or shape.total != "none":
+    says_total = shape.total == "right" or (shape.total == "text" and shape.reads_total)
+    if says_total or not asked <= count <= min(asked, shape.cap):
         return True
     if shape.style in TOKENS and shape.end is ...:
         return shape.asks_size and count > 1  # of which one alone can be asked for
