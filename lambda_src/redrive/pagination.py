@@ -86,7 +86,8 @@ class Reader:
         """Read the source page by page, to its end; each step makes one request.
 
         A list that is paged by number shifts when something leaves it meanwhile, and what slides onto a page already
-        read would be skipped. Such a list is read again until a pass brings nothing new; what fits on a page is not.
+        read would be skipped. Such a list is read again until a pass brings nothing new; what is on one page that is
+        not full is not.
 
         Yields
         ------
@@ -115,9 +116,8 @@ class Reader:
             if self._is_check and number == 0:
                 yield from self._check_beginning(progress)
             self._note_cap(progress)
-            is_cut = not number and (yield from self._is_cut(progress))
             shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
-            if not is_cut and (self._is_one_page(progress) or not shifts or (number and not is_new)):
+            if self._is_on_one_page(progress) or not shifts or (number and not is_new):
                 self.evidence = believed(self._name, self._source, progress, len(known))
                 return
             self._adapt_size(progress)
@@ -304,25 +304,14 @@ class Reader:
         elif content.extent >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
             raise beyond_depth(self._name, progress, "a full page came again")
 
-    def _is_one_page(self, progress: Progress) -> bool:
-        """Tell whether nothing can have slid from one page to another; what came again may have slid onto the next."""
-        is_again = progress.evidence == PAGE_AGAIN and progress.lengths[0] >= LEAST_DEFAULT
-        return len(progress.lengths) < 2 and not is_again
+    def _is_on_one_page(self, progress: Progress) -> bool:
+        """Tell whether the whole list was on one page, so that nothing can have slid there while the next was asked for.
 
-    def _is_cut(self, progress: Progress) -> Generator[None, None, bool]:
-        """Tell whether the only page of a list was cut.
-
-        Where an API caps the size of a page, yet counts the pages by the size asked for, what is behind the cap is on
-        no page; of as many items as came, there is another page.
+        Behind a page that may be full others may have been, which slid onto it, or which a cap cuts off.
         """
-        pagination = self._source.pagination
-        count = progress.lengths[0] if len(progress.lengths) == 1 else 0
-        is_short = LEAST_DEFAULT <= count < self._size and not progress.is_reached
-        if not (is_short and self._style is PaginationStyle.PAGE and pagination.size_param):
-            return False
-        yield None
-        behind = self._get(first_request(self._source, self._api, first_number(pagination) + 1, size=count))
-        return isinstance(behind, Content) and not behind.is_empty and behind.key not in progress.keys
+        if self._style not in NUMBERED or not progress.lengths or progress.is_reached:
+            return len(progress.lengths) < 2
+        return len(progress.lengths) < 2 and progress.lengths[0] < min(self._size, LEAST_DEFAULT)
 
     def _adapt_size(self, progress: Progress) -> None:
         """Ask for as many on a page as come, where they are fewer than asked for.

@@ -633,6 +633,21 @@ def test_a_list_whose_next_page_is_a_token_is_read_once(api: ScriptedApi, read: 
     assert len(api.requests) == 3
 
 
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("cap", [10_000, 50])
+def test_what_slides_onto_the_only_page_is_found(
+    api: ScriptedApi, read: Read, style: PaginationStyle, cap: int
+) -> None:
+    def answer(request: Request) -> Response:
+        listed = ids(min(cap, 100) + 5)
+        return numbered(listed if len(api.requests) == 1 else listed[5:], cap=cap)(request)
+
+    api.answer = answer
+    found, listing = read(source(style, size=100))
+    assert set(found) == set(ids(min(cap, 100) + 5))
+    assert complete(listing)
+
+
 def test_a_page_that_slides_onto_the_next_one_is_not_the_end(api: ScriptedApi, read: Read) -> None:
     def answer(request: Request) -> Response:
         listed = ids(60) if len(api.requests) == 1 else [f"new-{number}" for number in range(50)] + ids(60)
@@ -688,8 +703,8 @@ def test_a_list_shorter_than_the_size_asked_for_is_not_cut_unnoticed(api: Script
     assert bool(listing.problems) is (count > 50)
 
 
-def test_a_short_list_costs_one_request_more_only_where_a_page_may_be_capped(api: ScriptedApi, read: Read) -> None:
-    for count, more, requests in ((9, {}, 2), (10, {}, 3), (99, {}, 3), (99, {"total": 99}, 2)):
+def test_a_list_of_one_page_is_read_again_only_where_that_may_have_been_full(api: ScriptedApi, read: Read) -> None:
+    for count, more, requests in ((9, {}, 2), (10, {}, 5), (99, {}, 5), (100, {}, 6), (100, {"total": 100}, 2)):
         api.requests.clear()
         api.answer = numbered(ids(count), **more)
         assert complete(read(source(size=100))[1])
