@@ -78,7 +78,7 @@ class Reader:
         self._api = api
         self._is_check = is_check
         self._style = source.pagination.style
-        self._size = source.pagination.size
+        self._size = self._shown = source.pagination.size
         self.evidence = ""
         self.notes: list[str] = []
 
@@ -305,13 +305,14 @@ class Reader:
             raise beyond_depth(self._name, progress, "a full page came again")
 
     def _is_on_one_page(self, progress: Progress) -> bool:
-        """Tell whether the whole list was on one page, so that nothing can have slid there while the next was asked for.
+        """Tell whether the whole list was on one page, so that nothing can have slid there from another one.
 
         Behind a page that may be full others may have been, which slid onto it, or which a cap cuts off.
         """
-        if self._style not in NUMBERED or not progress.lengths or progress.is_reached:
-            return len(progress.lengths) < 2
-        return len(progress.lengths) < 2 and progress.lengths[0] < min(self._size, LEAST_DEFAULT)
+        if self._style not in NUMBERED:
+            return len(progress.asked) < 2
+        least = self._size + 1 if progress.is_reached else min(self._size, LEAST_DEFAULT)
+        return not progress.lengths or (len(progress.lengths) == 1 and progress.lengths[0] < least)
 
     def _adapt_size(self, progress: Progress) -> None:
         """Ask for as many on a page as come, where they are fewer than asked for.
@@ -319,17 +320,22 @@ class Reader:
         Where an API caps the size of a page, yet counts the pages by the size asked for, it skips items.
         """
         first = progress.lengths[0]
-        is_cap = self._style is PaginationStyle.PAGE and first < self._size and progress.is_steady
-        if is_cap and self._source.pagination.size_param and not progress.is_reached:
-            self._size = first
+        is_short = first < self._size and self._style is PaginationStyle.PAGE
+        if not is_short or not self._source.pagination.size_param or progress.is_reached:
+            return
+        if len(progress.lengths) == 1:
+            # By one fewer, what is behind a cap comes on further pages; and a page that is all does not come again.
+            self._shown, self._size = first, max(1, first - 1)
+        elif progress.is_steady:
+            self._shown = self._size = first
 
     def _note_cap(self, progress: Progress) -> None:
         size = self._source.pagination.size
-        if self._size < size and progress.lengths[:1] == [self._size] and len(progress.lengths) > 1:
+        if self._shown < size and progress.came > self._shown and progress.lengths[:1] == [self._size]:
             where = f"sources.{self._name}.pagination.size"
             self._note(
-                f"{where}: pages come shorter than asked for, {self._size} items instead of {size}, and further ones "
-                f"exist; they were read again by {self._size}; set {where} = {self._size}"
+                f"{where}: pages come shorter than asked for, {self._shown} items instead of {size}, and further ones "
+                f"exist; they were read again in pages that small; set {where} = {self._shown}"
             )
 
     def _check_beginning(self, progress: Progress) -> Steps:

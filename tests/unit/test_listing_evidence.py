@@ -633,6 +633,28 @@ def test_a_list_whose_next_page_is_a_token_is_read_once(api: ScriptedApi, read: 
     assert len(api.requests) == 3
 
 
+@pytest.mark.parametrize("count", [1, 9, 10, 50, 99])
+def test_an_only_page_that_is_given_again_is_the_end(api: ScriptedApi, read: Read, count: int) -> None:
+    def clamped(request: Request) -> Response:
+        size = int(request.args["limit"])
+        start = min(page_number(request), (count - 1) // size) * size
+        return as_json({"emails": items(ids(count)[start : start + size])})
+
+    api.answer = clamped
+    found, listing = read(source(size=100))
+    assert set(found) == set(ids(count))
+    assert complete(listing)
+    assert not listing.problems
+
+
+def test_a_capped_page_of_an_api_that_knows_no_pages_is_not_the_end(api: ScriptedApi, read: Read) -> None:
+    api.answer = lambda request: as_json({"emails": items(ids(300)[: min(50, int(request.args["limit"]))])})
+    found, listing = read(source(size=100))
+    assert found == ids(50)
+    assert not complete(listing)
+    assert "does the API know 'page'" in listing.problems[0]
+
+
 @pytest.mark.parametrize("style", NUMBERED)
 @pytest.mark.parametrize("cap", [10_000, 50])
 def test_what_slides_onto_the_only_page_is_found(
@@ -645,6 +667,24 @@ def test_what_slides_onto_the_only_page_is_found(
     api.answer = answer
     found, listing = read(source(style, size=100))
     assert set(found) == set(ids(min(cap, 100) + 5))
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("style", TOKENS)
+def test_what_slides_from_a_page_that_is_counted_is_found(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
+    """The second page was named, and is empty when it is asked for: what was there is on the first by now."""
+
+    def answer(request: Request) -> Response:
+        listed = ids(13) if len(api.requests) == 1 else ids(13)[3:]
+        number = int(request.args.get("page", 1))
+        token = number + 1 if number * 10 < len(listed) else None
+        url = token if style is PaginationStyle.CURSOR or token is None else f"/emails?page={token}"
+        headers = {"Link": f"<{url}>; rel=next"} if url and style is PaginationStyle.LINK_HEADER else {}
+        return as_json({"emails": items(listed[(number - 1) * 10 : number * 10]), "next": url}, **headers)
+
+    api.answer = answer
+    found, listing = read(source(style, pagination={"cursor_param": "page"}))
+    assert set(found) == set(ids(13))
     assert complete(listing)
 
 

@@ -149,7 +149,7 @@ def caller(settings: ApiSettings, monkeypatch: pytest.MonkeyPatch) -> Api:
 
     The pages of these lists are so small that an API may have thought of their size by itself.
     """
-    monkeypatch.setattr(pagination, "LEAST_DEFAULT", 1)
+    monkeypatch.setattr(pagination, "LEAST_DEFAULT", 2)
 
     def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
         retry = listing_retry(deadline, try_seconds)
