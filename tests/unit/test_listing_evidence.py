@@ -679,7 +679,8 @@ def test_what_slides_from_a_page_that_is_counted_is_found(api: ScriptedApi, read
         number = int(request.args.get("page", 1))
         token = number + 1 if number * 10 < len(listed) else None
         url = token if style is PaginationStyle.CURSOR or token is None else f"/emails?page={token}"
-        headers = {"Link": f"<{url}>; rel=next"} if url and style is PaginationStyle.LINK_HEADER else {}
+        link = f"<{url}>; rel=next" if url else "</emails>; rel=first"
+        headers = {"Link": link} if style is PaginationStyle.LINK_HEADER else {}
         return as_json({"emails": items(listed[(number - 1) * 10 : number * 10]), "next": url}, **headers)
 
     api.answer = answer
