@@ -103,7 +103,8 @@ def is_counted(source: Source, token: str, pages: int, items: int) -> bool:
     if pagination.style is PaginationStyle.CURSOR:
         counts = {pages, pages + 1}
         if re.sub("[^a-z]", "", pagination.cursor_param.lower()) in _OFFSETS:
-            counts |= {items, items + 1}
+            # What the API leaves out after it has cut a page is counted as well.
+            counts |= {items, items + 1, pages * pagination.size, pages * pagination.size + 1}
         return token.isdecimal() and int(token) in counts
     parts, known = urlsplit(token), {*source.filters, pagination.size_param}
     values = [value for name, value in parse_qsl(parts.query) if name not in known]

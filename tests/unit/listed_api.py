@@ -234,16 +234,17 @@ class ListedApi:
         listed = [item for item in self.items if item.is_failed or shape.filtering != "query"]
         asked = int(args["limit"]) if args.get("limit") else DEFAULT_SIZE
         size = min(asked, shape.cap)
-        start = self._start(request, listed, asked if shape.counts_asked else size, size)
+        step = asked if shape.counts_asked else size
+        start = self._start(request, listed, step, size)
         if shape.style is PaginationStyle.NONE:
             size = len(listed)
         is_beyond = shape.style in NUMBERED and start > 0 and start >= len(listed)
         if is_beyond and shape.beyond == "last":
-            start = (len(listed) - 1) // size * size if listed else 0
+            start = (len(listed) - 1) // step * step if listed else 0
         elif is_beyond and shape.beyond != "empty":
             return Response("null") if shape.beyond == "null" else Response(status=int(shape.beyond))
         shown = listed[start : start + size]
-        following = start + (asked if shape.counts_asked else size)
+        following = start + step
         has_next = shape.style in TOKENS and following < len(listed)
         if shape.filtering == "after the cut":
             shown = [item for item in shown if item.is_failed]

@@ -689,6 +689,19 @@ def test_what_slides_from_a_page_that_is_counted_is_found(api: ScriptedApi, read
     assert complete(listing)
 
 
+def test_an_offset_counts_what_the_api_left_out_of_its_pages(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        listed = list(range(25)) if len(api.requests) == 1 else list(range(3, 25))
+        start = int(request.args.get("offset", 0))
+        shown = [str(number) for number in listed[start : start + 10] if number > 6]
+        return as_json({"emails": items(shown), "next": start + 10 if start + 10 < len(listed) else None})
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.CURSOR, pagination={"cursor_param": "offset"}))
+    assert set(found) == {str(number) for number in range(7, 25)}
+    assert complete(listing)
+
+
 def test_a_page_that_slides_onto_the_next_one_is_not_the_end(api: ScriptedApi, read: Read) -> None:
     def answer(request: Request) -> Response:
         listed = ids(60) if len(api.requests) == 1 else [f"new-{number}" for number in range(50)] + ids(60)
