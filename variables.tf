@@ -719,7 +719,7 @@ variable "lambda" {
     The functions.
     - runtime: python3.11, python3.12 or python3.13.
     - architecture: arm64 or x86_64.
-    - memory_mb: per function; CPU comes in proportion.
+    - memory_mb: per function; CPU comes in proportion. That of list_failed bounds how much it lists: some 1,200 communications for each MB.
     - timeout_seconds: per function; the worker's follows from queue. The lister stops in good order shortly before, and the next run goes on.
     - log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
     - reserved_concurrency: per function, invocations at a time taken from the account's and not exceeded; null for none. The worker's must be at least queue.max_concurrency.

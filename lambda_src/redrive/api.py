@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from urllib3.util.retry import Retry
 
-from redrive import clock
+from redrive import clock, memory
 from redrive.answers import expect_expression, holds, in_full, is_page, retry_after
 from redrive.auth import ApiAuth, api_auth
 from redrive.entries import QueueEntry
@@ -32,7 +32,7 @@ LEAST_SECONDS = 0.5
 """With less than this left no request is begun."""
 
 MAX_LIST_BYTES = 16 * 1024 * 1024
-"""Of one page of a list, decoded: parsed it takes some ten times that, and the function has 256 MB."""
+"""Of one page of a list, decoded."""
 
 BODY_SECONDS = 60.0
 """How long a body may take from its first byte to its last: one that drips must not take the time of the others."""
@@ -139,7 +139,7 @@ class Api:
         CredentialsRefused
             401, or 403, with fresh credentials.
         ListingError
-            A body of more than ``MAX_LIST_BYTES``, unpacked.
+            A body of more than ``MAX_LIST_BYTES``, unpacked, or of more values than the function has memory for.
         """
         try:
             what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
@@ -156,6 +156,11 @@ class Api:
             raise ListingError(f"{what}: the answer is larger than {MAX_LIST_BYTES:,} bytes; ask for smaller pages")
         if not got.is_whole:
             raise ApiUnavailable(f"{what}: HTTP {got.status} did not come to its end in time", got.status)
+        if memory.parsed_bytes(got.body) > memory.most_parsed_bytes():
+            raise ListingError(
+                f"{what}: the answer ({len(got.body):,} bytes) holds more than the function has memory for; ask for "
+                "smaller pages, or raise lambda.memory_mb.list_failed"
+            )
         return ListAnswer(got.status, got.url, got.headers, got.body, self.milliseconds)
 
     def requeue(self, claim: Claim, settings: RequeueSettings) -> Answer:

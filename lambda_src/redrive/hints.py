@@ -21,6 +21,9 @@ DEPTH = 3
 MAX_NAMES = 64
 """An object with more entries holds items by their ids, and is not looked into."""
 
+MAX_LETTERS = 256
+"""Of a text; more of it hints at nothing."""
+
 _TOTALS = re.compile(
     "odatacount|numfound|recordsfiltered|total(count|elements|items|results|size|records|entries|rows|hits)?"
 )
@@ -75,6 +78,16 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
         if "next" in link.relations and link.anchor is None:
             found.setdefault("next_at", "the header Link")
     return Hints(**found)
+
+
+def beside_lists(body: Any, depth: int = DEPTH) -> Any:
+    """Give of an answer what hints are read from, which is small."""
+    if isinstance(body, dict):
+        is_read = depth > 0 and len(body) <= MAX_NAMES
+        return {name: beside_lists(value, depth - 1) for name, value in body.items()} if is_read else {}
+    if isinstance(body, str):
+        return body[:MAX_LETTERS]
+    return None if isinstance(body, list) else body
 
 
 def _entries(body: Any, where: str = "", depth: int = DEPTH) -> Iterator[tuple[str, frozenset[str], str, Any]]:

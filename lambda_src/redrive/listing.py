@@ -7,8 +7,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
 
+from redrive import memory
 from redrive.api import Api
-from redrive.errors import RedriveError
+from redrive.errors import ListingError, RedriveError
 from redrive.models import MAX_ID_BYTES, Communication
 from redrive.page import Page
 from redrive.pagination import Reader
@@ -73,6 +74,7 @@ class Listing:
         self._without_ids: set[str] = set()
         self.evidence: dict[str, str] = {}
         self._errors: dict[str, str] = {}
+        self._bytes = dict.fromkeys(sources, 0)
         self._unusable: dict[str, Counter[str]] = {name: Counter() for name in sources}
 
     @property
@@ -103,6 +105,7 @@ class Listing:
             name = _next_turn(turns, spent)
             started = time.perf_counter()
             try:
+                self._expect_memory(name)
                 page = next(pages[name])
             except StopIteration:
                 # What has no usable id may be any of those that earlier runs sent: such a list vouches for nothing.
@@ -125,6 +128,15 @@ class Listing:
             if page is not None:
                 yield from self._given(name, page)
 
+    def _expect_memory(self, name: str) -> None:
+        """Expect memory for more ids; raises ``ListingError`` for a source that has had its share once all is used."""
+        most = memory.most_listed_bytes()
+        if sum(self._bytes.values()) > most and self._bytes[name] * len(self._bytes) > most:
+            raise ListingError(
+                f"sources.{name}: the function has no memory for more than the {self.listed[name]:,} items that came; "
+                "narrow the filters, or raise lambda.memory_mb.list_failed"
+            )
+
     def _given(self, name: str, page: Page) -> Iterator[Communication]:
         self.latencies[name].append(page.milliseconds)
         if page.without_id or page.too_long or page.without_time or page.in_future:
@@ -141,6 +153,7 @@ class Listing:
         fresh = [id_ for id_ in dict.fromkeys(ids) if id_ not in seen]
         seen.update(fresh)
         self.listed[name] += len(fresh)
+        self._bytes[name] += sum(map(len, fresh)) + memory.BYTES_PER_ID * len(fresh)
         return map(Communication, fresh, repeat(source.operation), repeat(name), repeat(source.id_space))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +15,7 @@ from redrive.answers import in_full
 from redrive.api import ListAnswer
 from redrive.errors import ListingError
 from redrive.expressions import is_field, is_null, leaves_out, raw_list, search
+from redrive.hints import beside_lists
 from redrive.models import MAX_ID_BYTES, moment, primary_id
 from redrive.settings import Source
 
@@ -91,6 +92,11 @@ class Content:
         return max(self.length or 0, len(self.items))
 
 
+def without_items(content: Content) -> Content:
+    """Give an answer without what it lists: until the next one comes, only what it says beside that is kept."""
+    return replace(content, body=beside_lists(content.body), items=[], length=content.extent)
+
+
 @dataclass(frozen=True)
 class Unlisted:
     """An answer that holds no list; ``words`` say why not, ``is_definite`` that it is the application's own."""
@@ -123,7 +129,7 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
         if items is None and body is not None and is_null(source.items, body, f"{where}.items") and not _errors(body):
             items = []  # so some languages write an empty list
         if isinstance(items, list):
-            return _content(name, source, answer, body, items)
+            return _content(name, source, replace(answer, body=b""), body, items)
     except ListingError as error:
         return Unlisted(answer, str(error), is_definite=True)
     found = "null" if items is None else type(items).__name__

@@ -20,6 +20,9 @@ from redrive.settings import Pagination, PaginationStyle, Source
 NUMBERED = frozenset({PaginationStyle.PAGE, PaginationStyle.OFFSET})
 """Styles in which the lister counts for itself."""
 
+MAX_TOKEN = 16_384
+"""Characters of a next page's token or URL; no server takes a longer request line."""
+
 _OFFSETS = frozenset(("offset", "start", "skip", "from", "startindex", "first"))
 
 Params = tuple[tuple[str, str], ...]
@@ -100,7 +103,8 @@ def is_counted(source: Source, token: str, pages: int, items: int) -> bool:
     if pagination.style is PaginationStyle.CURSOR:
         counts = {pages, pages + 1}
         if re.sub("[^a-z]", "", pagination.cursor_param.lower()) in _OFFSETS:
-            counts |= {items, items + 1}
+            # What the API leaves out after it has cut a page is counted as well.
+            counts |= {items, items + 1, pages * pagination.size, pages * pagination.size + 1}
         return token.isdecimal() and int(token) in counts
     parts, known = urlsplit(token), {*source.filters, pagination.size_param}
     values = [value for name, value in parse_qsl(parts.query) if name not in known]
@@ -223,4 +227,6 @@ def _token(name: str, source: Source, content: Content) -> tuple[str | None, boo
         return None, True
     if token is True or not isinstance(token, str | int):
         raise ListingError(f"{where}: {expression!r} gives neither a text nor a number")
+    if isinstance(token, str) and len(token) > MAX_TOKEN:
+        raise ListingError(f"{where}: {expression!r} gives a text of more than {MAX_TOKEN:,} characters")
     return str(token), True

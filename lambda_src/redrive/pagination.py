@@ -29,9 +29,10 @@ from redrive.endings import (
 from redrive.errors import ListingError, RedriveError
 from redrive.expressions import search
 from redrive.hints import total_hint
-from redrive.page import Content, Page, Unlisted, empty_content, is_null_alone, page_of, read_page
+from redrive.page import Content, Page, Unlisted, empty_content, is_null_alone, page_of, read_page, without_items
 from redrive.page_requests import (
     NUMBERED,
+    Following,
     PageRequest,
     first_number,
     first_request,
@@ -77,7 +78,7 @@ class Reader:
         self._api = api
         self._is_check = is_check
         self._style = source.pagination.style
-        self._size = source.pagination.size
+        self._size = self._shown = source.pagination.size
         self.evidence = ""
         self.notes: list[str] = []
 
@@ -85,7 +86,8 @@ class Reader:
         """Read the source page by page, to its end; each step makes one request.
 
         A list that is paged by number shifts when something leaves it meanwhile, and what slides onto a page already
-        read would be skipped. Such a list is read again until a pass brings nothing new; what fits on a page is not.
+        read would be skipped. Such a list is read again until a pass brings nothing new; what is on one page that is
+        not full is not.
 
         Yields
         ------
@@ -115,7 +117,7 @@ class Reader:
                 yield from self._check_beginning(progress)
             self._note_cap(progress)
             shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
-            if len(progress.lengths) < 2 or not shifts or (number and not is_new):
+            if self._is_on_one_page(progress) or not shifts or (number and not is_new):
                 self.evidence = believed(self._name, self._source, progress, len(known))
                 return
             self._adapt_size(progress)
@@ -131,22 +133,27 @@ class Reader:
             if content is None:
                 return
             self._count_total(content, progress)
-            progress.first = progress.first or content
-            if content.is_empty:
+            progress.first = progress.first or without_items(content)
+            is_empty, page = content.is_empty, None
+            is_again = not is_empty and content.key in progress.keys
+            if is_empty:
                 progress.has_empty_page()
-                yield None if self._style in NUMBERED else page_of(self._name, self._source, content)
-                if self._style in NUMBERED:
-                    progress.evidence = after_empty_page(progress, self._size)
-                    if progress.evidence:
-                        return
-            elif content.key in progress.keys:
-                yield None
-                yield from self._read_again(request, content, progress)
-                return
-            else:
+                page = None if self._style in NUMBERED else page_of(self._name, self._source, content)
+            elif not is_again:
                 progress.has_page(request, content)
-                yield page_of(self._name, self._source, content)
-            next_ = following(self._name, self._source, self._api, request, content)
+                page = page_of(self._name, self._source, content)
+            next_ = self._following(request, content)
+            content = found = without_items(content)  # while the other sources have their turns
+            yield page
+            if is_empty and self._style in NUMBERED:
+                progress.evidence = after_empty_page(progress, self._size)
+                if progress.evidence:
+                    return
+            if isinstance(next_, RedriveError):
+                raise next_
+            if is_again:
+                yield from self._read_again(request, next_, content, progress)
+                return
             if next_.request is None:
                 yield from self._read_last(content, progress, is_explicit=next_.is_explicit)
             elif progress.is_counted and self._style not in NUMBERED:
@@ -158,6 +165,13 @@ class Reader:
         answer = self._api.get(request.url, request.params)
         found = read_page(self._name, self._source, answer)
         return empty_content(answer) if is_first and isinstance(found, Unlisted) and is_null_alone(found) else found
+
+    def _following(self, request: PageRequest, content: Content) -> Following | RedriveError:
+        """Give what comes next, or what is wrong with it: the page itself is given on before that is raised."""
+        try:
+            return following(self._name, self._source, self._api, request, content)
+        except RedriveError as error:
+            return error
 
     def _count_total(self, content: Content, progress: Progress) -> None:
         expression = self._source.pagination.total
@@ -260,7 +274,9 @@ class Reader:
         if isinstance(earlier, Unlisted) or earlier.is_empty or isinstance(later, Content):
             raise ListingError(f"{unlisted.words}; and the list goes on behind, or was away for a moment")
 
-    def _read_again(self, request: PageRequest, content: Content, progress: Progress) -> Generator[None, None, None]:
+    def _read_again(
+        self, request: PageRequest, next_: Following, content: Content, progress: Progress
+    ) -> Generator[None, None, None]:
         """Judge a page that came before: some APIs give the last page again beyond the end.
 
         Raises
@@ -269,7 +285,7 @@ class Reader:
             It is not that, as far as can be told.
         """
         if self._style not in NUMBERED:
-            if following(self._name, self._source, self._api, request, content).request == request:
+            if next_.request == request:
                 raise same_request(self._name)
             raise same_pages(self._name, self._source)
         progress.evidence = PAGE_AGAIN
@@ -288,23 +304,38 @@ class Reader:
         elif content.extent >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
             raise beyond_depth(self._name, progress, "a full page came again")
 
+    def _is_on_one_page(self, progress: Progress) -> bool:
+        """Tell whether the whole list was on one page, so that nothing can have slid there from another one.
+
+        Behind a page that may be full others may have been, which slid onto it, or which a cap cuts off.
+        """
+        if self._style not in NUMBERED:
+            return len(progress.asked) < 2
+        least = self._size + 1 if progress.is_reached else min(self._size, LEAST_DEFAULT)
+        return not progress.lengths or (len(progress.lengths) == 1 and progress.lengths[0] < least)
+
     def _adapt_size(self, progress: Progress) -> None:
         """Ask for as many on a page as come, where they are fewer than asked for.
 
         Where an API caps the size of a page, yet counts the pages by the size asked for, it skips items.
         """
         first = progress.lengths[0]
-        is_cap = self._style is PaginationStyle.PAGE and first < self._size and progress.is_steady
-        if is_cap and self._source.pagination.size_param and not progress.is_reached:
-            self._size = first
+        is_short = first < self._size and self._style is PaginationStyle.PAGE
+        if not is_short or not self._source.pagination.size_param or progress.is_reached:
+            return
+        if len(progress.lengths) == 1:
+            # By one fewer, what is behind a cap comes on further pages; and a page that is all does not come again.
+            self._shown, self._size = first, max(1, first - 1)
+        elif progress.is_steady:
+            self._shown = self._size = first
 
     def _note_cap(self, progress: Progress) -> None:
         size = self._source.pagination.size
-        if self._size < size and progress.lengths[:1] == [self._size] and len(progress.lengths) > 1:
+        if self._shown < size and progress.came > self._shown and progress.lengths[:1] == [self._size]:
             where = f"sources.{self._name}.pagination.size"
             self._note(
-                f"{where}: pages come shorter than asked for, {self._size} items instead of {size}, and further ones "
-                f"exist; they were read again by {self._size}; set {where} = {self._size}"
+                f"{where}: pages come shorter than asked for, {self._shown} items instead of {size}, and further ones "
+                f"exist; they were read again in pages that small; set {where} = {self._shown}"
             )
 
     def _check_beginning(self, progress: Progress) -> Steps:

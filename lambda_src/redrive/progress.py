@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from redrive.errors import ListingError
-from redrive.page import Content
+from redrive.page import Content, without_items
 from redrive.page_requests import PageRequest
 from redrive.settings import Source
 
@@ -29,11 +29,11 @@ class Progress:
     Attributes
     ----------
     asked
-        The requests made.
+        Hashes of the requests made.
     lengths
         How long each page was that was not empty.
     first, last
-        The first answer, and the last page that was not empty with its request.
+        The first answer, and the last page that was not empty with its request; without what they list.
     ids
         All that came in this pass.
     repeated
@@ -55,7 +55,7 @@ class Progress:
 
     name: str
     source: Source
-    asked: set[PageRequest] = field(default_factory=set)
+    asked: set[int] = field(default_factory=set)
     lengths: list[int] = field(default_factory=list)
     first: Content | None = None
     last: tuple[PageRequest, Content] | None = None
@@ -92,11 +92,11 @@ class Progress:
 
     def asks(self, request: PageRequest) -> None:
         """Count a request; raises ``ListingError`` for one that was made before, or one too many."""
-        if request in self.asked:
+        if hash(request) in self.asked:
             raise same_request(self.name)
         if len(self.asked) == MAX_PAGES:
             raise ListingError(f"sources.{self.name}: read {MAX_PAGES} pages without coming to the end")
-        self.asked.add(request)
+        self.asked.add(hash(request))
 
     def has_empty_page(self) -> None:
         """Count a page on which the API lists nothing; raises ``ListingError`` for one too many in a row."""
@@ -113,7 +113,7 @@ class Progress:
         self.repeated += len(ids) - fresh
         self.keys.add(content.key)
         self.lengths.append(content.extent)
-        self.last = request, content
+        self.last = request, without_items(content)
         self.has_gap = self.has_gap or self.empty > 0
         self.empty = 0
         self.without_match = 0 if content.items else self.without_match + 1

@@ -7,10 +7,12 @@ page, which holds no data, needs the bearer token.
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, cast
 
-from flask import Flask, Response, abort, jsonify, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, jsonify, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import HTTPException, Unauthorized
 
 from local.application import checks, page, query, sending
 from local.application.composing import compose
@@ -39,11 +41,15 @@ def create(store: Store, providers: Providers, *, has_outbox: bool = False) -> F
     def authenticate() -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if request.path not in OPEN and not (scheme.lower() == "bearer" and store.accepts(token)):
-            abort(401, "a valid bearer token is needed")
+            raise Unauthorized("a valid bearer token is needed", www_authenticate=WWWAuthenticate("bearer"))
 
     @app.errorhandler(HTTPException)
-    def explain(error: HTTPException) -> tuple[Response, int]:
-        return jsonify(error=error.description), error.code or 500
+    def explain(error: HTTPException) -> Response:
+        """Say in JSON what is wrong, under the headers that belong to the status."""
+        answer = error.get_response()
+        answer.data = json.dumps({"error": error.description})
+        answer.content_type = "application/json"
+        return cast("Response", answer)
 
     @app.get("/health")
     def health() -> dict[str, str]:
@@ -55,12 +61,14 @@ def create(store: Store, providers: Providers, *, has_outbox: bool = False) -> F
 
     @app.get("/communications")
     def newest() -> dict[str, Any]:
+        query.expect("limit")
         rows = store.newest(query.number("limit", default=MOST, most=MOST))
         shown = [{name: row[name] for name in SHOWN_TO_PEOPLE} for row in rows]
         return {"communications": shown, "counts": store.counts()}
 
     @app.get("/emails")
     def emails() -> dict[str, Any]:
+        query.expect(*query.FILTERS, "limit", "cursor")
         limit = query.number("limit", default=MOST, most=MOST)
         rows = store.after(query.filters("email"), query.position("cursor"), limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
@@ -69,6 +77,7 @@ def create(store: Store, providers: Providers, *, has_outbox: bool = False) -> F
 
     @app.get("/sms")
     def sms() -> dict[str, Any]:
+        query.expect(*query.FILTERS, "limit", "page")
         number, limit = query.number("page", default=1, most=10**9), query.number("limit", default=MOST, most=MOST)
         rows, total = store.page(query.filters("sms"), number, limit)
         shown = [{"id": row["number"]} | {name: row[name] for name in SHOWN if row[name]} for row in rows]
@@ -102,12 +111,17 @@ def create(store: Store, providers: Providers, *, has_outbox: bool = False) -> F
 
 
 def _key() -> str:
-    return request.headers.get("Idempotency-Key") or abort(400, "the header Idempotency-Key is missing")
+    """Give the idempotency key of a request that has nothing else beside its body."""
+    query.expect()
+    return checks.key(request.headers.get("Idempotency-Key"))
 
 
 def _body() -> object:
-    """Give the body, read as JSON; None where it is none."""
-    return request.get_json(silent=True)
+    """Give the body, read as JSON; None where it is none, or is nested too deeply to be read."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
 
 
 def _answer(answer: Answer) -> tuple[Response, int]:

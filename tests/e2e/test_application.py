@@ -132,14 +132,31 @@ class TestListing:
             "limit=101",
             "limit=ten",
             "cursor=no",
+            "cursor=YWZ0ZXI6OTk5OTk5OTk5OTk5OTk5OTk5OTk5",
+            "cursor=",
             "created_after=now",
+            "created_after=",
             "created_before=1",
+            "created_before=2026-W01-1T00:00:00Z",
+            "status=",
+            "status=failed&status=sent",
+            "limit=" + 5000 * "1",
         ],
     )
     def test_says_which_parameter_is_wrong(self, http, query):
         answer = http.get(f"/emails?{query}")
         assert answer.status_code == 400
         assert query.partition("=")[0] in answer.json["error"]
+
+    def test_refuses_a_parameter_that_it_would_ignore(self, http):
+        answer = http.get("/emails?state=failed")
+        assert answer.status_code == 400
+        assert "status" in answer.json["error"]
+
+    def test_says_which_methods_there_are_and_how_to_authenticate(self, http, store):
+        assert set(http.put("/sms").headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+        refused = create(store, NOWHERE).test_client().get("/sms")
+        assert (refused.headers["WWW-Authenticate"], refused.content_type) == ("Bearer", "application/json")
 
 
 class TestRequeue:
@@ -203,7 +220,12 @@ class TestRequeue:
             {"created": "now"},
             {"created": "2026-11-24T02:15:00"},
             {"created": "2026-11-24T02:15:00+01:00"},
+            {"created": "2026-02-30T02:15:00Z"},
             {"operation": "send.pigeon"},
+            {"createdBy": "half a character: \ud800"},
+            {"primaryId": "\udfff"},
+            {"primaryId": 129 * "x"},
+            {"createdBy": 129 * "x"},
         ],
     )
     def test_refuses_anything_but_a_queue_entry(self, http, store, changes):
@@ -213,7 +235,12 @@ class TestRequeue:
     def test_refuses_a_body_that_is_not_json_and_a_request_without_key(self, http):
         headers = {"Idempotency-Key": "k"}
         assert http.post("/communications/requeue", data="<html>", headers=headers).status_code == 400
+        deep = http.post(
+            "/communications/requeue", data=100_000 * "[", headers=headers, content_type="application/json"
+        )
+        assert deep.status_code == 400
         assert requeue(http, key=None).status_code == 400
+        assert requeue(http, key="not a key").status_code == 400
 
 
 class TestTheWorker:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from redrive import clock
+from redrive import clock, memory
 from redrive.api import Api
 from redrive.listing import Listing
 from redrive.models import Communication
@@ -166,6 +166,23 @@ def test_a_source_read_only_in_part_for_want_of_time_is_not_complete(
     _, listing = read(settings, has_time=lambda: next(time_left, False), email=long, sms=SMS)
     assert listing.complete == {"sms"}
     assert listing.truncated
+
+
+def test_the_source_with_more_than_its_share_ends_when_the_memory_is_used_up(
+    lists: dict[str, list[object]], settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "most_listed_bytes", lambda: 30 * (memory.BYTES_PER_ID + 2))
+    lists |= {"/emails": list(range(100, 150)), "/sms": list(range(20, 30))}
+    long = Source("/emails", "send.email", pagination=OFFSET)
+    found, listing = read(settings, email=long, sms=Source("/sms", "send.sms", pagination=OFFSET))
+    assert listing.complete == {"sms"}
+    assert listing.listed["sms"] == 10
+    assert 15 < listing.listed["email"] < 30
+    assert len(found) == sum(listing.listed.values()), "what came before is sent"
+    (problem,) = listing.problems
+    assert problem.startswith("source email: sources.email: the function has no memory for more than the ")
+    assert problem.endswith("raise lambda.memory_mb.list_failed")
+    assert read(settings, email=Source("/sms", "send.email", pagination=OFFSET))[1].complete
 
 
 def test_every_page_is_measured(lists: dict[str, list[object]], settings: ApiSettings) -> None:

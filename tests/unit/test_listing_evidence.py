@@ -633,6 +633,86 @@ def test_a_list_whose_next_page_is_a_token_is_read_once(api: ScriptedApi, read: 
     assert len(api.requests) == 3
 
 
+@pytest.mark.parametrize("count", [1, 9, 10, 50, 99])
+def test_an_only_page_that_is_given_again_is_the_end(api: ScriptedApi, read: Read, count: int) -> None:
+    def clamped(request: Request) -> Response:
+        size = int(request.args["limit"])
+        start = min(page_number(request), (count - 1) // size) * size
+        return as_json({"emails": items(ids(count)[start : start + size])})
+
+    api.answer = clamped
+    found, listing = read(source(size=100))
+    assert set(found) == set(ids(count))
+    assert complete(listing)
+    assert not listing.problems
+
+
+def test_a_capped_page_of_an_api_that_knows_no_pages_is_not_the_end(api: ScriptedApi, read: Read) -> None:
+    api.answer = lambda request: as_json({"emails": items(ids(300)[: min(50, int(request.args["limit"]))])})
+    found, listing = read(source(size=100))
+    assert found == ids(50)
+    assert not complete(listing)
+    assert "does the API know 'page'" in listing.problems[0]
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("cap", [10_000, 50])
+def test_what_slides_onto_the_only_page_is_found(
+    api: ScriptedApi, read: Read, style: PaginationStyle, cap: int
+) -> None:
+    def answer(request: Request) -> Response:
+        listed = ids(min(cap, 100) + 5)
+        return numbered(listed if len(api.requests) == 1 else listed[5:], cap=cap)(request)
+
+    api.answer = answer
+    found, listing = read(source(style, size=100))
+    assert set(found) == set(ids(min(cap, 100) + 5))
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("style", TOKENS)
+def test_what_slides_from_a_page_that_is_counted_is_found(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
+    """The second page was named, and is empty when it is asked for: what was there is on the first by now."""
+
+    def answer(request: Request) -> Response:
+        listed = ids(13) if len(api.requests) == 1 else ids(13)[3:]
+        number = int(request.args.get("page", 1))
+        token = number + 1 if number * 10 < len(listed) else None
+        url = token if style is PaginationStyle.CURSOR or token is None else f"/emails?page={token}"
+        link = f"<{url}>; rel=next" if url else "</emails>; rel=first"
+        headers = {"Link": link} if style is PaginationStyle.LINK_HEADER else {}
+        return as_json({"emails": items(listed[(number - 1) * 10 : number * 10]), "next": url}, **headers)
+
+    api.answer = answer
+    found, listing = read(source(style, pagination={"cursor_param": "page"}))
+    assert set(found) == set(ids(13))
+    assert complete(listing)
+
+
+def test_an_offset_counts_what_the_api_left_out_of_its_pages(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        listed = list(range(25)) if len(api.requests) == 1 else list(range(3, 25))
+        start = int(request.args.get("offset", 0))
+        shown = [str(number) for number in listed[start : start + 10] if number > 6]
+        return as_json({"emails": items(shown), "next": start + 10 if start + 10 < len(listed) else None})
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.CURSOR, pagination={"cursor_param": "offset"}))
+    assert set(found) == {str(number) for number in range(7, 25)}
+    assert complete(listing)
+
+
+def test_a_page_that_slides_onto_the_next_one_is_not_the_end(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        listed = ids(60) if len(api.requests) == 1 else [f"new-{number}" for number in range(50)] + ids(60)
+        return numbered(listed, cap=50)(request)
+
+    api.answer = answer
+    found, listing = read(source(size=100))
+    assert set(found) >= set(ids(60))
+    assert complete(listing)
+
+
 def test_a_list_that_changes_in_every_pass_is_not_complete_and_no_problem(api: ScriptedApi, read: Read) -> None:
     api.answer = lambda request: numbered([f"{len(api.requests)}-{n}" for n in range(15)])(request)
     _, listing = read(source())
@@ -659,6 +739,30 @@ def test_pages_that_come_shorter_than_asked_for_lose_nothing_and_are_said(
     assert set(found) == set(ids(300))
     assert "sources.email.pagination.size = 50" in listing.problems[0]
     assert complete(listing)
+
+
+@pytest.mark.parametrize("count", [10, 50, 51, 99, 100])
+def test_a_list_shorter_than_the_size_asked_for_is_not_cut_unnoticed(api: ScriptedApi, read: Read, count: int) -> None:
+    """Pages of 50, counted by the hundred that was asked for: what is behind the first 50 is on no page."""
+
+    def answer(request: Request) -> Response:
+        asked = int(request.args["limit"])
+        start = page_number(request) * asked
+        return as_json({"emails": items(ids(count)[start : start + min(asked, 50)])})
+
+    api.answer = answer
+    found, listing = read(source(size=100))
+    assert set(found) == set(ids(count))
+    assert complete(listing)
+    assert bool(listing.problems) is (count > 50)
+
+
+def test_a_list_of_one_page_is_read_again_only_where_that_may_have_been_full(api: ScriptedApi, read: Read) -> None:
+    for count, more, requests in ((9, {}, 2), (10, {}, 5), (99, {}, 5), (100, {}, 6), (100, {"total": 100}, 2)):
+        api.requests.clear()
+        api.answer = numbered(ids(count), **more)
+        assert complete(read(source(size=100))[1])
+        assert len(api.requests) == requests
 
 
 def test_an_offset_grows_by_what_came(api: ScriptedApi, read: Read) -> None:

@@ -20,6 +20,7 @@ from redrive.api import Api
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.models import primary_id
 from redrive.page import Page
+from redrive.page_requests import MAX_TOKEN
 from redrive.pagination import Reader
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
@@ -370,6 +371,17 @@ def test_a_next_token_that_is_an_object_is_refused(api: ScriptedApi, settings: A
     api.answers(as_json({"emails": [{"id": 1}], "next": {"page": 2}}))
     with pytest.raises(ListingError, match=r"sources\.email\.pagination\.next"):
         read(source(PaginationStyle.CURSOR), settings)
+
+
+def test_a_next_token_may_be_as_long_as_a_server_takes_and_no_longer(api: ScriptedApi, settings: ApiSettings) -> None:
+    # A server of the tests takes them all; what is refused is refused before it is asked for.
+    pages = {"": "a" * MAX_TOKEN, "a" * MAX_TOKEN: "b" * (MAX_TOKEN + 1)}
+    api.answer = lambda request: as_json(
+        {"emails": [{"id": len(api.requests)}], "next": pages[request.args.get("cursor", "")]}
+    )
+    with pytest.raises(ListingError, match=r"pagination\.next: 'next' gives a text of more than 16,384 characters"):
+        read(source(PaginationStyle.CURSOR), settings)
+    assert len(api.requests) == 2
 
 
 @pytest.mark.parametrize("status", [401, 403])
