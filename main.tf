@@ -70,6 +70,7 @@ module "list_failed" {
     REDRIVE_LEDGER            = local.ledger_json
     REDRIVE_RUN               = local.run_json
     REDRIVE_SOURCES           = local.sources_json
+    REDRIVE_REQUEUE           = local.requeue_json
     REDRIVE_BATCH_SIZE        = tostring(var.batch_size)
     REDRIVE_MAX_PER_RUN       = tostring(var.max_per_run)
     REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn

@@ -163,6 +163,18 @@ class Api:
             )
         return ListAnswer(got.status, got.url, got.headers, got.body, self.milliseconds)
 
+    def methods(self, path: str) -> tuple[int, frozenset[str]]:
+        """Ask by ``OPTIONS``, which changes nothing, what methods a path takes; give the status and what it names.
+
+        Raises
+        ------
+        ApiUnavailable, CredentialsRefused
+            See :meth:`_send`.
+        """
+        got = self._send(f"OPTIONS {path}", "OPTIONS", self.url(path), most=MAX_ANSWER_BYTES)
+        named = got.headers.get("Allow") or got.headers.get("Access-Control-Allow-Methods") or ""
+        return got.status, frozenset(word.strip().upper() for word in named.split(",") if word.strip())
+
     def requeue(self, claim: Claim, settings: RequeueSettings) -> Answer:
         """Send one communication back: one request with its queue entry, under the key of the claim's attempt.
 

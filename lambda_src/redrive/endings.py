@@ -5,7 +5,7 @@ from __future__ import annotations
 from redrive.errors import ListingError
 from redrive.hints import read_hints
 from redrive.page import Content
-from redrive.page_requests import NUMBERED, first_number, number_param
+from redrive.page_requests import NUMBERED, first_number, first_setting, number_param
 from redrive.progress import MAX_EMPTY, Progress
 from redrive.settings import PaginationStyle, Source
 
@@ -14,6 +14,9 @@ LEAST_DEFAULT = 10
 
 LEAST_DEPTH = 1000
 """Some APIs refuse what lies deeper in a list, or give the last page again; none does so before this many items."""
+
+PARAMS = frozenset({PaginationStyle.PAGE, PaginationStyle.OFFSET, PaginationStyle.CURSOR})
+"""Styles in which a query parameter says which page is asked for."""
 
 EMPTY_PAGE = "empty page"
 NO_NEXT_PAGE = "no next page"
@@ -65,7 +68,8 @@ def never_a_next(name: str, source: Source, progress: Progress) -> ListingError:
         place = f"{where}.style is link_header, yet there is no header Link"
     return ListingError(
         f"sources.{name}: the first page is full ({progress.lengths[0]} items) and {place}, so nothing tells whether "
-        f"more follow; {where}.total would"
+        f"more follow; {where}.total would",
+        f"{where}.{'style' if source.pagination.style is PaginationStyle.LINK_HEADER else 'next'} = …",
     )
 
 
@@ -81,11 +85,16 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
     where = f"sources.{name}.pagination"
     if pagination.style is PaginationStyle.NONE:
         if place := hints.next_at or hints.pages_at:
-            raise ListingError(f"{where}.style: none, yet the API pages its list: there is {place} in the answer")
+            raise ListingError(
+                f"{where}.style: none, yet the API pages its list: there is {place} in the answer",
+                hints.line(where, pagination.style),
+            )
     elif hints.next_at:
         setting = f"{where}.style" if pagination.style in NUMBERED else f"{where}.next"
         setting = f"{where}.style" if pagination.style is PaginationStyle.LINK_HEADER else setting
-        raise ListingError(f"{setting}: the last answer says in {hints.next_at} that more follow")
+        raise ListingError(
+            f"{setting}: the last answer says in {hints.next_at} that more follow", hints.line(where, pagination.style)
+        )
 
 
 def believed(name: str, source: Source, progress: Progress, came: int) -> str:
@@ -101,10 +110,11 @@ def believed(name: str, source: Source, progress: Progress, came: int) -> str:
     if progress.first and pagination.style in NUMBERED:
         hints = read_hints(progress.first.body, progress.first.answer.headers)
         if hints.previous_at:
-            first = "first_page" if pagination.style is PaginationStyle.PAGE else "first_offset"
+            first = first_setting(pagination)
             raise ListingError(
                 f"{where}.{first}: {first_number(pagination)} is not the beginning: the answer says in "
-                f"{hints.previous_at} that a page comes before it"
+                f"{hints.previous_at} that a page comes before it",
+                f"{where}.{first} = {first_number(pagination) - 1 if first == 'first_page' else 0}",
             )
     if progress.total is None:
         return progress.evidence
@@ -113,16 +123,19 @@ def believed(name: str, source: Source, progress: Progress, came: int) -> str:
     if came >= total:
         return TOTAL_REACHED if progress.is_reached else progress.evidence
     if pagination.style is PaginationStyle.NONE:
-        raise ListingError(f"{where}.style: none, yet the API pages its list: {came} of {total} came ({place})")
+        raise ListingError(
+            f"{where}.style: none, yet the API pages its list: {came} of {total} came ({place})", f"{where}.style = …"
+        )
     advice = "" if pagination.total else f'; if that counts something else, set {where}.total, or to "`0`" for nothing'
-    raise ListingError(f"sources.{name}: {came} of {total} items came, as {place} says{advice}")
+    raise ListingError(f"sources.{name}: {came} of {total} items came, as {place} says{advice}", f"{where}.total = …")
 
 
 def beyond_depth(name: str, progress: Progress, words: str) -> ListingError:
     """Give the error for a list that may go on deeper than the API lets anybody read."""
     return ListingError(
         f"sources.{name}: after {progress.came} items {words}; nothing tells whether the list ends there or only what "
-        f"the API gives of it; sources.{name}.pagination.total would"
+        f"the API gives of it; sources.{name}.pagination.total would",
+        f"sources.{name}.pagination.total = …",
     )
 
 
@@ -130,4 +143,8 @@ def same_pages(name: str, source: Source) -> ListingError:
     """Give the error for an API that answers a second request as the first."""
     pagination = source.pagination
     param = number_param(pagination) if pagination.style in NUMBERED else pagination.cursor_param
-    return ListingError(f"sources.{name}: two pages are the same; does the API know {param!r}?")
+    setting = f"{pagination.style}_param" if pagination.style in PARAMS else "next"
+    return ListingError(
+        f"sources.{name}: two pages are the same; does the API know {param!r}?",
+        f"sources.{name}.pagination.{setting} = …",
+    )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 
 class RedriveError(Exception):
-    """Base of the errors that this package raises on purpose; the message is for a person and holds no secret."""
+    """Base of the errors that this package raises on purpose; the message is for a person and holds no secret.
+
+    Attributes
+    ----------
+    line
+        The line of the configuration to change; empty where none is known.
+    """
+
+    line = ""
 
 
 class ConfigurationError(RedriveError):
@@ -60,7 +68,17 @@ class ComesBack(RedriveError):
 
 
 class ListingError(RedriveError):
-    """A source answered with something that is not a list of communications."""
+    """A source answered with something that is not a list of communications.
+
+    Attributes
+    ----------
+    line
+        The line of the configuration to change, such as ``sources.email.items = "data"``.
+    """
+
+    def __init__(self, message: str, line: str = "") -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class RunInProgress(RedriveError):

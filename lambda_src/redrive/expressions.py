@@ -44,7 +44,7 @@ def search(expression: str, data: Any, where: str) -> Any:
     try:
         return query(data, expression)
     except (JMESPathError, InvalidEnvelopeExpressionError, ValueError, RecursionError):
-        raise ListingError(f"{where}: {expression!r} does not fit the answer") from None
+        raise ListingError(f"{where}: {expression!r} does not fit the answer", f"{where} = …") from None
 
 
 @cache

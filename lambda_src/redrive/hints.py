@@ -7,13 +7,17 @@ say what to ask for next: they only cast doubt on the end of a list.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from redrive.expressions import is_field
 from redrive.link_header import read_links
+from redrive.models import moment
+from redrive.settings import PaginationStyle
 
 DEPTH = 3
 """Objects within objects that are looked into; lists are not: they hold items."""
@@ -42,41 +46,74 @@ class Hints:
     ----------
     next_at, previous_at, pages_at
         A next page, one before, a number of pages above one; None where the answer does not say.
+    next
+        What a next page is named by: the style that follows it, and where it is, as JMESPath. None where there is none
+        or that cannot be told.
     """
 
     next_at: str | None = None
     previous_at: str | None = None
     pages_at: str | None = None
+    next: tuple[PaginationStyle, str] | None = None
+
+    def line(self, where: str, style: PaginationStyle) -> str:
+        """Give the line of the configuration that leads to further pages.
+
+        Parameters
+        ----------
+        where
+            ``sources.email.pagination``
+        style
+            As configured.
+        """
+        found, expression = self.next or (PaginationStyle.PAGE, "")
+        next_ = f"next = {json.dumps(expression)}" if expression else ""
+        if found is style:
+            return f"{where}.{next_ or 'style = …'}"
+        return f'{where} = {{ style = "{found}", {next_} }}' if next_ else f'{where}.style = "{found}"'
+
+
+class _Entry(NamedTuple):
+    """An entry of an answer's objects: its place, in words and as JMESPath, the names beside it, its own, its value."""
+
+    place: str
+    expression: str
+    names: frozenset[str]
+    key: str
+    value: Any
 
 
 def total_hint(body: Any, headers: Mapping[str, str]) -> tuple[int, str] | None:
     """Give the number of items that an answer says its whole list has, and where it says so."""
-    for place, names, key, value in _entries(body):
-        if _TOTALS.fullmatch(key) or (key == "count" and names & {"next", "results"}):
-            number = value.get("value") if isinstance(value, dict) else value
+    for each in _entries(body):
+        if _TOTALS.fullmatch(each.key) or (each.key == "count" and each.names & {"next", "results"}):
+            number = each.value.get("value") if isinstance(each.value, dict) else each.value
             if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
-                return number, place
+                return number, each.place
     count = headers.get("X-Total-Count", "") or headers.get("Content-Range", "").rpartition("/")[2]
     return (int(count), "a header") if re.fullmatch("[0-9]{1,15}", count) else None
 
 
 def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
     """Give where an answer says that its list is longer."""
-    found: dict[str, str] = {}
-    for place, _, key, value in _entries(body):
+    found: dict[str, Any] = {}
+    for each in _entries(body):
+        key, value = each.key, each.value
         if (_NEXT.fullmatch(key) and _leads_on(value)) or (key in _MORE and value is True):
-            found.setdefault("next_at", place)
+            found.setdefault("next_at", each.place)
+            found["next"] = found.get("next") or _named_by(each)
         elif key in _PAGES and isinstance(value, int) and value > 1:
-            found.setdefault("pages_at", place)
+            found.setdefault("pages_at", each.place)
         elif (
             (_PREVIOUS.fullmatch(key) and _leads_on(value, numbers=False))
             or (key in _BEFORE and value is True)
             or (key == "first" and value is False)
         ):
-            found.setdefault("previous_at", place)
+            found.setdefault("previous_at", each.place)
     for link in read_links(headers.get("Link", "")):
         if "next" in link.relations and link.anchor is None:
             found.setdefault("next_at", "the header Link")
+            found["next"] = found.get("next") or (PaginationStyle.LINK_HEADER, "")
     return Hints(**found)
 
 
@@ -90,8 +127,54 @@ def beside_lists(body: Any, depth: int = DEPTH) -> Any:
     return None if isinstance(body, list) else body
 
 
-def _entries(body: Any, where: str = "", depth: int = DEPTH) -> Iterator[tuple[str, frozenset[str], str, Any]]:
-    """Give each entry of an answer's objects, the outer ones first: place, the names beside it, its own, its value."""
+def pages_its_lists(body: Any, headers: Mapping[str, str]) -> str | None:
+    """Give where an answer shows that its API pages lists, though this one may be one page long."""
+    for each in _entries(body):
+        if _NEXT.fullmatch(each.key) or each.key in _MORE or each.key in _PAGES:
+            return each.place
+    paging = {"first", "last", "next", "prev", "previous"}
+    links = read_links(headers.get("Link", ""))
+    return "the header Link" if any(paging.intersection(link.relations) for link in links) else None
+
+
+def list_hint(body: Any) -> str | None:
+    """Give where an answer holds a list of objects, as JMESPath."""
+    if _is_list_of_objects(body):
+        return "@"
+    return next((each.expression for each in _entries(body) if _is_list_of_objects(each.value)), None)
+
+
+def field_hint(items: list[Any], what: str) -> str | None:
+    """Give a field of a list's items that may be their ``id`` or ``failed_at``."""
+    first = next((item for item in items if isinstance(item, dict)), {})
+    fields = {name: value for name, value in first.items() if _is_identifier(name)}
+    if what == "id":
+        scalars = [
+            name for name, value in fields.items() if isinstance(value, str | int) and not isinstance(value, bool)
+        ]
+        ranked = [name for name in scalars if _plain(name) in ("id", "uuid", "guid", "pk", "key")]
+        return next(iter(ranked + [name for name in scalars if _plain(name).endswith("id")]), None)
+    times = [name for name, value in fields.items() if isinstance(value, str) and moment(value) is not None]
+    return next(iter([name for name in times if "fail" in name.lower()] + times), None)
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _named_by(each: _Entry) -> tuple[PaginationStyle, str] | None:
+    """Give the style that follows what names a next page, and where that is."""
+    value, expression = each.value, each.expression
+    if isinstance(value, dict):
+        inner = "href" if value.get("href") else "url"
+        value, expression = value.get(inner), f"{expression}.{inner}"
+    if not isinstance(value, str) or "…" in each.place:
+        return None
+    return (PaginationStyle.NEXT_URL if "/" in value or "?" in value else PaginationStyle.CURSOR), expression
+
+
+def _entries(body: Any, where: str = "", expression: str = "", depth: int = DEPTH) -> Iterator[_Entry]:
+    """Give each entry of an answer's objects, the outer ones first."""
     if not isinstance(body, dict) or len(body) > MAX_NAMES:
         return
     inner = []
@@ -99,11 +182,12 @@ def _entries(body: Any, where: str = "", depth: int = DEPTH) -> Iterator[tuple[s
     for name, value in body.items():
         # A name that is not an identifier may be data, which belongs in no log.
         place = where + (name if _is_identifier(name) else "…")
-        yield place, names, _plain(name), value
+        path = expression + (name if is_field(name) else json.dumps(name))
+        yield _Entry(place, path, names, _plain(name), value)
         if isinstance(value, dict) and depth > 1:
-            inner.append((f"{place}.", value))
-    for place, value in inner:
-        yield from _entries(value, place, depth - 1)
+            inner.append((f"{place}.", f"{path}.", value))
+    for place, path, value in inner:
+        yield from _entries(value, place, path, depth - 1)
 
 
 def _leads_on(value: Any, *, numbers: bool = True) -> bool:

@@ -14,6 +14,7 @@ from redrive.models import MAX_ID_BYTES, Communication
 from redrive.page import Page
 from redrive.pagination import Reader
 from redrive.settings import Source
+from redrive.trial import Failure, Trial
 
 SECONDS_AHEAD = 5.0
 """By how much more time one source may have had than another that still has pages."""
@@ -37,8 +38,8 @@ class Listing:
     ----------
     has_time
         Tells whether there is time to read another page.
-    is_check
-        Make requests that only find mistakes in the settings, too.
+    trials
+        By source, where a check tries the reading.
 
     Attributes
     ----------
@@ -56,14 +57,24 @@ class Listing:
         The sources that were read to their end, as far as that can be known: what they do not list is not failed.
     evidence
         By source in ``complete``, why its end is believed to be one: "empty page", "no next page", "total reached" …
+    errors
+        By source, why it could not be read to its end.
+    unusable
+        By source, how many items cannot be used, and why not, as :class:`redrive.page.Page` counts them.
+    readers
+        By source.
     """
 
     def __init__(
-        self, sources: Mapping[str, Source], api: Api, has_time: Callable[[], bool], *, is_check: bool = False
+        self,
+        sources: Mapping[str, Source],
+        api: Api,
+        has_time: Callable[[], bool],
+        trials: Mapping[str, Trial] | None = None,
     ) -> None:
         self._sources = sources
         self._has_time = has_time
-        self._readers = {name: Reader(name, source, api, is_check=is_check) for name, source in sources.items()}
+        self.readers = {name: Reader(name, source, api, (trials or {}).get(name)) for name, source in sources.items()}
         self.seen: dict[str, set[str]] = {source.space: set() for source in sources.values()}
         self.listed = dict.fromkeys(sources, 0)
         self.too_young: list[Communication] = []
@@ -73,33 +84,29 @@ class Listing:
         self.complete: set[str] = set()
         self._without_ids: set[str] = set()
         self.evidence: dict[str, str] = {}
-        self._errors: dict[str, str] = {}
+        self.errors: dict[str, Failure] = {}
         self._bytes = dict.fromkeys(sources, 0)
-        self._unusable: dict[str, Counter[str]] = {name: Counter() for name in sources}
+        self.unusable: dict[str, Counter[str]] = {name: Counter() for name in sources}
 
     @property
     def problems(self) -> list[str]:
         """Give what went wrong, one text each, with the source's name."""
-        found = [f"source {name}: {error}" for name, error in self._errors.items()]
+        found = [f"source {name}: {error}" for name, (error, *_) in self.errors.items()]
         if self.truncated and not any(self.latencies.values()):
             found.append("no time to read a single page; lambda.timeout_seconds.list_failed is too short")
-        for name, counts in self._unusable.items():
-            source = self._sources[name]
-            found += [
-                f"source {name}: {counts[what]} items {words}; sources.{name}.{field} is {getattr(source, field)!r}"
-                for what, (words, field) in _UNUSABLE.items()
-                if counts[what]
-            ]
-        return found + [f"source {name}: {note}" for name, reader in self._readers.items() for note in reader.notes]
+        for name, source in self._sources.items():
+            found += [f"source {name}: {text}" for _, text in unusable(name, source, self.unusable[name])]
+        notes = [(name, note) for name, reader in self.readers.items() for note in reader.notes]
+        return found + [f"source {name}: {note.text}; set {note.line}" for name, note in notes]
 
     @property
     def truncated(self) -> bool:
         """Whether some source was not read to its end, other than for a problem."""
-        return len(self.complete) + len(self._errors) + len(self._without_ids) < len(self._sources)
+        return len(self.complete) + len(self.errors) + len(self._without_ids) < len(self._sources)
 
     def __iter__(self) -> Iterator[Communication]:
         """Give each communication once, in the order found."""
-        pages = {name: reader.pages() for name, reader in self._readers.items()}
+        pages = {name: reader.pages() for name, reader in self.readers.items()}
         turns, spent = deque(pages), dict.fromkeys(pages, 0.0)
         while turns and self._has_time():
             name = _next_turn(turns, spent)
@@ -109,18 +116,18 @@ class Listing:
                 page = next(pages[name])
             except StopIteration:
                 # What has no usable id may be any of those that earlier runs sent: such a list vouches for nothing.
-                if self._unusable[name]["without_id"] or self._unusable[name]["too_long"]:
+                if self.unusable[name]["without_id"] or self.unusable[name]["too_long"]:
                     self._without_ids.add(name)
-                elif evidence := self._readers[name].evidence:
+                elif evidence := self.readers[name].evidence:
                     self.complete.add(name)
                     self.evidence[name] = evidence
                 continue
             except RedriveError as error:
-                self._errors[name] = str(error)
+                self.errors[name] = Failure.of(error)
                 continue
             except Exception as error:  # noqa: BLE001 (one source does not stop the others, whatever its answer brings up)
                 # Its name alone: its message may quote the answer, which belongs in no log.
-                self._errors[name] = f"unforeseen {type(error).__name__}"
+                self.errors[name] = Failure.of(RedriveError(f"unforeseen {type(error).__name__}"))
                 continue
             finally:
                 spent[name] += time.perf_counter() - started
@@ -140,7 +147,7 @@ class Listing:
     def _given(self, name: str, page: Page) -> Iterator[Communication]:
         self.latencies[name].append(page.milliseconds)
         if page.without_id or page.too_long or page.without_time or page.in_future:
-            self._unusable[name].update({what: getattr(page, what) for what in _UNUSABLE})
+            self.unusable[name].update({what: getattr(page, what) for what in _UNUSABLE})
         if page.failed:
             self.failed[name].update(page.failed)
         self.too_young.extend(self._new(name, page.young))
@@ -155,6 +162,13 @@ class Listing:
         self.listed[name] += len(fresh)
         self._bytes[name] += sum(map(len, fresh)) + memory.BYTES_PER_ID * len(fresh)
         return map(Communication, fresh, repeat(source.operation), repeat(name), repeat(source.id_space))
+
+
+def unusable(name: str, source: Source, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Give the setting and a text for each kind of items that cannot be used, by their counts as a page has them."""
+    for what, (words, setting) in _UNUSABLE.items():
+        if counts.get(what):
+            yield setting, f"{counts[what]} items {words}; sources.{name}.{setting} is {getattr(source, setting)!r}"
 
 
 def _next_turn(turns: deque[str], spent: Mapping[str, float]) -> str:

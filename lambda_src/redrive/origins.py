@@ -83,7 +83,8 @@ def on_own_origin(url: str, base: str, base_url: str) -> str:
         raise ListingError(
             f"the next page is on another origin, {in_words(theirs)}, than api.base_url, {in_words(ours)}; not "
             "followed, for the credentials would go there. If both are the same application, "
-            "set api.base_url to the former"
+            "set api.base_url to the former",
+            f'api.base_url = "{in_words(theirs)}{own.path}"',
         )
     return urlunsplit((own.scheme, own.netloc, found.path, found.query, ""))
 

@@ -15,7 +15,7 @@ from redrive.answers import in_full
 from redrive.api import ListAnswer
 from redrive.errors import ListingError
 from redrive.expressions import is_field, is_null, leaves_out, raw_list, search
-from redrive.hints import beside_lists
+from redrive.hints import beside_lists, list_hint
 from redrive.models import MAX_ID_BYTES, moment, primary_id
 from redrive.settings import Source
 
@@ -99,11 +99,26 @@ def without_items(content: Content) -> Content:
 
 @dataclass(frozen=True)
 class Unlisted:
-    """An answer that holds no list; ``words`` say why not, ``is_definite`` that it is the application's own."""
+    """An answer that holds no list.
+
+    Attributes
+    ----------
+    words
+        Why not.
+    is_definite
+        Whether it is the application's own.
+    line
+        The line of the configuration to change; empty where none is known.
+    """
 
     answer: ListAnswer
     words: str
     is_definite: bool
+    line: str = ""
+
+    def error(self, more: str = "") -> ListingError:
+        """Give the error that says so, and more."""
+        return ListingError(self.words + more, self.line)
 
 
 def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlisted:
@@ -116,14 +131,16 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
     """
     where = f"sources.{name}"
     if answer.status >= HTTPStatus.BAD_REQUEST:
-        return Unlisted(answer, _refusal(where, source, answer), is_definite=answer.status in BEYOND)
+        words, line = _refusal(where, source, answer)
+        return Unlisted(answer, words, answer.status in BEYOND, line)
     if answer.status == HTTPStatus.NO_CONTENT:
         return Unlisted(answer, f"{where}: {in_full(answer.status)}", is_definite=True)
     try:
         body = _json(answer)
     except (ValueError, RecursionError):
         kind = answer.headers.get("Content-Type", "no Content-Type")
-        return Unlisted(answer, f"{where}: HTTP {answer.status}, but the body is not JSON ({kind})", is_definite=False)
+        words = f"{where}: HTTP {answer.status}, but the body is not JSON ({kind})"
+        return Unlisted(answer, words, is_definite=False, line=f"{where}.path = …")
     try:
         items = search(source.items, body, f"{where}.items")
         if items is None and body is not None and is_null(source.items, body, f"{where}.items") and not _errors(body):
@@ -131,9 +148,11 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
         if isinstance(items, list):
             return _content(name, source, replace(answer, body=b""), body, items)
     except ListingError as error:
-        return Unlisted(answer, str(error), is_definite=True)
+        return Unlisted(answer, str(error), is_definite=True, line=error.line)
     found = "null" if items is None else type(items).__name__
-    return Unlisted(answer, f"{where}.items: {source.items!r} must give a list, and gives {found}", is_definite=True)
+    words = f"{where}.items: {source.items!r} must give a list, and gives {found}"
+    hint = list_hint(body)
+    return Unlisted(answer, words, is_definite=True, line=f"{where}.items = {json.dumps(hint) if hint else '…'}")
 
 
 def is_null_alone(unlisted: Unlisted) -> bool:
@@ -196,17 +215,20 @@ def _hash(value: Any) -> int:
     return hash(json.dumps(value, sort_keys=True))
 
 
-def _refusal(where: str, source: Source, answer: ListAnswer) -> str:
+def _refusal(where: str, source: Source, answer: ListAnswer) -> tuple[str, str]:
+    """Give what is wrong, in words, and the line to change."""
     what = f"GET {urlsplit(answer.url).path}: {in_full(answer.status)}"
     if answer.status == HTTPStatus.NOT_FOUND:
         empty = f"{where}.empty_statuses = [404]"
-        return f"{where}.path: HTTP 404; there is no such endpoint (if it means that nothing failed, set {empty})"
+        words = f"{where}.path: HTTP 404; there is no such endpoint (if it means that nothing failed, set {empty})"
+        return words, f"{where}.path = …"
     if answer.status == HTTPStatus.NOT_ACCEPTABLE:
-        return f"{what}; if the API wants another Accept than application/json, set api.headers"
+        return f"{what}; if the API wants another Accept than application/json, set api.headers", "api.headers = …"
     size = source.pagination.size_param
     if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY) and size and _names(answer.url, size):
-        return f'{what}; if the API does not take {size!r}, set {where}.pagination.size_param, or "" for none'
-    return what
+        words = f'{what}; if the API does not take {size!r}, set {where}.pagination.size_param, or "" for none'
+        return words, f"{where}.pagination.size_param = …"
+    return what, ""
 
 
 def _names(url: str, parameter: str) -> bool:

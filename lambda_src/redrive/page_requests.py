@@ -73,6 +73,11 @@ def first_number(pagination: Pagination) -> int:
     return pagination.first_page if pagination.style is PaginationStyle.PAGE else pagination.first_offset
 
 
+def first_setting(pagination: Pagination) -> str:
+    """Give the setting that holds it."""
+    return "first_page" if pagination.style is PaginationStyle.PAGE else "first_offset"
+
+
 def number_param(pagination: Pagination) -> str:
     """Give the parameter that carries it."""
     return pagination.page_param if pagination.style is PaginationStyle.PAGE else pagination.offset_param
@@ -226,7 +231,9 @@ def _token(name: str, source: Source, content: Content) -> tuple[str | None, boo
         # A token of 0 would lead back to the beginning: some APIs end a list so.
         return None, True
     if token is True or not isinstance(token, str | int):
-        raise ListingError(f"{where}: {expression!r} gives neither a text nor a number")
+        raise ListingError(f"{where}: {expression!r} gives neither a text nor a number", f"{where} = …")
     if isinstance(token, str) and len(token) > MAX_TOKEN:
-        raise ListingError(f"{where}: {expression!r} gives a text of more than {MAX_TOKEN:,} characters")
+        raise ListingError(
+            f"{where}: {expression!r} gives a text of more than {MAX_TOKEN:,} characters", f"{where} = …"
+        )
     return str(token), True

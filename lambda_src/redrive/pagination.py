@@ -26,22 +26,21 @@ from redrive.endings import (
     same_pages,
     tells_nothing,
 )
-from redrive.errors import ListingError, RedriveError
+from redrive.errors import RedriveError
 from redrive.expressions import search
 from redrive.hints import total_hint
-from redrive.page import Content, Page, Unlisted, empty_content, is_null_alone, page_of, read_page, without_items
+from redrive.page import Content, Page, Unlisted, page_of, without_items
 from redrive.page_requests import (
     NUMBERED,
     Following,
     PageRequest,
-    first_number,
     first_request,
     following,
     is_counted,
-    number_param,
 )
 from redrive.progress import Progress, same_request
 from redrive.settings import PaginationStyle, Source
+from redrive.trial import ONE_ITEM, Trap, Trial, ask
 
 MAX_PASSES = 4
 """How often a list that is paged by number is read at most; what still shifts then is the next run's."""
@@ -60,8 +59,8 @@ class Reader:
     ----------
     name
         The source's key in ``sources``, for errors.
-    is_check
-        Ask, too, whether anything lies before what is configured as the beginning.
+    trial
+        Where a check tries the reading: it ends after one pass, and after three pages at the latest.
 
     Attributes
     ----------
@@ -69,18 +68,18 @@ class Reader:
         Once the pages are read: why this is the end, "empty page", "no next page", "total reached" …; empty where the
         list kept changing, so that no end can be believed.
     notes
-        What is wrong with the settings though nothing was lost by it, one text each.
+        What is wrong with the settings though nothing was lost by it.
     """
 
-    def __init__(self, name: str, source: Source, api: Api, *, is_check: bool = False) -> None:
+    def __init__(self, name: str, source: Source, api: Api, trial: Trial | None = None) -> None:
         self._name = name
         self._source = source
         self._api = api
-        self._is_check = is_check
+        self._trial = trial
         self._style = source.pagination.style
         self._size = self._shown = source.pagination.size
         self.evidence = ""
-        self.notes: list[str] = []
+        self.notes: list[Trap] = []
 
     def pages(self) -> Steps:
         """Read the source page by page, to its end; each step makes one request.
@@ -106,6 +105,8 @@ class Reader:
         known: set[str] = set()
         for number in range(MAX_PASSES):
             progress, is_new = Progress(self._name, self._source), False
+            if self._trial:
+                self._trial.progress = progress
             for page in self._read_once(progress):
                 given = _fresh(page, known) if page and number else page
                 if given:
@@ -113,8 +114,9 @@ class Reader:
                     is_new = is_new or bool(all_ids)
                     known.update(all_ids)
                 yield given
-            if self._is_check and number == 0:
-                yield from self._check_beginning(progress)
+            if self._trial:
+                self._judge_trial(progress)
+                return
             self._note_cap(progress)
             shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
             if self._is_on_one_page(progress) or not shifts or (number and not is_new):
@@ -124,9 +126,10 @@ class Reader:
 
     def _read_once(self, progress: Progress) -> Steps:
         request: PageRequest | None = first_request(self._source, self._api, size=self._size)
-        while request:
+        while request and not (self._trial and self._trial.is_over()):
             progress.asks(request)
-            found = self._get(request, is_first=len(progress.asked) == 1)
+            number = len(progress.asked)
+            found = self._get(request, f"page {number}", is_first=number == 1)
             content = (
                 found if isinstance(found, Content) else (yield from self._read_unlisted(request, found, progress))
             )
@@ -161,10 +164,8 @@ class Reader:
                 progress.is_counted = is_counted(self._source, next_.token, pages, items)
             request = next_.request
 
-    def _get(self, request: PageRequest, *, is_first: bool = False) -> Content | Unlisted:
-        answer = self._api.get(request.url, request.params)
-        found = read_page(self._name, self._source, answer)
-        return empty_content(answer) if is_first and isinstance(found, Unlisted) and is_null_alone(found) else found
+    def _get(self, request: PageRequest, purpose: str, *, is_first: bool = False) -> Content | Unlisted:
+        return ask(self._name, self._source, self._api, request, purpose, self._trial, is_first=is_first)
 
     def _following(self, request: PageRequest, content: Content) -> Following | RedriveError:
         """Give what comes next, or what is wrong with it: the page itself is given on before that is raised."""
@@ -182,7 +183,7 @@ class Reader:
             value = search(expression, content.body, where)
             value = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 16 else value
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
-                self._note(f"{where}: {expression!r} gives no number")
+                self._note(f"{where}: {expression!r} gives no number", f"{where} = …")
                 return
             found = int(value), where
         if found and (progress.total is None or found[0] < progress.total[0]):
@@ -205,7 +206,7 @@ class Reader:
             # Of as many items as a page holds, asked for one by one, the first cannot be the last.
             smallest = first_request(self._source, self._api, size=1)
             yield None
-            found = self._get(smallest) if self._source.pagination.size_param else content
+            found = self._get(smallest, ONE_ITEM) if self._source.pagination.size_param else content
             if isinstance(found, Unlisted) or (
                 following(self._name, self._source, self._api, smallest, found).request is None
             ):
@@ -224,7 +225,7 @@ class Reader:
         status = unlisted.answer.status
         is_first = len(progress.asked) == 1
         if is_first and status not in self._source.empty_statuses:
-            raise ListingError(unlisted.words)
+            raise unlisted.error()
         if progress.empty and self._style in NUMBERED:
             progress.evidence = EMPTY_PAGE  # this was only asked for to be sure
             return None
@@ -233,12 +234,12 @@ class Reader:
             is_end = True
         if not is_end:  # it may pass
             yield None
-            again = self._get(request)
+            again = self._get(request, f"page {len(progress.asked)} again")
             if isinstance(again, Content):
                 return again
             if not (is_first and again.answer.status == status):
                 if is_first or self._style not in NUMBERED or not again.is_definite:
-                    raise ListingError(again.words)
+                    raise again.error()
                 yield from self._look_around(request, again, progress)
         if progress.last:
             must_lead_nowhere(self._name, self._source, progress, progress.last[1])
@@ -261,18 +262,19 @@ class Reader:
             It is not so, or the API may have refused to go deeper into the list.
         """
         if not progress.last:
-            raise ListingError(unlisted.words)
+            raise unlisted.error()
         before, content = progress.last
         if content.extent < min(self._size, LEAST_DEFAULT):
             return
         if unlisted.answer.status in REFUSED_DEPTH and progress.came >= LEAST_DEPTH:
             raise beyond_depth(self._name, progress, f"HTTP {unlisted.answer.status} came")
         yield None
-        earlier = self._get(before)
+        earlier = self._get(before, "the page before it, again")
         yield None
-        later = self._get(following(self._name, self._source, self._api, request, content).request or request)
+        after = following(self._name, self._source, self._api, request, content).request or request
+        later = self._get(after, "the page after it")
         if isinstance(earlier, Unlisted) or earlier.is_empty or isinstance(later, Content):
-            raise ListingError(f"{unlisted.words}; and the list goes on behind, or was away for a moment")
+            raise unlisted.error("; and the list goes on behind, or was away for a moment")
 
     def _read_again(
         self, request: PageRequest, next_: Following, content: Content, progress: Progress
@@ -298,7 +300,7 @@ class Reader:
             if content.extent >= LEAST_DEFAULT:  # it may be what the API gives to whoever asks for nothing it knows
                 smallest = first_request(self._source, self._api, size=1)
                 yield None
-                found = self._get(smallest) if self._source.pagination.size_param else content
+                found = self._get(smallest, ONE_ITEM) if self._source.pagination.size_param else content
                 if not isinstance(found, Content) or found.extent != 1:
                     raise same_pages(self._name, self._source)
         elif content.extent >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
@@ -329,36 +331,36 @@ class Reader:
         elif progress.is_steady:
             self._shown = self._size = first
 
+    def _is_capped(self, progress: Progress) -> bool:
+        """Tell whether pages come shorter than asked for, and further ones exist."""
+        lengths = progress.lengths
+        is_short = len(lengths) > 1 and lengths[0] < self._size and progress.is_steady
+        return is_short and self._source.pagination.size_param is not None
+
     def _note_cap(self, progress: Progress) -> None:
-        size = self._source.pagination.size
-        if self._shown < size and progress.came > self._shown and progress.lengths[:1] == [self._size]:
-            where = f"sources.{self._name}.pagination.size"
-            self._note(
-                f"{where}: pages come shorter than asked for, {self._shown} items instead of {size}, and further ones "
-                f"exist; they were read again in pages that small; set {where} = {self._shown}"
-            )
+        is_seen = progress.came > self._shown and progress.lengths[:1] == [self._size]
+        if self._shown < self._source.pagination.size and is_seen:
+            self._note_shorter(self._shown, "; they were read again in pages that small")
 
-    def _check_beginning(self, progress: Progress) -> Steps:
-        """Note where a page lies before the first."""
-        number = first_number(self._source.pagination) - 1 if self._style in NUMBERED else -1
-        if number < 0:
-            return
-        try:
-            found = self._get(first_request(self._source, self._api, number))
-        except RedriveError:
-            return  # so there is none
-        yield None
-        first = progress.first.ids if progress.first else ()
-        if isinstance(found, Content) and set(filter(None, found.ids)).difference(first):
-            setting = "first_page" if self._style is PaginationStyle.PAGE else "first_offset"
-            self._note(
-                f"sources.{self._name}.pagination.{setting}: there are items at "
-                f"{number_param(self._source.pagination)} = {number} too; is it {number}?"
-            )
+    def _note_shorter(self, shown: int, more: str) -> None:
+        where = f"sources.{self._name}.pagination.size"
+        self._note(
+            f"{where}: pages come shorter than asked for, {shown} items instead of {self._source.pagination.size}, and "
+            f"further ones exist{more}",
+            f"{where} = {shown}",
+        )
 
-    def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+    def _judge_trial(self, progress: Progress) -> None:
+        """Judge the one pass of a trial as the last of several; where there would be another one, it has no end yet."""
+        is_capped = self._is_capped(progress)
+        if is_capped:
+            self._note_shorter(progress.lengths[0], "")
+        if progress.evidence and not (is_capped and self._style is PaginationStyle.PAGE and not progress.is_reached):
+            self.evidence = believed(self._name, self._source, progress, 0)
+
+    def _note(self, text: str, line: str) -> None:
+        if (note := Trap(text, line)) not in self.notes:
+            self.notes.append(note)
 
 
 def _fresh(page: Page, known: set[str]) -> Page:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from redrive.ledger_rules import Entry, Refusal, State, judge
 from redrive.listing import Listing
 from redrive.models import Communication, OutcomeKind, operator_run_id, scheduled_run_id
 from redrive.ordering import Candidates, Rank
+from redrive.parsing import camel_case
 from redrive.runs import NOT_LISTED, PENDING, Runs
 from redrive.settings import ListSettings, Source
 from redrive.table import Item
@@ -55,6 +56,8 @@ class Request:
         Say what would be sent and why not, and start nothing.
     force
         With ``ids`` only: ignore the cooldown, never a live lease.
+    check
+        Try the settings of the sources, and send nothing.
     """
 
     trigger: Trigger = Trigger.OPERATOR
@@ -65,6 +68,7 @@ class Request:
     limit: int | None = None
     dry_run: bool = False
     force: bool = False
+    check: bool = False
 
     def run_id(self, request_id: str) -> str:
         """Name the run."""
@@ -78,6 +82,12 @@ class Request:
 
     def chosen(self, configured: Mapping[str, Source]) -> dict[str, Source]:
         """Give the sources to list, with the event's filters over their own; raises ``ConfigurationError``."""
+        if self.check:
+            given = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+            if others := [name for name in given if name not in ("check", "sources", "filters")]:
+                raise ConfigurationError(
+                    f"event.{camel_case(others[0])}: does not go with event.check; sources and filters do"
+                )
         if self.force and not self.ids:
             raise ConfigurationError("event.force: goes with event.ids only")
         if len(self.ids) > MAX_IDS:

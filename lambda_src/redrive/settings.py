@@ -275,6 +275,24 @@ class ListSettings:
 
 
 @dataclass(frozen=True)
+class CheckSettings:
+    """Everything a check is told."""
+
+    api: ApiSettings
+    sources: dict[str, Source]
+    requeue: RequeueSettings
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> CheckSettings:
+        """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        return cls(
+            api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
+            sources=parse_json(dict[str, Source], _read("REDRIVE_SOURCES", environment), "sources"),
+            requeue=parse_json(RequeueSettings, _read("REDRIVE_REQUEUE", environment), "requeue"),
+        )
+
+
+@dataclass(frozen=True)
 class RequeueCommunicationSettings:
     """Everything ``requeue_communication`` is told."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,9 +11,11 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+import trustme
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from waitress.server import create_server
+from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from redrive import observability
@@ -22,7 +25,7 @@ from redrive.runs import Runs
 from redrive.settings import ApiSettings
 from redrive.table import Table, dynamodb
 from tests.unit.first_loop import FirstLoop
-from tests.unit.support import LEDGER, Context, ScriptedApi, TableFront, Time, create_table
+from tests.unit.support import LEDGER, Context, ScriptedApi, TableFront, Time, as_json, create_table
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +44,19 @@ def api(_server: ScriptedApi) -> ScriptedApi:
     _server.answer = lambda request: Response(status=404)
     _server.requests.clear()
     return _server
+
+
+@pytest.fixture
+def private_api() -> Iterator[tuple[str, str]]:
+    """Serve an API whose certificate only a private authority vouches for: its URL and the authority's PEM."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server = make_server("127.0.0.1", 0, as_json({}, status=202), ssl_context=context)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}", authority.cert_pem.bytes().decode()
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

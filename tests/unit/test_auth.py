@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,12 +15,10 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
-import trustme
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from mypy_boto3_secretsmanager import SecretsManagerClient
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from redrive import secrets
@@ -519,19 +515,6 @@ def test_a_missing_secret_is_named(api: ScriptedApi, aws: None) -> None:
 def test_a_type_names_the_field_it_needs(api: ScriptedApi, auth: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"api\.auth\.{field}: missing"):
         client(api, **auth)
-
-
-@pytest.fixture
-def private_api() -> Iterator[tuple[str, str]]:
-    """Serve an API whose certificate only a private authority vouches for: its URL and the authority's PEM."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    server = make_server("127.0.0.1", 0, as_json({}, status=202), ssl_context=context)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_port}", authority.cert_pem.bytes().decode()
-    server.shutdown()
-    server.server_close()
 
 
 def test_a_private_authority_is_trusted_by_its_secret(

@@ -1412,3 +1412,79 @@ def test_a_mode_that_is_none_is_refused(
     configure()
     with pytest.raises(ConfigurationError, match="mode"):
         invoke(SCHEDULED, context)
+
+
+# A check
+
+
+@pytest.fixture
+def requeue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell the function where communications are requeued, as a deployment does."""
+    monkeypatch.setenv("REDRIVE_REQUEUE", json.dumps({"path": "/communications/requeue"}))
+
+
+def test_a_check_tries_every_source_and_starts_and_writes_nothing(
+    lists: Lists,
+    api: ScriptedApi,
+    machine: Machine,
+    front: TableFront,
+    runs: Runs,
+    context: Context,
+    requeue: None,
+    logged: Lines,
+) -> None:
+    lists |= {"/emails": list(range(5)), "/sms": list(range(25)), "/communications/requeue": Response(status=404)}
+    runs.take_lock("another", "another", clock.now() + 600)  # a run that is on does not matter
+    before = len(front.calls)
+    answer = invoke({"check": True}, context)
+    assert {name: (found["items"], found["ids"]) for name, found in answer["sources"].items()} == {
+        "email": (5, ["0", "1", "2"]),
+        "sms": (25, ["0", "1", "2"]),
+    }
+    assert answer["traps"] == sum(len(found["traps"]) for found in answer["sources"].values())
+    assert "not checked" in answer["requeue"][0]["reachable"]
+    assert front.calls[before:] == []
+    assert machine.runs() == []
+    assert {request.method for request in api.requests} == {"GET", "OPTIONS"}
+    assert [line for line in logged() if "_aws" in line] == []
+
+
+def test_a_check_of_some_sources_with_filters_of_its_own(
+    lists: Lists, api: ScriptedApi, context: Context, requeue: None
+) -> None:
+    lists |= {"/emails": [1], "/communications/requeue": Response(status=404)}
+    answer = invoke({"check": True, "sources": ["email"], "filters": {"email": {"since": "2026-11-24"}}}, context)
+    assert list(answer["sources"]) == ["email"]
+    assert answer["sources"]["email"]["requests"][0]["query"] == "status=failed&since=2026-11-24"
+    assert "/sms" not in {request.path for request in api.requests}
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ({"ids": ["1"]}, "ids"),
+        ({"limit": 1}, "limit"),
+        ({"dryRun": True}, "dryRun"),
+        ({"force": True}, "force"),
+        ({"trigger": "schedule"}, "trigger"),
+        ({"scheduledTime": "2026-11-24T02:15:00Z"}, "scheduledTime"),
+    ],
+)
+def test_a_check_goes_with_sources_and_filters_only(
+    lists: Lists, api: ScriptedApi, context: Context, requeue: None, more: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"event\.{name}: does not go with event\.check"):
+        invoke({"check": True, **more}, context)
+    assert api.requests == []
+
+
+def test_a_check_names_a_source_that_is_not_there(lists: Lists, context: Context, requeue: None) -> None:
+    with pytest.raises(ConfigurationError, match="no source 'fax'"):
+        invoke({"check": True, "sources": ["fax"]}, context)
+
+
+def test_a_check_without_time_says_so(lists: Lists, api: ScriptedApi, context: Context, requeue: None) -> None:
+    context.seconds = 5.5
+    answer = invoke({"check": True}, context)
+    assert {found["end"] for found in answer["sources"].values()} == {"could not be tried: no time left"}
+    assert api.requests == []

@@ -797,19 +797,6 @@ def test_a_list_may_begin_at_any_number(api: ScriptedApi, read: Read) -> None:
         assert complete(listing)
 
 
-def test_a_check_finds_a_page_before_the_first(api: ScriptedApi, read: Read) -> None:
-    def answer(request: Request) -> Response:
-        start = page_number(request, first=0) * 20
-        return as_json({"emails": items(ids(47)[start : start + 20])})
-
-    api.answer = answer
-    assert "first_page" in read(source(size=20), is_check=True)[1].problems[0]
-    assert not read(source(size=20, pagination={"first_page": 0}), is_check=True)[1].problems
-    api.answer = numbered(ids(47), cap=20)
-    api.answer = lambda request: numbered(ids(47))(request) if page_number(request) >= 0 else Response(status=500)
-    assert not read(source(size=20), is_check=True)[1].problems
-
-
 @pytest.mark.parametrize(
     "more", [{"first": False, "last": False}, {"totalElements": 47}, {"previous": "/emails?page=0"}]
 )

@@ -1,0 +1,128 @@
+"""What a check wants of the reading of a source: a few pages of it, and an account of every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from redrive.api import Api
+from redrive.errors import RedriveError
+from redrive.page import Content, Unlisted, empty_content, is_null_alone, read_page
+from redrive.page_requests import PageRequest
+from redrive.progress import Progress
+from redrive.settings import Source
+
+PAGES = 3
+"""Pages that a check reads of a source."""
+
+NOT_TO_THE_END = "not read to the end: three pages"
+
+ONE_ITEM = "a page of one item"
+"""Why a page of one item is asked for: the first of several must be seen to be followed by others."""
+
+
+class Trap(NamedTuple):
+    """What is wrong with the settings, or may become wrong.
+
+    Attributes
+    ----------
+    text
+        For a person.
+    line
+        The line of the configuration to change; empty where none is known.
+    """
+
+    text: str
+    line: str = ""
+
+
+class Failure(NamedTuple):
+    """What an error said: kept instead of it, for its traceback would keep sessions open.
+
+    Attributes
+    ----------
+    kind
+        Its class's name.
+    http_status
+        Of an answer that came; None where none did.
+    """
+
+    text: str
+    line: str
+    kind: str
+    http_status: int | None
+
+    @classmethod
+    def of(cls, error: RedriveError) -> Failure:
+        """Take what is kept of an error."""
+        return cls(str(error), error.line, type(error).__name__, getattr(error, "http_status", None))
+
+
+class Exchange(NamedTuple):
+    """A request that was made, why, and what came of it."""
+
+    purpose: str
+    request: PageRequest
+    found: Content | Unlisted | Failure
+
+
+@dataclass
+class Trial:
+    """A reading that is tried.
+
+    Attributes
+    ----------
+    watch
+        Is told each exchange at once.
+    exchanges
+        All of them.
+    progress
+        How far it came.
+    """
+
+    watch: Callable[[Exchange], None] = lambda _: None
+    exchanges: list[Exchange] = field(default_factory=list)
+    progress: Progress | None = None
+
+    def add(self, exchange: Exchange) -> None:
+        """Note a request."""
+        self.exchanges.append(exchange)
+        self.watch(exchange)
+
+    def is_over(self) -> bool:
+        """Tell whether no further page is to be read."""
+        return self.progress is not None and len(self.progress.asked) >= PAGES
+
+
+def ask(
+    name: str,
+    source: Source,
+    api: Api,
+    request: PageRequest,
+    purpose: str,
+    trial: Trial | None = None,
+    *,
+    is_first: bool = False,
+) -> Content | Unlisted:
+    """Ask for a page of a source, and read what comes; see :meth:`redrive.api.Api.get` for errors.
+
+    Parameters
+    ----------
+    purpose
+        Why, in words, for the trial's account.
+    is_first
+        Whether it is the first page: ``null`` is an empty list there.
+    """
+    try:
+        answer = api.get(request.url, request.params)
+        found: Content | Unlisted = read_page(name, source, answer)
+        if is_first and isinstance(found, Unlisted) and is_null_alone(found):
+            found = empty_content(answer)
+    except RedriveError as error:
+        if trial:
+            trial.add(Exchange(purpose, request, Failure.of(error)))
+        raise
+    if trial:
+        trial.add(Exchange(purpose, request, found))
+    return found

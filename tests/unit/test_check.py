@@ -1,0 +1,575 @@
+"""A check finds what is wrong with the settings before anything is sent: each trap, and the line to change."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from urllib3.util.retry import Retry
+from werkzeug.wrappers import Request, Response
+
+from redrive import clock
+from redrive.api import Api
+from redrive.check import check
+from redrive.listing import Listing
+from redrive.secrets import Secrets
+from redrive.settings import ApiSettings, CheckSettings, Pagination, PaginationStyle, RequeueSettings, Source
+from redrive.transport import Deadline, listing_retry
+from tests.unit.support import ScriptedApi, as_json
+
+TOKENS = [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER]
+WHERE = "sources.email.pagination"
+PROBES = ("without the filters", "the page before the first", "a page of one item", "the second item alone")
+
+Check = Callable[..., dict[str, Any]]
+Answer = Callable[[Request], Response]
+
+
+def source(style: PaginationStyle = PaginationStyle.PAGE, size: int = 10, **changes: Any) -> Source:
+    pagination = {"style": style, "size": size, "next": "next"} | changes.pop("pagination", {})
+    fields = {"path": "/emails", "operation": "send.email", "filters": {"status": "failed"}, "items": "emails"}
+    return Source(**(fields | {"pagination": Pagination(**pagination)} | changes))
+
+
+def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
+    retry = listing_retry(deadline, try_seconds)
+    retry.backoff_factor = retry.backoff_jitter = 0
+    return retry
+
+
+@pytest.fixture
+def checked(settings: ApiSettings) -> Check:
+    """Check some sources; give the answer, as JSON has it."""
+
+    def checking(requeue: RequeueSettings | None = None, api: ApiSettings = settings, **sources: Source) -> Any:
+        wanted = CheckSettings(api, sources, requeue or RequeueSettings("/requeue"))
+        return json.loads(json.dumps(check(wanted, Api(api, without_waiting, Secrets()), lambda: True)))
+
+    return checking
+
+
+@pytest.fixture
+def traps(checked: Check) -> Callable[..., list[dict[str, str]]]:
+    """Check one source; give its traps."""
+
+    def checking(email: Source, **more: Any) -> Any:
+        return checked(email=email, **more)["sources"]["email"]["traps"]
+
+    return checking
+
+
+Traps = Callable[..., list[dict[str, str]]]
+
+
+def ids(count: int) -> list[str]:
+    return [f"em-{number}" for number in range(count)]
+
+
+def items(found: list[Any]) -> list[Any]:
+    return [each if isinstance(each, dict) else {"id": each} for each in found]
+
+
+def serving(
+    failed: list[Any],
+    others: list[Any] | None = None,
+    *,
+    cap: int = 10_000,
+    first: int = 1,
+    **more: Any,
+) -> Answer:
+    """Serve a list in every style: page, offset, cursor, next URL and Link header, all filters kept.
+
+    Parameters
+    ----------
+    others
+        What is listed besides where no status is asked for; three where nothing is said.
+    first
+        The number of the first page.
+    more
+        Further entries of every answer.
+    """
+    beside = ["sent-1", "sent-2", "sent-3"] if others is None else others
+
+    def answer(request: Request) -> Response:
+        if request.path != "/emails":
+            return Response(status=404)
+        listed = items(failed if request.args.get("status") == "failed" else [*beside, *failed])
+        size = min(int(request.args.get("limit", 10)), cap)
+        number = int(request.args.get("page", first)) - first
+        if number < 0:
+            return Response(status=400)
+        start = int(request.args.get("offset") or request.args.get("cursor") or number * size)
+        end = start + size if start + size < len(listed) else None
+        kept = "&".join(f"{name}={value}" for name, value in request.args.items() if name != "cursor")
+        link = f"/emails?{kept}&cursor={end}" if end else None
+        headers = {"Link": f'<{link}>; rel="next"'} if link else {"Link": '</emails>; rel="first"'}
+        body = {"emails": listed[start : start + size]} | more
+        style = request.headers.get("X-Style", "")
+        return {
+            "cursor": lambda: as_json(body | {"next": str(end) if end else None}),
+            "next_url": lambda: as_json(body | {"next": link}),
+            "link_header": lambda: as_json(body, **headers),
+        }.get(style, lambda: as_json(body))()
+
+    return answer
+
+
+def styled(settings: ApiSettings, style: PaginationStyle) -> ApiSettings:
+    return ApiSettings(settings.base_url, headers={"X-Style": style}, connect_timeout_seconds=1, read_timeout_seconds=1)
+
+
+# Nothing wrong
+
+
+@pytest.mark.parametrize("count", [2, 10, 25, 47])
+@pytest.mark.parametrize("style", [PaginationStyle.PAGE, PaginationStyle.OFFSET, *TOKENS])
+def test_an_api_that_is_as_its_settings_say_has_no_traps(
+    api: ScriptedApi, settings: ApiSettings, checked: Check, style: PaginationStyle, count: int
+) -> None:
+    api.answer = serving(ids(count))
+    answer = checked(email=source(style), api=styled(settings, style))
+    assert answer["traps"] == 0, answer
+    assert answer["sources"]["email"]["ids"] == ids(count)[:3]
+
+
+def test_the_answer_says_what_was_asked_and_what_came(api: ScriptedApi, checked: Check) -> None:
+    api.answer = serving(ids(12))
+    found = checked(email=source(PaginationStyle.OFFSET))["sources"]["email"]
+    assert [(each["for"], each["query"], each["items"]) for each in found["requests"]] == [
+        ("page 1", "status=failed&limit=10&offset=0", 10),
+        ("page 2", "status=failed&limit=10&offset=10", 2),
+        ("page 3", "status=failed&limit=10&offset=12", 0),
+        ("without the filters", "limit=10&offset=0", 10),
+    ]
+    first = found["requests"][0]
+    body = {"emails": items(ids(10))}
+    assert (first["method"], first["path"], first["status"]) == ("GET", "/emails", 200)
+    assert (first["contentType"], first["bytes"]) == ("application/json", len(json.dumps(body)))
+    assert (found["pages"], found["items"], found["end"], found["tried"]) == (3, 12, "empty page", True)
+    assert not found["notes"]
+
+
+def test_three_pages_are_not_the_end_and_so_it_is_said(api: ScriptedApi, checked: Check) -> None:
+    api.answer = serving(ids(99))
+    found = checked(email=source())["sources"]["email"]
+    assert (found["pages"], found["items"]) == (3, 30)
+    assert found["end"] == "not read to the end: three pages"
+
+
+def test_nothing_to_list_is_said_for_then_little_could_be_tried(api: ScriptedApi, checked: Check) -> None:
+    api.answer = serving([])
+    found = checked(email=source())["sources"]["email"]
+    assert found["end"] == "empty page"
+    assert found["notes"] == ["nothing is listed now: ids, times and further pages could not be tried"]
+
+
+@pytest.mark.parametrize("style", list(PaginationStyle))
+@pytest.mark.parametrize("count", [0, 5, 10, 1000])
+def test_no_more_is_asked_than_three_pages_and_the_named_probes(
+    api: ScriptedApi, settings: ApiSettings, checked: Check, style: PaginationStyle, count: int
+) -> None:
+    api.answer = serving(ids(count))
+    made = styled(settings, style)
+    answer = checked(email=source(style), sms=source(style, operation="send.sms"), api=made)
+    for name in ("email", "sms"):
+        purposes = [each["for"] for each in answer["sources"][name]["requests"]]
+        pages = [purpose for purpose in purposes if re.fullmatch("page [123]", purpose)]
+        assert len(pages) <= 3
+        assert [purpose for purpose in purposes if purpose not in pages and purpose not in PROBES] == []
+        assert len(set(purposes)) == len(purposes)
+    shown = sum(len(each["requests"]) for each in answer["sources"].values())
+    gets = [request for request in api.requests if request.method == "GET"]
+    assert len(gets) == shown
+    assert {request.method for request in api.requests} <= {"GET", "OPTIONS"}
+
+
+def test_the_check_judges_as_the_lister_does(api: ScriptedApi, settings: ApiSettings, checked: Check) -> None:
+    for style in PaginationStyle:
+        for count in (0, 5, 10, 20):
+            api.answer = serving(ids(count))
+            wanted, made = source(style), styled(settings, style)
+            listing = Listing({"email": wanted}, Api(made, without_waiting, Secrets()), lambda: True)
+            listed = [communication.primary_id for communication in listing]
+            found = checked(email=wanted, api=made)["sources"]["email"]
+            if "email" in listing.complete and not found["end"].startswith("not read"):
+                assert found["end"] == listing.evidence["email"]
+                assert found["items"] == len(listed)
+            for failure in listing.errors.values():
+                assert failure.text in [trap["trap"] for trap in found["traps"]]
+
+
+# Traps
+
+
+def only(found: list[dict[str, str]]) -> tuple[str, str]:
+    (trap,) = found
+    return trap["trap"], trap["line"]
+
+
+def test_a_full_first_page_without_a_next_one(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(47))
+    text, line = only(traps(source(PaginationStyle.CURSOR)))
+    assert "the first page is full (10 items)" in text
+    assert line == f"{WHERE}.next = …"
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({"meta": {"next_cursor": "abc"}}, f'{WHERE}.next = "meta.next_cursor"'),
+        ({"links": {"next": "/emails?page=2"}}, f'{WHERE} = {{ style = "next_url", next = "links.next" }}'),
+        (
+            {"_links": {"next": {"href": "/emails?page=2"}}},
+            f'{WHERE} = {{ style = "next_url", next = "_links.next.href" }}',
+        ),
+        (
+            {"@odata.nextLink": "https://a.example/x?$skip=1"},
+            f'{WHERE} = {{ style = "next_url", next = "\\"@odata.nextLink\\"" }}',
+        ),
+    ],
+)
+def test_a_next_page_that_is_named_elsewhere(api: ScriptedApi, traps: Traps, more: dict[str, Any], line: str) -> None:
+    api.answer = serving(ids(47), **more)
+    assert only(traps(source(PaginationStyle.CURSOR)))[1] == line
+
+
+@pytest.mark.parametrize("style", TOKENS)
+def test_a_short_list_shows_too_that_no_next_page_is_seen(
+    api: ScriptedApi, traps: Traps, style: PaginationStyle
+) -> None:
+    api.answer = serving(ids(4))
+    text, line = only(traps(source(style)))
+    assert "asked for one item of 4" in text
+    assert line == f"{WHERE}.{'style' if style is PaginationStyle.LINK_HEADER else 'next'} = …"
+
+
+@pytest.mark.parametrize("count", [4, 47])
+@pytest.mark.parametrize("style", [PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER])
+def test_a_next_link_without_the_filters(
+    api: ScriptedApi, settings: ApiSettings, traps: Traps, style: PaginationStyle, count: int
+) -> None:
+    def answer(request: Request) -> Response:
+        if request.path != "/emails":
+            return Response(status=404)
+        failed = request.args.get("status") == "failed"
+        listed = items(ids(count) if failed else ["sent-1", "sent-2", *ids(count)])
+        number, size = int(request.args.get("page", 1)), int(request.args["limit"])
+        link = f"/emails?page={number + 1}&limit={size}" if number * size < len(listed) else None
+        shown = {"emails": listed[(number - 1) * size : number * size]}
+        if style is PaginationStyle.LINK_HEADER:
+            return as_json(shown, Link=f"<{link}>; rel=next" if link else "</emails>; rel=first")
+        return as_json(shown | {"next": link})
+
+    api.answer = answer
+    text, line = only(traps(source(style)))
+    assert "next link lacks the filters status" in text
+    assert line == f'{WHERE} = {{ style = "page", page_param = "page" }}'
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.PAGE, PaginationStyle.OFFSET, *TOKENS])
+def test_a_size_that_the_api_caps(
+    api: ScriptedApi, settings: ApiSettings, traps: Traps, style: PaginationStyle
+) -> None:
+    api.answer = serving(ids(99), cap=20)
+    text, line = only(traps(source(style, size=50), api=styled(settings, style)))
+    assert "20 items instead of 50" in text
+    assert line == f"{WHERE}.size = 20"
+
+
+def test_a_size_that_the_api_does_not_know(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(47))
+    text, line = only(traps(source(size=5, pagination={"size_param": "per_page"})))
+    assert "does the API know 'per_page'?" in text
+    assert line == f"{WHERE}.size_param = …"
+
+
+def test_a_page_before_the_first_has_items_too(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(27), first=0)
+    text, line = only(traps(source()))
+    assert "there are items at page = 0 too" in text
+    assert line == f"{WHERE}.first_page = 0"
+    assert sum(request.args.get("page") == "0" for request in api.requests) == 1
+    assert not traps(source(pagination={"first_page": 0}))
+    api.answer = serving(ids(4), first=0)
+    assert only(traps(source()))[1] == f"{WHERE}.first_page = 0"
+
+
+def test_an_item_before_the_first(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(27))
+    scim = source(PaginationStyle.OFFSET, pagination={"first_offset": 1})
+    assert only(traps(scim))[1] == f"{WHERE}.first_offset = 0"
+
+
+def test_a_page_before_the_first_that_is_the_first_is_no_trap(api: ScriptedApi, traps: Traps) -> None:
+    good = serving(ids(27))
+    api.answer = lambda request: (
+        good(request) if request.args.get("page") != "0" else as_json({"emails": items(ids(10))})
+    )
+    assert not traps(source())
+
+
+def test_a_number_that_the_api_does_not_know(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(4))
+    text, line = only(traps(source(pagination={"page_param": "seite"})))
+    assert "does the API know 'seite'?" in text
+    assert line == f"{WHERE}.page_param = …"
+
+
+def test_ids_that_repeat(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving([{"id": f"c-{n % 6}", "at": n} for n in range(20)])
+    text, line = only(traps(source()))
+    assert "14 of 20 items have an id that came before" in text
+    assert line == "sources.email.id = …"
+
+
+def test_items_without_an_id_name_a_field_that_may_be_one(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving([{"emailId": n, "to": "ann@example.com"} for n in range(5)])
+    text, line = only(traps(source()))
+    assert text == "5 items without a usable id; sources.email.id is 'id'"
+    assert line == 'sources.email.id = "emailId"'
+
+
+def test_what_is_listed_without_the_filters_shows_the_id_where_nothing_failed(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving([], others=[{"uuid": "a", "name": "b"}])
+    assert only(traps(source()))[1] == 'sources.email.id = "uuid"'
+
+
+@pytest.mark.parametrize("age", ["min_age_seconds", "max_age_seconds"])
+def test_times_that_do_not_parse(api: ScriptedApi, traps: Traps, age: str) -> None:
+    api.answer = serving([{"id": n, "at": "yesterday", "failedAt": "2026-11-24T02:15:00Z"} for n in range(5)])
+    text, line = only(traps(source(failed_at="at", **{age: 10**9})))
+    assert text == "5 items without a usable failed_at; sources.email.failed_at is 'at'"
+    assert line == 'sources.email.failed_at = "failedAt"'
+
+
+def test_times_in_the_future(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving([{"id": n, "at": clock.now() + 86400 * 30} for n in range(5)])
+    text, line = only(traps(source(failed_at="at", min_age_seconds=60)))
+    assert "5 items that failed in the future" in text
+    assert line == "sources.email.failed_at = …"
+
+
+def test_what_is_too_young_or_too_old_is_counted(api: ScriptedApi, checked: Check) -> None:
+    api.answer = serving([{"id": 1, "at": clock.now()}, {"id": 2, "at": 0}, {"id": 3, "at": clock.now() - 100}])
+    aged = source(failed_at="at", min_age_seconds=60, max_age_seconds=3600)
+    assert checked(email=aged)["sources"]["email"]["notes"] == [
+        "1 of these are too young to be sent now",
+        "1 of these are too old to be sent now",
+    ]
+
+
+def test_a_link_header_where_the_style_is_none(api: ScriptedApi, settings: ApiSettings, traps: Traps) -> None:
+    api.answer = serving(ids(47))
+    wanted = source(PaginationStyle.NONE)
+    text, line = only(traps(wanted, api=styled(settings, PaginationStyle.LINK_HEADER)))
+    assert "the API pages its list: there is the header Link in the answer" in text
+    assert line == f'{WHERE}.style = "link_header"'
+
+
+@pytest.mark.parametrize(
+    ("style", "more"),
+    [
+        (PaginationStyle.LINK_HEADER, {}),
+        (PaginationStyle.CURSOR, {}),
+        (PaginationStyle.NONE, {"meta": {"total_pages": 1}}),
+        (PaginationStyle.NONE, {"has_more": False}),
+    ],
+)
+def test_an_api_that_pages_is_noticed_while_its_list_is_short(
+    api: ScriptedApi, settings: ApiSettings, traps: Traps, style: PaginationStyle, more: dict[str, Any]
+) -> None:
+    api.answer = serving(ids(3), **more)
+    text, line = only(traps(source(PaginationStyle.NONE), api=styled(settings, style)))
+    assert "the API pages its lists, though this one fits on a page now" in text
+    assert line == f"{WHERE}.style = …"
+
+
+def test_an_api_that_does_not_page_is_no_trap(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(3), total=3)
+    assert not traps(source(PaginationStyle.NONE))
+
+
+def test_filters_that_change_nothing(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(12), others=[])
+    text, line = only(traps(source(filters={"state": "failed"})))
+    assert "the filters state change nothing" in text
+    assert line == "sources.email.filters = …"
+    bare = [request for request in api.requests if request.method == "GET" and "state" not in request.args]
+    assert len(bare) == 1
+    assert not traps(source(filters={}))
+
+
+def test_filters_that_change_the_total_alone_are_no_trap(api: ScriptedApi, traps: Traps) -> None:
+    def answer(request: Request) -> Response:
+        total = 30 if "status" in request.args else 500
+        start = (int(request.args.get("page", 1)) - 1) * 10
+        return as_json({"emails": items(ids(30)[start : start + 10]) if start >= 0 else [], "total": total})
+
+    api.answer = answer
+    assert not traps(source())
+
+
+def test_filters_that_the_api_refuses(api: ScriptedApi, traps: Traps) -> None:
+    good = serving(ids(4))
+    api.answer = lambda request: good(request) if "status" not in request.args else as_json({"error": "status?"}, 422)
+    lines = [trap["line"] for trap in traps(source())]
+    assert "sources.email.filters = …" in lines
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (Response(status=404), "sources.email.path = …"),
+        (Response("<h1>Hello</h1>", content_type="text/html"), "sources.email.path = …"),
+        (as_json({"data": {"rows": [{"id": 1}]}}), 'sources.email.items = "data.rows"'),
+        (as_json([{"id": 1}]), 'sources.email.items = "@"'),
+        (Response(status=301, headers={"Location": "/emails/"}), "sources.email.path = …"),
+        (Response(status=401), 'api.auth.type = "bearer"'),
+        (Response(status=403), 'api.auth.type = "bearer"'),
+        (Response(status=406), "api.headers = …"),
+        (as_json({}, 400), f"{WHERE}.size_param = …"),
+    ],
+)
+def test_an_answer_that_is_no_list_names_the_line(api: ScriptedApi, traps: Traps, answer: Response, line: str) -> None:
+    api.answers(answer)
+    text, found = only(traps(source(filters={})))
+    assert text
+    assert found == line
+
+
+def test_an_expression_that_is_none(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(4))
+    assert only(traps(source(items="emails[")))[1] == "sources.email.items = …"
+
+
+def test_an_api_that_nobody_listens_at_could_not_be_tried(checked: Check) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+    answer = checked(email=source(), api=ApiSettings(url, connect_timeout_seconds=1, read_timeout_seconds=1))
+    found = answer["sources"]["email"]
+    assert not found["tried"]
+    assert found["end"] == "could not be tried"
+    assert only(found["traps"]) == ("GET /emails: no connection: refused, nothing listens there", "api.base_url = …")
+    assert answer["requeue"][0]["reachable"] == "not checked"
+
+
+def test_tls_that_cannot_be_trusted_is_a_trap(private_api: tuple[str, str], checked: Check) -> None:
+    url, _ = private_api
+    answer = checked(email=source(), api=ApiSettings(url, connect_timeout_seconds=1, read_timeout_seconds=1))
+    found = answer["sources"]["email"]
+    text, line = only(found["traps"])
+    assert "no TLS connection: unknown certificate authority" in text
+    assert line == "api.ca_bundle_secret_arn = …"
+    assert found["tried"]
+
+
+def test_two_sources_that_list_the_same_are_noted(api: ScriptedApi, checked: Check) -> None:
+    api.answer = serving(ids(4))
+    answer = checked(email=source(), again=source())
+    assert answer["traps"] == 0
+    (note,) = answer["sources"]["again"]["notes"]
+    assert note.startswith("4 of its ids are listed by sources.email too")
+    assert answer["sources"]["again"]["items"] == 4
+
+
+# What may not appear
+
+
+@pytest.mark.parametrize("style", TOKENS)
+def test_no_secret_and_no_more_than_three_ids_are_in_the_answer(
+    api: ScriptedApi, settings: ApiSettings, checked: Check, style: PaginationStyle
+) -> None:
+    """Keyset cursors hold ids, also in a link's path."""
+
+    def answer(request: Request) -> Response:
+        after = request.args.get("cursor") or request.path.partition("/after/")[2]
+        listed = ids(47) if "status" in request.args else [*ids(47), "sent-1"]
+        start = listed.index(after) + 1 if after else 0
+        size = int(request.args["limit"])
+        shown, last = items(listed[start : start + size]), listed[min(start + size, len(listed)) - 1]
+        if start >= 20:
+            return as_json({}, 500)
+        if style is PaginationStyle.CURSOR:
+            return as_json({"emails": shown, "next": last})
+        link = f"/emails/after/{last}?status=failed&limit={size}&signature=s3cr3t"
+        headers = {"Link": f"<{link}>; rel=next"} if style is PaginationStyle.LINK_HEADER else {}
+        return as_json({"emails": shown, "next": link}, **headers)
+
+    api.answer = answer
+    answer_of_check = checked(email=source(style, filters={"status": "failed", "api_key": "s3cr3t"}))
+    text = json.dumps(answer_of_check)
+    assert set(re.findall(r"em-\d+", text)) == {"em-0", "em-1", "em-2"}
+    assert "s3cr3t" not in text
+    assert "HTTP 500" in text
+
+
+# Requeue
+
+
+@pytest.mark.parametrize(
+    ("answer", "reachable", "trap"),
+    [
+        ({"/requeue": (200, "POST, OPTIONS")}, "yes", None),
+        ({"/requeue": (405, "POST")}, "yes", None),
+        ({"/requeue": (204, "GET, HEAD, OPTIONS")}, "no", "/requeue takes GET, HEAD, OPTIONS, not POST"),
+        ({"/emails": (200, "GET")}, "no", "there is no /requeue: HTTP 404 Not Found"),
+        ({}, "not checked", None),
+        ({"/requeue": (200, "")}, "not checked", None),
+        ({"/requeue": (401, "")}, "not checked", None),
+        ({"/requeue": (403, "")}, "not checked", None),
+        ({"/requeue": (501, "")}, "not checked", None),
+        ({"*": (204, "GET, POST, PUT")}, "not checked", None),
+    ],
+)
+def test_whether_requeue_is_reachable_is_asked_without_sending(
+    api: ScriptedApi, checked: Check, answer: dict[str, tuple[int, str]], reachable: str, trap: str | None
+) -> None:
+    lists = serving(ids(4))
+
+    def answering(request: Request) -> Response:
+        if request.method != "OPTIONS":
+            return lists(request)
+        status, allow = answer.get(request.path) or answer.get("*") or (404, "")
+        return Response(status=status, headers={"Allow": allow} if allow else {})
+
+    api.answer = answering
+    (found,) = checked(email=source())["requeue"]
+    assert (found["method"], found["path"], found["sources"]) == ("POST", "/requeue", ["email"])
+    assert found["reachable"] == reachable
+    assert found["why"]
+    assert [each["trap"] for each in found["traps"]] == ([trap] if trap else [])
+    assert [each["line"] for each in found["traps"]] == (["requeue.path = …"] if trap else [])
+    assert {request.method for request in api.requests} == {"GET", "OPTIONS"}
+    assert sum(request.method == "OPTIONS" for request in api.requests) <= 2
+
+
+def test_each_endpoint_is_asked_with_an_id_that_is_none(api: ScriptedApi, checked: Check) -> None:
+    lists = serving(ids(4))
+    asked: list[str] = []
+
+    def answering(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            asked.append(request.path)
+            is_there = re.fullmatch("/(requeue|emails/[^/]+/send)", request.path) and "-check-" not in request.path
+            return Response(status=405, headers={"Allow": "POST"}) if is_there else Response(status=404)
+        return lists(request)
+
+    api.answer = answering
+    requeue = RequeueSettings("/requeue", source_paths={"email": "/emails/{primaryId}/send"})
+    answer = checked(requeue=requeue, email=source(), sms=source(operation="send.sms"))
+    assert [(each["path"], each["reachable"]) for each in answer["requeue"]] == [
+        ("/emails/{primaryId}/send", "yes"),
+        ("/requeue", "yes"),
+    ]
+    assert not [path for path in asked if "em-" in path]
+
+
+def test_an_accepted_that_is_no_expression_is_a_trap(api: ScriptedApi, checked: Check) -> None:
+    api.answer = serving(ids(4))
+    answer = checked(requeue=RequeueSettings("/requeue", accepted="success =="), email=source())
+    assert only(answer["requeue"][0]["traps"])[1] == "requeue.accepted = …"
+    assert answer["traps"] == 1
