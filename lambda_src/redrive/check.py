@@ -16,7 +16,7 @@ from typing import Any
 from redrive.advice import line_of, settings_of_next
 from redrive.api import Api
 from redrive.endings import NO_NEXT_PAGE, PAGE_AGAIN, same_pages
-from redrive.errors import ListingError, RedriveError
+from redrive.errors import ApiUnavailable, ConfigurationError, ListingError, RedriveError
 from redrive.hints import field_hint, pages_its_lists, read_hints, total_hint
 from redrive.listing import Listing, unusable
 from redrive.page import Content, Unlisted, page_of
@@ -226,22 +226,39 @@ class SourceCheck:
         is_refused = first is None and self._failure is not None and self._failure.kind == ListingError.__name__
         if not filters or not (first or is_refused):
             return
-        bare = replace(self._source, filters={})
-        found = self._ask(first_request(bare, self._api), "without the filters", bare)
-        if not isinstance(found, Content):
-            return
+        found = self._unfiltered()
         names = ", ".join(filters)
+        if found is None:
+            return
         if first is None:
             self._add(f"the API answers without the filters {names}, and not with them", f"{self._where}.filters = …")
         elif first.is_empty:
             page = page_of(self._name, self._source, found)
             self._usable({name: value for name, value in vars(page).items() if isinstance(value, int)}, found)
-        elif (first.ids, first.length, _total(first)) == (found.ids, found.length, _total(found)):
+        elif self._is_beginning(found) and _total(first) == _total(found):
             self._add(
-                f"the filters {names} change nothing: without them the first page lists the same. Either all there "
-                "is has failed, or the API does not know them, and what never failed would be sent",
+                f"the filters {names} change nothing: without them the API lists the same, as far as was read. Either "
+                "all there is has failed, or the API does not know them, and what never failed would be sent",
                 f"{self._where}.filters = …",
             )
+
+    def _unfiltered(self) -> Content | None:
+        """Ask for the list without the filters: where all was read, for one item more than with them."""
+        bare, size = replace(self._source, filters={}), self._source.pagination.size
+        progress = self._progress
+        wanted = sum(progress.lengths) + 1
+        if wanted > size and (self._evidence or progress.empty or progress.lengths[-1] < progress.lengths[0]):
+            found = self._ask(first_request(bare, self._api, size=wanted), "without the filters, one item more", bare)
+            if isinstance(found, Content):
+                return found
+        found = self._ask(first_request(bare, self._api), "without the filters", bare)
+        return found if isinstance(found, Content) else None
+
+    def _is_beginning(self, content: Content) -> bool:
+        """Tell whether what came in pages began so."""
+        pages = [each.found for each in self._trial.exchanges if each.purpose.startswith("page ")]
+        read = [id_ for page in pages if isinstance(page, Content) for id_ in page.ids]
+        return content.ids == tuple(read[: len(content.ids)])
 
     def _before_the_first(self) -> None:
         """See whether a page lies before the first."""
@@ -299,7 +316,9 @@ class SourceCheck:
 
 def _is_unreached(failure: Failure) -> bool:
     """Tell whether there was no way to try: TLS that is refused is an answer of a kind."""
-    return failure.kind == "ApiUnavailable" and "no TLS connection" not in failure.text
+    if failure.kind == ConfigurationError.__name__:
+        return failure.text.startswith(("api.", "secret "))
+    return failure.kind == ApiUnavailable.__name__ and "no TLS connection" not in failure.text
 
 
 def _pages(content: Content) -> str | None:

@@ -23,7 +23,13 @@ from tests.unit.support import ScriptedApi, as_json
 
 TOKENS = [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER]
 WHERE = "sources.email.pagination"
-PROBES = ("without the filters", "the page before the first", "a page of one item", "the second item alone")
+PROBES = {
+    "without the filters",
+    "without the filters, one item more",
+    "the page before the first",
+    "a page of one item",
+    "the second item alone",
+}
 
 Check = Callable[..., dict[str, Any]]
 Answer = Callable[[Request], Response]
@@ -77,7 +83,9 @@ def serving(
     failed: list[Any],
     others: list[Any] | None = None,
     *,
+    behind: list[Any] | None = None,
     cap: int = 10_000,
+    most: int = 10_000,
     first: int = 1,
     **more: Any,
 ) -> Answer:
@@ -86,7 +94,11 @@ def serving(
     Parameters
     ----------
     others
-        What is listed besides where no status is asked for; three where nothing is said.
+        What is listed before, where no status is asked for; three where nothing is said.
+    behind
+        What is listed behind then.
+    most
+        A larger size is refused.
     first
         The number of the first page.
     more
@@ -97,7 +109,9 @@ def serving(
     def answer(request: Request) -> Response:
         if request.path != "/emails":
             return Response(status=404)
-        listed = items(failed if request.args.get("status") == "failed" else [*beside, *failed])
+        listed = items(failed if request.args.get("status") == "failed" else [*beside, *failed, *(behind or [])])
+        if int(request.args.get("limit", 0)) > most:
+            return Response(status=400)
         size = min(int(request.args.get("limit", 10)), cap)
         number = int(request.args.get("page", first)) - first
         if number < 0:
@@ -143,7 +157,7 @@ def test_the_answer_says_what_was_asked_and_what_came(api: ScriptedApi, checked:
         ("page 1", "status=failed&limit=10&offset=0", 10),
         ("page 2", "status=failed&limit=10&offset=10", 2),
         ("page 3", "status=failed&limit=10&offset=12", 0),
-        ("without the filters", "limit=10&offset=0", 10),
+        ("without the filters, one item more", "limit=13&offset=0", 13),
     ]
     first = found["requests"][0]
     body = {"emails": items(ids(10))}
@@ -398,9 +412,21 @@ def test_filters_that_change_nothing(api: ScriptedApi, traps: Traps) -> None:
     text, line = only(traps(source(filters={"state": "failed"})))
     assert "the filters state change nothing" in text
     assert line == "sources.email.filters = …"
-    bare = [request for request in api.requests if request.method == "GET" and "state" not in request.args]
-    assert len(bare) == 1
     assert not traps(source(filters={}))
+
+
+@pytest.mark.parametrize("count", [4, 20, 27])
+@pytest.mark.parametrize("style", [PaginationStyle.PAGE, PaginationStyle.CURSOR])
+def test_filters_that_leave_out_only_what_is_listed_last_are_no_trap(
+    api: ScriptedApi, settings: ApiSettings, traps: Traps, style: PaginationStyle, count: int
+) -> None:
+    api.answer = serving(ids(count), others=[], behind=["sent-1"])
+    assert not traps(source(style), api=styled(settings, style))
+
+
+def test_filters_that_change_nothing_are_found_where_no_larger_size_is_taken(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(12), others=[], most=10)
+    assert "the filters state change nothing" in only(traps(source(filters={"state": "failed"})))[0]
 
 
 def test_filters_that_change_the_total_alone_are_no_trap(api: ScriptedApi, traps: Traps) -> None:
