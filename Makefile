@@ -4,7 +4,7 @@ SETUP  := $(PYTHON) local/bootstrap.py
 RUN    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench cost lint format build lock docs clean
+.PHONY: help demo check test bench cost lint format build lock docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -12,6 +12,10 @@ help: ## Show this list
 demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [LOOP=second|outage] [KEEP=1]
 	@$(SETUP) dev runtime terraform
 	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(FAILED),--failed='$(FAILED)') $(if $(LOOP),--loop='$(LOOP)') $(if $(filter-out 0,$(KEEP)),--keep)
+
+check: ## Try a plan's settings against your API: make check PLAN=plan.json [MODULE=module.redrive]
+	@$(SETUP) dev
+	@$(RUN) -m local.check $(if $(MODULE),--module='$(MODULE)') '$(PLAN)'
 
 test: ## Run every test: make test [ARGS="tests/unit -k pagination"]
 	@$(SETUP) dev runtime terraform browser

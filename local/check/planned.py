@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ FUNCTION = "module.list_failed"
 
 VARIABLES = {"REDRIVE_API": "api", "REDRIVE_SOURCES": "sources", "REDRIVE_REQUEUE": "requeue"}
 """The function's environment variables that a check needs, and the module's input that each is made of."""
+
+_CALL = re.compile(r"module\.([\w-]+)(?:\[(?:\d+|\"(?:[^\"\\]|\\.)*\")\])?")
+"""A step of an address; its key may hold dots."""
 
 
 class NotUsable(Exception):
@@ -28,8 +32,9 @@ class Instance:
         Such as ``module.redrive["eu"]``; empty where the module itself was planned.
     environment
         What is known of the function's environment.
-    unknown, sensitive
-        Variables of it that are known after the apply only, or marked sensitive.
+        A variable of :data:`VARIABLES` that is not in it is known only after the apply.
+    sensitive
+        Those of them that are marked sensitive.
     references
         By input of the module: what its value is made of, where the caller's configuration says so.
     in_vpc
@@ -38,7 +43,6 @@ class Instance:
 
     address: str
     environment: Mapping[str, str]
-    unknown: frozenset[str]
     sensitive: frozenset[str]
     references: Mapping[str, tuple[str, ...]]
     in_vpc: bool
@@ -61,26 +65,42 @@ class Instance:
         NotUsable
             Something of it is not known, or is sensitive.
         """
-        for variable, input_ in VARIABLES.items():
-            if variable in self.unknown or variable not in self.environment:
-                raise NotUsable(self._unknown(input_))
-            if variable in self.sensitive and not show_sensitive:
-                raise NotUsable(
-                    f"{self.name}: something in its input {input_!r} is marked sensitive, and the report would show "
-                    f"paths, filters and hosts.\nAllow that with --show-sensitive, or plan for the check with "
-                    "nonsensitive(…) around what may be seen. Credentials never stand in a plan of this module."
-                )
+        missing = [input_ for variable, input_ in VARIABLES.items() if variable not in self.environment]
+        if missing:
+            raise NotUsable(self._unknown(missing))
+        if not show_sensitive and (hidden := [VARIABLES[variable] for variable in sorted(self.sensitive)]):
+            raise NotUsable(
+                f"{self.name}: something in {_inputs(hidden)} is marked sensitive, and the report would show hosts, "
+                "paths and filters.\nAllow that with --show-sensitive, or plan for the check with nonsensitive(…) "
+                "around what may be seen. Credentials never stand in a plan of this module."
+            )
         return self.environment
 
-    def _unknown(self, input_: str) -> str:
-        made_of = [each for each in self.references.get(input_, ()) if not each.startswith(("var.", "local.", "each."))]
-        where = f" (it refers to {', '.join(made_of)})" if made_of else ""
-        first = f"terraform apply -target={made_of[0]}" if made_of else "terraform apply -target=…"
+    def _unknown(self, inputs: list[str]) -> str:
+        # Where one variable of the function is not known, Terraform says so of all: what inputs are made of tells more.
+        made_of = {input_: found for input_ in inputs if (found := self._made_of(input_))}
+        references = list(dict.fromkeys(each for found in made_of.values() for each in found))
         return (
-            f"{self.name}: something in its input {input_!r} is known only after the apply{where}, so the plan does "
-            f"not tell what to try.\nMake that first ({first}) and plan again, or plan for the check with a "
-            "value written out: a secret's ARN may be any, for secrets are read from environment variables here."
+            f"{self.name}: something in {_inputs(list(made_of) or inputs)} is known only after the apply"
+            f"{' (' + ', '.join(references) + ')' if references else ''}, so the plan does not tell what to try.\n"
+            "Plan for the check with a value written out: a secret's ARN may be any, for here secrets are read from "
+            f"environment variables. Or apply that alone first, by -target={_resource(references)}, and plan again."
         )
+
+    def _made_of(self, input_: str) -> list[str]:
+        """Give the attributes of resources and modules that an input refers to, each in full."""
+        found = [each for each in self.references.get(input_, ()) if not each.startswith(("var.", "local.", "each."))]
+        return [each for each in found if not any(other.startswith((f"{each}.", f"{each}[")) for other in found)]
+
+
+def _inputs(names: list[str]) -> str:
+    return "the input " + " or ".join(f"{name!r}" for name in names)
+
+
+def _resource(references: list[str]) -> str:
+    """Give the resource, or the module's call, that the first of these is an attribute of."""
+    parts = references[0].split(".") if references else []
+    return ".".join(parts[: 3 if parts[:1] == ["data"] else 2]) or "…"
 
 
 def read_plan(text: str) -> list[Instance]:
@@ -111,42 +131,40 @@ def read_plan(text: str) -> list[Instance]:
 def _instances(plan: dict[str, Any]) -> Iterator[Instance]:
     for resource in plan["resource_changes"]:
         module, change = str(resource.get("module_address", "")), resource.get("change", {})
-        is_lister = resource.get("type") == "aws_lambda_function" and module.rpartition(".module.")[2] in (
-            FUNCTION.removeprefix("module."),
-            FUNCTION,
-        )
+        is_lister = resource.get("type") == "aws_lambda_function" and f".{module}".endswith(f".{FUNCTION}")
         if not is_lister or not isinstance(change.get("after"), dict):
             continue
         known, unknown, sensitive = (
             _variables(change.get(part)) for part in ("after", "after_unknown", "after_sensitive")
         )
+        if "REDRIVE_SOURCES" not in {*known, *unknown} and "*" not in unknown:
+            continue
         yield Instance(
             address := module.removesuffix(FUNCTION).removesuffix("."),
-            {name: value for name, value in known.items() if isinstance(value, str)},
-            frozenset(name for name in VARIABLES if unknown.get(name, unknown.get("*"))),
+            {name: value for name, value in known.items() if isinstance(value, str) and not unknown.get(name)},
             frozenset(name for name in VARIABLES if sensitive.get(name, sensitive.get("*"))),
             _references(plan, address),
-            bool(change["after"].get("vpc_config")),
+            any((change.get(part) or {}).get("vpc_config") for part in ("after", "after_unknown")),
         )
 
 
 def _variables(part: Any) -> dict[str, Any]:
     """Give the environment variables as a part of a change has them; ``*`` where it says true of all of them."""
     for step in ("environment", 0, "variables"):
-        if part is True:
-            return {"*": True}
         try:
             part = part[step]
         except (KeyError, IndexError, TypeError):
             return {}
-    return part if isinstance(part, dict) else {"*": part} if part is True else {}
+        if part is True:
+            return {"*": True}
+    return part if isinstance(part, dict) else {}
 
 
 def _references(plan: dict[str, Any], address: str) -> dict[str, tuple[str, ...]]:
     """Give what the inputs of a module's call are made of, by the configuration in the plan."""
     module: dict[str, Any] = plan.get("configuration", {}).get("root_module", {})
     call: dict[str, Any] = {}
-    for name in _calls(address):
+    for name in _CALL.findall(address):
         call = module.get("module_calls", {}).get(name, {})
         module = call.get("module", {})
     expressions = call.get("expressions", {})
@@ -155,21 +173,3 @@ def _references(plan: dict[str, Any], address: str) -> dict[str, tuple[str, ...]
         for name, expression in expressions.items()
         if isinstance(expression, dict)
     }
-
-
-def _calls(address: str) -> Iterator[str]:
-    """Give the names of the calls that an address leads through: keys in brackets may hold dots."""
-    rest = address
-    while rest.startswith("module."):
-        rest = rest.removeprefix("module.")
-        name = rest
-        for end, letter in enumerate(rest):
-            if letter in ".[":
-                name = rest[:end]
-                break
-        yield name
-        rest = rest[len(name) :]
-        if rest.startswith("["):
-            close = rest.find('"]') + 2 if rest.startswith('["') else rest.find("]") + 1
-            rest = rest[close:]
-        rest = rest.removeprefix(".")

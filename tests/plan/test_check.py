@@ -1,0 +1,225 @@
+"""``python -m local.check`` tries exactly what is planned, from a machine that knows no AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from tests.plan.conftest import ROOT
+from tests.plan.planned import Plan
+
+MINIMAL = "module.minimal.module.communications_redrive"
+PLANNED = {MINIMAL: "https://app.example.com/api", "module.weekly": "https://app.example.com"}
+"""What is planned to be called, by instance."""
+
+
+class Application:
+    """An API that lists what failed, and takes a requeue."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.listed: list[dict[str, Any]] = [{"id": number} for number in range(5)]
+        self.headers: dict[str, str] = {}
+        self.token = ""
+        self.url = ""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        request = Request(environ)
+        self.requests.append(request)
+        return self.answer(request)(environ, start_response)
+
+    def answer(self, request: Request) -> Response:
+        """Answer as an application does that routes by path and method."""
+        if request.headers.get("X-Api-Key", "") != self.token:
+            return Response(status=401)
+        methods = {"emails": "GET", "requeue": "POST"}.get(request.path.rpartition("/")[2])
+        if methods is None:
+            return Response(status=404)
+        if request.method not in methods:
+            return Response(status=405, headers={"Allow": methods})
+        shown = self.listed if "status" in request.args else [*self.listed, {"id": "sent"}]
+        return Response(json.dumps(shown), content_type="application/json", headers=self.headers)
+
+
+@pytest.fixture
+def application() -> Iterator[Application]:
+    made = Application()
+    server = make_server("127.0.0.1", 0, made, threaded=True)
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield made
+    server.shutdown()
+    server.server_close()
+
+
+Check = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def check(plan: Plan, application: Application, tmp_path: Path) -> Check:
+    """Check an instance of the plan, whose API is the application's; give the exit code and what was printed."""
+
+    def checking(*arguments: str, change: Callable[[dict[str, Any]], None] | None = None, **secrets: str) -> Any:
+        text = json.dumps(plan.shown)
+        for url in sorted(PLANNED.values(), key=len, reverse=True):
+            text = text.replace(f'\\"{url}\\"', f'\\"{application.url}{url.removeprefix("https://app.example.com")}\\"')
+        shown = json.loads(text)
+        if change:
+            change(shown)
+        file = tmp_path / "plan.json"
+        file.write_text(json.dumps(shown))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REDRIVE_"))}
+        environment = kept | secrets | {"NO_PROXY": "127.0.0.1", "AWS_EC2_METADATA_DISABLED": "true"}
+        command = [sys.executable, "-m", "local.check", str(file), *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    return checking
+
+
+def lister(shown: dict[str, Any], instance: str) -> dict[str, Any]:
+    """The planned change of the function that lists."""
+    (found,) = (
+        each["change"]
+        for each in shown["resource_changes"]
+        if each.get("module_address") == f"{instance}.module.list_failed" and each["type"] == "aws_lambda_function"
+    )
+    change: dict[str, Any] = found
+    return change
+
+
+def test_the_planned_settings_are_tried_and_nothing_is_found(check: Check, application: Application) -> None:
+    code, printed = check("--module", MINIMAL)
+    assert code == 0, printed
+    assert "5 items on 1 page: 0, 1, 2, …" in printed
+    assert "/communications/requeue: reachable" in printed
+    assert "Nothing was found." in printed
+    first = application.requests[0]
+    assert (first.method, first.path, first.query_string) == ("GET", "/api/emails", b"status=failed")
+    assert {request.method for request in application.requests} == {"GET", "OPTIONS"}
+
+
+def test_traps_are_printed_with_the_line_to_change(check: Check, application: Application) -> None:
+    application.headers["Link"] = "</api/emails?page=2>; rel=next"
+    code, printed = check("--module", MINIMAL)
+    assert code == 1
+    assert "TRAP" in printed
+    assert 'sources.email.pagination.style = "link_header"' in printed
+    assert "1 trap." in printed
+
+
+def test_credentials_come_from_the_environment_and_are_not_shown(check: Check, application: Application) -> None:
+    application.token = "s3cr3t"
+    code, printed = check("--module", "module.weekly")
+    assert code == 2
+    assert "api.auth.secret_arn: set the environment variable REDRIVE_CHECK_SECRET" in printed
+    assert application.requests == []
+    code, printed = check("--module", "module.weekly", REDRIVE_CHECK_SECRET='{"api_key": "s3cr3t"}')
+    assert code == 0, printed
+    assert "s3cr3t" not in printed
+    code, printed = check("--module", "module.weekly", REDRIVE_CHECK_SECRET="wr0ng")
+    assert code == 1
+    assert "HTTP 401" in printed
+    assert "wr0ng" not in printed
+
+
+def test_an_api_that_is_not_there_could_not_be_tried(check: Check, application: Application) -> None:
+    def nowhere(shown: dict[str, Any]) -> None:
+        variables = lister(shown, MINIMAL)["after"]["environment"][0]["variables"]
+        variables["REDRIVE_API"] = json.dumps({"base_url": "http://127.0.0.1:1"})
+        lister(shown, MINIMAL)["after"]["vpc_config"] = [{"subnet_ids": ["subnet-1"]}]
+
+    code, printed = check("--module", MINIMAL, change=nowhere)
+    assert code == 2
+    assert "Could not be tried: email." in printed
+    assert "in a VPC" in printed
+
+
+def test_of_several_instances_one_must_be_chosen(check: Check, application: Application) -> None:
+    code, printed = check()
+    assert code == 2
+    for address in (MINIMAL, 'module.twins["castor"]', 'module.twins["pollux"]', "module.same_apply"):
+        assert f"--module '{address}'" in printed
+    assert "first_loop" not in printed  # the queue alone lists nothing
+    code, printed = check("--module", "module.minimal")
+    assert code == 2
+    assert "there is no module.minimal; choose one:" in printed
+    assert application.requests == []
+
+
+def test_the_only_instance_is_taken(check: Check) -> None:
+    def alone(shown: dict[str, Any]) -> None:
+        shown["resource_changes"] = [
+            each for each in shown["resource_changes"] if each.get("module_address", "").startswith(MINIMAL)
+        ]
+
+    assert check(change=alone)[0] == 0
+
+
+def test_one_source_alone_may_be_tried(check: Check, application: Application) -> None:
+    code, printed = check("--module", MINIMAL, "--source", "fax")
+    assert code == 2
+    assert "no source 'fax'; there are email" in printed
+    assert check("--module", MINIMAL, "--source", "email")[0] == 0
+
+
+def test_what_is_known_after_the_apply_only_is_said_with_what_to_do(check: Check, application: Application) -> None:
+    code, printed = check("--module", "module.same_apply")
+    assert code == 2
+    assert "something in the input 'api' is known only after the apply" in printed
+    assert "aws_secretsmanager_secret.api.arn" in printed
+    assert "a value written out" in printed
+
+
+def test_what_is_sensitive_is_shown_only_where_that_is_allowed(check: Check, application: Application) -> None:
+    def hide(shown: dict[str, Any]) -> None:
+        # as Terraform marks what is made of a sensitive value
+        lister(shown, MINIMAL)["after_sensitive"]["environment"] = [{"variables": {"REDRIVE_SOURCES": True}}]
+
+    code, printed = check("--module", MINIMAL, change=hide)
+    assert code == 2
+    assert "something in the input 'sources' is marked sensitive" in printed
+    assert "--show-sensitive" in printed
+    assert application.requests == []
+    assert check("--module", MINIMAL, "--show-sensitive", change=hide)[0] == 0
+
+
+def test_the_certificates_of_a_private_authority_come_from_the_environment(check: Check) -> None:
+    def private(shown: dict[str, Any]) -> None:
+        variables = lister(shown, MINIMAL)["after"]["environment"][0]["variables"]
+        variables["REDRIVE_API"] = json.dumps(json.loads(variables["REDRIVE_API"]) | {"ca_bundle_secret_arn": "arn"})
+
+    code, printed = check("--module", MINIMAL, change=private)
+    assert code == 2
+    assert "api.ca_bundle_secret_arn: set the environment variable REDRIVE_CHECK_CA_BUNDLE" in printed
+    code, printed = check("--module", MINIMAL, change=private, REDRIVE_CHECK_CA_BUNDLE="no certificate")
+    assert code == 2
+    assert "must hold certificates in PEM" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not JSON"),
+        ("[]", "not Terraform's JSON"),
+        ('{"format_version": "1.0", "values": {}}', "a state; name the plan's file"),
+        ('{"format_version": "1.2", "resource_changes": []}', "no instance of the module is in this plan"),
+    ],
+)
+def test_what_is_no_plan_is_said_to_be_none(tmp_path: Path, text: str, words: str) -> None:
+    command = [sys.executable, "-m", "local.check", "-"]
+    done = subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert words in done.stdout
+    assert "terraform show -json" in done.stdout or "resource_changes" in text
