@@ -63,7 +63,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         from redrive.check import check_now  # no run pays for it
 
         with observed(context):
-            return check_now(request, _api(), context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
+            return check_now(request, context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
     run_id, request_id = request.run_id(context.aws_request_id), context.aws_request_id
     with observed(context, runId=run_id) as logger:
         function = Deadline()

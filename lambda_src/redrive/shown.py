@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from redrive.api import Api
-from redrive.page import Content
 from redrive.page_requests import PageRequest, first_request, number_param
 from redrive.settings import Source
 from redrive.trial import Exchange, Failure
@@ -28,13 +27,13 @@ def shown_exchange(source: Source, api: Api, exchange: Exchange) -> dict[str, An
     if isinstance(found, Failure):
         error = without_paths(source, api, [exchange], found.text)
         return asked | {"status": found.http_status, "error": error}
-    kind = _TYPE.match(found.answer.headers.get("Content-Type", ""))
+    kind = _TYPE.match(found.content_type)
     return asked | {
-        "status": found.answer.status,
+        "status": found.status,
         "contentType": kind[0] if kind else None,
-        "bytes": len(found.answer.body),
-        "items": found.extent if isinstance(found, Content) else None,
-        "milliseconds": round(found.answer.milliseconds),
+        "bytes": found.size,
+        "items": found.items,
+        "milliseconds": round(found.milliseconds),
     }
 
 

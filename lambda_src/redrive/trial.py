@@ -59,12 +59,41 @@ class Failure(NamedTuple):
         return cls(str(error), error.line, type(error).__name__, getattr(error, "http_status", None))
 
 
+class Answered(NamedTuple):
+    """What is kept of an answer, which itself may be large.
+
+    Attributes
+    ----------
+    size
+        Of the body, decoded, in bytes.
+    items
+        How many the API gave; None where it gave no list.
+    ids
+        Those of its items.
+    """
+
+    status: int
+    content_type: str
+    size: int
+    milliseconds: float
+    items: int | None
+    ids: tuple[str | None, ...]
+
+    @classmethod
+    def by(cls, found: Content | Unlisted) -> Answered:
+        """Take what is kept of what was read."""
+        answer = found.answer
+        items, ids = (found.extent, found.ids) if isinstance(found, Content) else (None, ())
+        kind = answer.headers.get("Content-Type", "")
+        return cls(answer.status, kind, len(answer.body), answer.milliseconds, items, ids)
+
+
 class Exchange(NamedTuple):
     """A request that was made, why, and what came of it."""
 
     purpose: str
     request: PageRequest
-    found: Content | Unlisted | Failure
+    found: Answered | Failure
 
 
 @dataclass
@@ -124,5 +153,5 @@ def ask(
             trial.add(Exchange(purpose, request, Failure.of(error)))
         raise
     if trial:
-        trial.add(Exchange(purpose, request, found))
+        trial.add(Exchange(purpose, request, Answered.by(found)))
     return found

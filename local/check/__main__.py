@@ -27,12 +27,10 @@ from typing import Any
 from local.check.planned import Instance, NotUsable, read_plan
 from local.check.report import show, show_request
 from local.terminal import paint, say
-from redrive.api import Api
 from redrive.check import check
 from redrive.errors import ConfigurationError
 from redrive.secrets import Secrets
 from redrive.settings import CheckSettings
-from redrive.transport import listing_retry
 
 SECRET, CA_BUNDLE = "REDRIVE_CHECK_SECRET", "REDRIVE_CHECK_CA_BUNDLE"
 LONGEST_SECONDS = 300.0
@@ -101,9 +99,7 @@ def _check(settings: CheckSettings) -> dict[str, Any]:
     secrets = GivenSecrets({arn: variable for arn, variable in arns.items() if arn})
     for arn in secrets.variables:
         secrets.text(arn)  # before anything is asked
-    api = Api(api_settings, listing_retry, secrets)
-    api.deadline.set(LONGEST_SECONDS)
-    return check(settings, api, lambda: api.deadline.remaining() > api.try_seconds, show_request)
+    return check(settings, secrets, LONGEST_SECONDS, show_request)
 
 
 def _arguments() -> argparse.Namespace:

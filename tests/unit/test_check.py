@@ -26,6 +26,7 @@ WHERE = "sources.email.pagination"
 PROBES = {
     "without the filters",
     "without the filters, one item more",
+    "without a size",
     "the page before the first",
     "a page of one item",
     "the second item alone",
@@ -53,7 +54,7 @@ def checked(settings: ApiSettings) -> Check:
 
     def checking(requeue: RequeueSettings | None = None, api: ApiSettings = settings, **sources: Source) -> Any:
         wanted = CheckSettings(api, sources, requeue or RequeueSettings("/requeue"))
-        return json.loads(json.dumps(check(wanted, Api(api, without_waiting, Secrets()), lambda: True)))
+        return json.loads(json.dumps(check(wanted, Secrets(), 60, make_retry=without_waiting)))
 
     return checking
 
@@ -324,6 +325,19 @@ def test_a_page_before_the_first_that_is_the_first_is_no_trap(api: ScriptedApi, 
         good(request) if request.args.get("page") != "0" else as_json({"emails": items(ids(10))})
     )
     assert not traps(source())
+
+
+def test_a_page_before_the_first_is_asked_for_once(api: ScriptedApi, traps: Traps) -> None:
+    good = serving(ids(27))
+    api.answer = lambda request: good(request) if request.args.get("page") != "0" else Response(status=503)
+    assert not traps(source())
+    assert sum(request.args.get("page") == "0" for request in api.requests) == 1
+
+
+def test_a_size_that_the_api_refuses(api: ScriptedApi, traps: Traps) -> None:
+    good = serving(ids(4))
+    api.answer = lambda request: good(request) if "limit" not in request.args else Response(status=400)
+    assert f'{WHERE}.size_param = ""' in [trap["line"] for trap in traps(source())]
 
 
 def test_a_number_that_the_api_does_not_know(api: ScriptedApi, traps: Traps) -> None:
