@@ -97,9 +97,9 @@ class SourceCheck:
             return "not believed: see the traps"
         if self._evidence:
             return self._evidence
-        if self._trial.is_over():
-            return NOT_TO_THE_END
-        return "in doubt: see the traps" if self._traps else "not read to the end: no time left"
+        if self._progress.evidence:
+            return "in doubt: see the traps"
+        return NOT_TO_THE_END if self._trial.is_over() else "not read to the end: no time left"
 
     def _notes(self) -> Iterator[str]:
         progress = self._progress

@@ -295,6 +295,19 @@ def test_a_size_that_the_api_caps(
     assert line == f"{WHERE}.size = 20"
 
 
+def test_an_end_that_was_reached_by_pages_cut_short_is_in_doubt(api: ScriptedApi, checked: Check) -> None:
+    """The API caps a page at five, and counts pages by ten."""
+
+    def answer(request: Request) -> Response:
+        start = (int(request.args.get("page", 1)) - 1) * 10
+        return as_json({"emails": items(ids(15)[start : start + 5]) if start >= 0 else []})
+
+    api.answer = answer
+    found = checked(email=source(filters={}))["sources"]["email"]
+    assert found["end"] == "in doubt: see the traps"
+    assert only(found["traps"])[1] == f"{WHERE}.size = 5"
+
+
 def test_a_size_that_the_api_does_not_know(api: ScriptedApi, traps: Traps) -> None:
     api.answer = serving(ids(47))
     text, line = only(traps(source(size=5, pagination={"size_param": "per_page"})))
@@ -585,6 +598,13 @@ def test_whether_requeue_is_reachable_is_asked_without_sending(
     assert [each["line"] for each in found["traps"]] == (["requeue.path = …"] if trap else [])
     assert {request.method for request in api.requests} == {"GET", "OPTIONS"}
     assert sum(request.method == "OPTIONS" for request in api.requests) <= 2
+
+
+def test_nothing_more_is_asked_with_credentials_that_are_refused(api: ScriptedApi, checked: Check) -> None:
+    api.answers(Response(status=401))
+    answer = checked(email=source())
+    assert (answer["requeue"][0]["reachable"], answer["requeue"][0]["why"]) == ("not checked", "no list was read")
+    assert [request.method for request in api.requests] == ["GET"]
 
 
 def test_each_endpoint_is_asked_with_an_id_that_is_none(api: ScriptedApi, checked: Check) -> None:
