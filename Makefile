@@ -14,6 +14,7 @@ demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED
 	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(FAILED),--failed='$(FAILED)') $(if $(LOOP),--loop='$(LOOP)') $(if $(filter-out 0,$(KEEP)),--keep)
 
 check: ## Try a plan's settings against your API: make check PLAN=plan.json [MODULE=module.redrive]
+	@$(if $(PLAN),,echo "PLAN is missing: write one with terraform plan -out=plan && terraform show -json plan > plan.json" >&2; exit 2)
 	@$(SETUP) dev
 	@$(RUN) -m local.check $(if $(MODULE),--module='$(MODULE)') '$(PLAN)'
 

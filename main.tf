@@ -77,7 +77,7 @@ module "list_failed" {
     REDRIVE_CONCLUDE_ARN      = module.conclude.arn
     REDRIVE_MODE              = var.mode
   })
-  environment_source = "api.headers or the path, filters and pagination of sources, or split the sources over two instances of the module"
+  environment_source = "api.headers or the path, requeue_path, filters and pagination of sources, or split the sources over two instances of the module"
   policy_documents = concat(
     [data.aws_iam_policy_document.start_runs.json, data.aws_iam_policy_document.see_runs.json, module.api.policy],
     module.ledger.policies.list,

@@ -97,7 +97,7 @@ class Listing:
         for name, source in self._sources.items():
             found += [f"source {name}: {text}" for _, text in unusable(name, source, self.unusable[name])]
         notes = [(name, note) for name, reader in self.readers.items() for note in reader.notes]
-        return found + [f"source {name}: {note.text}; set {note.line}" for name, note in notes]
+        return found + [f"source {name}: {note.in_one}" for name, note in notes]
 
     @property
     def truncated(self) -> bool:

@@ -11,7 +11,7 @@ from redrive.advice import line_of, settings_of_next
 from redrive.api import Api
 from redrive.endings import NO_NEXT_PAGE, PAGE_AGAIN, same_pages
 from redrive.errors import ApiUnavailable, ConfigurationError, ListingError, RedriveError
-from redrive.hints import field_hint, pages_its_lists, read_hints, total_hint
+from redrive.hints import pages_its_lists, read_hints, total_hint
 from redrive.listing import Listing, unusable
 from redrive.page import Content, Unlisted, page_of
 from redrive.page_requests import (
@@ -107,7 +107,7 @@ class SourceCheck:
             yield "nothing is listed now: ids, times and further pages could not be tried"
         for words, found in (("young", self._listing.too_young), ("old", self._listing.too_old)):
             if count := sum(each.source == self._name for each in found):
-                yield f"{count} of these are too {words} to be sent now"
+                yield f"too {words} to be sent now: {count}"
 
     # What the reading itself shows
 
@@ -118,7 +118,7 @@ class SourceCheck:
             self._add(failure.text, line_of(failure, self._name, self._settings.api))
         for note in self._listing.readers[self._name].notes:
             self._add(*note)
-        self._usable(self._listing.unusable[self._name], progress.first)
+        self._usable(self._listing.unusable[self._name])
         if progress.repeated:
             self._add(
                 f"{progress.repeated} of {sum(progress.lengths)} items have an id that came before: the id is none of "
@@ -141,9 +141,11 @@ class SourceCheck:
         for exchange in self._trial.exchanges:
             self._lacking(exchange.request)
 
-    def _usable(self, counts: Mapping[str, int], content: Content | None) -> None:
+    def _usable(self, counts: Mapping[str, int]) -> None:
+        """Say what of the items is of no use, with a field of the last ones that may be what is meant."""
+        fields = [each.found.fields for each in self._trial.exchanges if isinstance(each.found, Answered)]
         for setting, text in unusable(self._name, self._source, counts):
-            hint = field_hint(content.items if content else [], setting)
+            hint = next((found[setting] for found in reversed(fields) if found.get(setting)), None)
             is_new = hint and hint != getattr(self._source, setting)
             self._add(text, f'{self._where}.{setting} = "{hint}"' if is_new else f"{self._where}.{setting} = …")
 
@@ -180,7 +182,7 @@ class SourceCheck:
             self._add(f"the API answers without the filters {names}, and not with them", f"{self._where}.filters = …")
         elif first.is_empty:
             page = page_of(self._name, self._source, found)
-            self._usable({name: value for name, value in vars(page).items() if isinstance(value, int)}, found)
+            self._usable({name: value for name, value in vars(page).items() if isinstance(value, int)})
         elif self._is_beginning(found) and _total(first) == _total(found):
             self._add(
                 f"the filters {names} change nothing: without them the API lists the same, as far as was read. Either "

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from redrive.api import Api
 from redrive.errors import RedriveError
+from redrive.hints import field_hint
 from redrive.page import Content, Unlisted, empty_content, is_null_alone, read_page
 from redrive.page_requests import PageRequest
 from redrive.progress import Progress
@@ -35,6 +36,11 @@ class Trap(NamedTuple):
 
     text: str
     line: str = ""
+
+    @property
+    def in_one(self) -> str:
+        """Give both as one text, for where there is no place for a line."""
+        return self.text if not self.line or self.line.endswith("…") else f"{self.text}; set {self.line}"
 
 
 class Failure(NamedTuple):
@@ -70,6 +76,8 @@ class Answered(NamedTuple):
         How many the API gave; None where it gave no list.
     ids
         Those of its items.
+    fields
+        By setting, a field of its items that may be what is meant: ``id``, ``failed_at``.
     """
 
     status: int
@@ -78,14 +86,17 @@ class Answered(NamedTuple):
     milliseconds: float
     items: int | None
     ids: tuple[str | None, ...]
+    fields: dict[str, str | None]
 
     @classmethod
-    def by(cls, found: Content | Unlisted) -> Answered:
+    def by(cls, found: Content | Unlisted, size: int) -> Answered:
         """Take what is kept of what was read."""
         answer = found.answer
-        items, ids = (found.extent, found.ids) if isinstance(found, Content) else (None, ())
         kind = answer.headers.get("Content-Type", "")
-        return cls(answer.status, kind, len(answer.body), answer.milliseconds, items, ids)
+        if isinstance(found, Unlisted):
+            return cls(answer.status, kind, size, answer.milliseconds, None, (), {})
+        fields = {setting: field_hint(found.items, setting) for setting in ("id", "failed_at")}
+        return cls(answer.status, kind, size, answer.milliseconds, found.extent, found.ids, fields)
 
 
 class Exchange(NamedTuple):
@@ -145,7 +156,7 @@ def ask(
     """
     try:
         answer = api.get(request.url, request.params)
-        found: Content | Unlisted = read_page(name, source, answer)
+        size, found = len(answer.body), read_page(name, source, answer)
         if is_first and isinstance(found, Unlisted) and is_null_alone(found):
             found = empty_content(answer)
     except RedriveError as error:
@@ -153,5 +164,5 @@ def ask(
             trial.add(Exchange(purpose, request, Failure.of(error)))
         raise
     if trial:
-        trial.add(Exchange(purpose, request, Answered.by(found)))
+        trial.add(Exchange(purpose, request, Answered.by(found, size)))
     return found

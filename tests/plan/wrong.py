@@ -270,7 +270,7 @@ TOGETHER = {
     "queue": ({"queue": {"enabled": True}}, "worker.paths must say for at least one operation"),
     "environment": (
         {"sources": {f"source{number}": {**EMAIL, "filters": {"status": "failed" * 9}} for number in range(20)}},
-        "for all of a function's. Shorten api.headers or the path, filters and pagination of sources",
+        "for all of a function's. Shorten api.headers or the path, requeue_path, filters and pagination of sources",
     ),
 }
 """Inputs that are wrong only together, and what must be said to them. Terraform looks at these after the others."""

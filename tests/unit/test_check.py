@@ -398,8 +398,8 @@ def test_what_is_too_young_or_too_old_is_counted(api: ScriptedApi, checked: Chec
     api.answer = serving([{"id": 1, "at": clock.now()}, {"id": 2, "at": 0}, {"id": 3, "at": clock.now() - 100}])
     aged = source(failed_at="at", min_age_seconds=60, max_age_seconds=3600)
     assert checked(email=aged)["sources"]["email"]["notes"] == [
-        "1 of these are too young to be sent now",
-        "1 of these are too old to be sent now",
+        "too young to be sent now: 1",
+        "too old to be sent now: 1",
     ]
 
 

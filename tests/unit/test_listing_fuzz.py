@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, note
@@ -18,11 +19,12 @@ from urllib3.util.retry import Retry
 
 from redrive import pagination, progress
 from redrive.api import Api, ListAnswer
+from redrive.check import check
 from redrive.errors import ApiUnavailable
 from redrive.listing import Listing
 from redrive.models import primary_id
 from redrive.secrets import Secrets
-from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
+from redrive.settings import ApiSettings, CheckSettings, Pagination, PaginationStyle, RequeueSettings, Source
 from redrive.transport import Deadline, listing_retry
 from tests.unit.listed_api import DEFAULT_SIZE, NUMBERED, ODD, SHAPES, TOKENS, Change, Item, ListedApi, Shape
 from tests.unit.support import ScriptedApi
@@ -38,6 +40,9 @@ bounded = hypothesis_settings(
 
 MOST_REQUESTS = 4 * 150
 """Four passes, each as long as the longest run of pages that brings nothing, and what is asked to be sure."""
+
+MOST_OF_A_CHECK = 3 + 4 + 6
+"""Three pages, what a pass asks to be sure, and what only finds mistakes."""
 
 IDS = st.integers(0, 30) | st.sampled_from(["a", "b", "", "x" * 200, "a b", "\n"]) | st.none()
 ITEMS = st.fixed_dictionaries({"id": IDS}, optional={"status": st.sampled_from(["failed", "sent"]), "at": st.floats()})
@@ -105,6 +110,10 @@ class FuzzedApi(Api):
         self._remember(body)
         return ListAnswer(status, f"{url}?asked={self.asked}", headers, body, 1.0)
 
+    def methods(self, path: str) -> tuple[int, frozenset[str]]:
+        """Take every method everywhere."""
+        return 200, frozenset({"POST"})
+
     def _remember(self, body: bytes) -> None:
         try:
             found = json.loads(body)
@@ -130,6 +139,23 @@ def test_whatever_an_api_answers_the_lister_ends_with_what_was_listed(
     assert not [problem for problem in listing.problems if "unforeseen" in problem]
     assert bool(listing.evidence) == ("email" in listing.complete)
     assert listing.complete or listing.problems or listing.truncated
+
+
+@bounded
+@given(SOURCES, st.lists(ANSWERS, min_size=1, max_size=6), st.booleans())
+def test_whatever_an_api_answers_a_check_ends_soon_and_says_so(
+    source: Source, answers: list[tuple[int, bytes, str]], is_endless: bool
+) -> None:
+    api = FuzzedApi(answers, is_endless=is_endless)
+    wanted = CheckSettings(ApiSettings("http://api.example"), {"email": source}, RequeueSettings("/requeue"))
+    with patch("redrive.check.Api", lambda *_: api):
+        found = json.loads(json.dumps(check(wanted, Secrets(), 60)))["sources"]["email"]
+    assert api.asked == len(found["requests"]) <= MOST_OF_A_CHECK
+    assert found["pages"] <= 3
+    assert len(found["ids"]) <= 3
+    assert not [trap for trap in found["traps"] if "unforeseen" in trap["trap"]]
+    assert found["end"]
+    assert found["traps"] or not (found["tried"] and found["end"].startswith(("not believed", "in doubt")))
 
 
 ITEM_LISTS = st.tuples(st.integers(0, 30), st.sets(st.integers(1, 30), max_size=12)).map(
