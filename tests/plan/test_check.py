@@ -167,6 +167,19 @@ def test_the_only_instance_is_taken(check: Check) -> None:
     assert check(change=alone)[0] == 0
 
 
+def test_the_module_planned_by_itself_is_an_instance_without_an_address(check: Check) -> None:
+    def itself(shown: dict[str, Any]) -> None:
+        shown["resource_changes"] = [
+            each | {"module_address": each["module_address"].removeprefix(f"{MINIMAL}.")}
+            for each in shown["resource_changes"]
+            if each.get("module_address", "").startswith(f"{MINIMAL}.")
+        ]
+
+    code, printed = check(change=itself)
+    assert code == 0, printed
+    assert printed.startswith("the module itself against http://127.0.0.1:")
+
+
 def test_one_source_alone_may_be_tried(check: Check, application: Application) -> None:
     code, printed = check("--module", MINIMAL, "--source", "fax")
     assert code == 2
