@@ -80,7 +80,7 @@ def main() -> int:
         say(f"Could not be tried: {', '.join(untried)}.", indent="")
         if instance.in_vpc:
             say(
-                "The functions will run in a VPC, which this machine may not reach: apply with the schedule off, and "
+                'The functions will run in a VPC, which this machine may not reach: apply with mode = "report", and '
                 'invoke list-failed with {"check": true}.',
                 indent="",
             )
