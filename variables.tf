@@ -620,8 +620,8 @@ variable "notifications" {
   }
 
   validation {
-    condition     = alltrue([for subscription in var.notifications.subscriptions : length(setsubtract(keys(coalesce(subscription.filter_policy, {})), ["result", "severity", "stage"])) == 0])
-    error_message = "notifications.subscriptions[*].filter_policy may have result, severity and stage; it also has ${join(", ", flatten([for subscription in var.notifications.subscriptions : setsubtract(keys(coalesce(subscription.filter_policy, {})), ["result", "severity", "stage"])]))}."
+    condition     = alltrue([for subscription in var.notifications.subscriptions : alltrue([for name in try(keys(subscription.filter_policy), []) : can(regex("^(result|severity|stage)$", name))])])
+    error_message = "notifications.subscriptions[*].filter_policy may have result, severity and stage; it also has ${join(", ", flatten([for subscription in var.notifications.subscriptions : [for name in try(keys(subscription.filter_policy), []) : name if !can(regex("^(result|severity|stage)$", name))]]))}."
   }
 
   validation {
