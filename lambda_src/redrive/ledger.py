@@ -114,6 +114,7 @@ class Ledger:
         *,
         retry_after: float | None = None,
         comes_back: bool = False,
+        says_no: bool = False,
     ) -> bool:
         """Write down that the API did not take it; see :func:`redrive.ledger_rules.turned_away` and :meth:`accept`."""
         entry = rules.turned_away(
@@ -124,6 +125,7 @@ class Ledger:
             self._settings,
             retry_after=retry_after,
             comes_back=comes_back,
+            says_no=says_no,
         )
         return self._conclude(claim, entry)
 

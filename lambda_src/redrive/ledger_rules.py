@@ -281,6 +281,7 @@ def turned_away(
     *,
     retry_after: float | None = None,
     comes_back: bool = False,
+    says_no: bool = False,
 ) -> Entry:
     """The API did not take it: the attempt stays open, nothing counts before the run's verdict, and it cools down.
 
@@ -292,15 +293,18 @@ def turned_away(
         Seconds that the API asked to wait; it is not asked before.
     comes_back
         Whether the owner tries again and keeps its lease.
+    says_no
+        Whether a 2xx says in its body that it was not accepted, which is as definite as a 4xx.
     """
-    is_definite = status is not None and 400 <= status < 500 and status not in UNDECIDED
+    is_refusal = status is not None and 400 <= status < 500 and status not in UNDECIDED
+    is_definite = is_refusal or says_no
     wait = max(cooldown_seconds(entry.attempts + 1, settings), retry_after or 0)
     return _noted(
         entry,
         now,
         settings,
         error,
-        outcome=OutcomeKind.REFUSED if is_definite else OutcomeKind.FAILED,
+        outcome=OutcomeKind.REFUSED if is_refusal else OutcomeKind.FAILED,
         http_status=status,
         number=entry.number + 1 if is_definite else entry.number,
         body=None if is_definite else entry.body,

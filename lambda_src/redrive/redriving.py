@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from redrive import clock
@@ -145,7 +146,7 @@ class Redriving:
             self._insist(lambda: self.ledger.note_already_queued(claim))
             return Outcome(communication, OutcomeKind.SKIPPED, claim.attempt, status, answer.error)
         error = answer.error or f"HTTP {status}"
-        self._turned_away(claim, errand, status, error, answer.retry_after)
+        self._turned_away(claim, errand, status, error, answer.retry_after, says_no=status < 300)
         kind = OutcomeKind.REFUSED if 400 <= status < 500 else OutcomeKind.FAILED
         return Outcome(communication, kind, claim.attempt, status, error)
 
@@ -168,9 +169,17 @@ class Redriving:
         return Outcome(claim.communication, OutcomeKind.FAILED, claim.attempt, error.http_status, str(error))
 
     def _turned_away(
-        self, claim: Claim, errand: Errand, status: int | None, error: str, retry_after: float | None
+        self,
+        claim: Claim,
+        errand: Errand,
+        status: int | None,
+        error: str,
+        retry_after: float | None,
+        *,
+        says_no: bool = False,
     ) -> None:
-        self._insist(lambda: self.ledger.note_turned_away(claim, status, error, retry_after=retry_after))
+        note = partial(self.ledger.note_turned_away, claim, status, error, retry_after=retry_after, says_no=says_no)
+        self._insist(note)
         source = claim.communication.source
         is_about_the_source = status is None or status in (403, TOO_MANY_REQUESTS) or status >= 500
         if not (retry_after and is_about_the_source):

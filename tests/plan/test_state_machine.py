@@ -220,7 +220,6 @@ def test_what_every_communication_would_meet_stops_the_batch_and_every_other_err
         "ConfigurationError": "StopBatch",
         "ApiUnavailable": "RecordUnavailable",
         "LedgerUnavailable": "RecordUnavailable",
-        "RateLimited": "RecordUnavailable",
         "States.ALL": "RecordFailure",
     }
     inner = plan.children("minimal")["RequeueEach"]["ItemProcessor"]["States"]

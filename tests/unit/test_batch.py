@@ -383,6 +383,23 @@ def test_a_probe_that_is_left_out_itself_lets_the_others_go_on(runs: Runs, conte
     assert open_it(context, batch=2)["go"] == "go"
 
 
+def test_a_probe_that_nobody_could_close_is_not_waited_for_longer_than_an_hour(
+    runs: Runs, context: Context, time: Time
+) -> None:
+    runs.write_batches([Batch(RUN, 2, REQUEST, EMAILS)])
+    begin(runs, email=THRESHOLD - 1, probed_by={"email": 1})
+    listed_at = clock.now()
+    time.passes(3500)
+    assert open_it(context, batch=2, listedAt=listed_at)["go"] == "wait"
+    time.passes(200)
+    assert open_it(context, batch=2, listedAt=listed_at)["go"] == "go"
+
+
+def test_of_two_sources_that_asked_to_wait_the_longer_one_counts(runs: Runs, context: Context, time: Time) -> None:
+    begin(runs, held={"email": clock.now() + 60, "sms": clock.now() + 200})
+    assert open_it(context)["seconds"] == 200
+
+
 # Events
 
 

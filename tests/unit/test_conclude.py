@@ -19,6 +19,7 @@ from conclude import handler as conclude
 from redrive import clock, concluding
 from redrive.api import in_full
 from redrive.breaker import Move
+from redrive.conclusion import Concluding
 from redrive.errors import ConcludeUnfinished, ConfigurationError, LedgerUnavailable, NotificationFailed
 from redrive.execution import step_functions
 from redrive.ledger import Ledger
@@ -942,6 +943,30 @@ def test_what_waits_for_a_person_and_was_held_back_is_named_in_the_next_digest(
     assert told["notify"]
     assert f"- 2 x {in_full(422)}, send.email: {second.primary_id}, {third.primary_id}\n" in told["message"]
     assert not running.runs.memory()[0].unnamed
+
+
+def test_a_source_that_asked_to_be_left_alone_for_long_ends_open(running: Running, context: Context) -> None:
+    running.begins([ONE, *GOOD])
+    running.runs.hold(RUN, "email", clock.now() + 3600)
+    running.sends(1, all_get(429, [ONE, *GOOD]))
+    invoke(done(), context)
+    assert (running.runs.record(RUN) or {})["open"] == ["email"]
+
+
+def test_how_a_source_fared_is_not_asked_again_when_the_ledger_has_gone_on(
+    running: Running, ledger: Ledger, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first try dies after it has counted; then an operator's run takes those that were turned away."""
+    running.begins([ONE, *GOOD])
+    running.sends(1, all_get(202, GOOD) | {ONE: 503})
+    judge = Concluding._judge
+    monkeypatch.setattr(Concluding, "_judge", lambda *_: (_ for _ in ()).throw(LedgerUnavailable("it dies")))
+    with pytest.raises(LedgerUnavailable):
+        invoke(done(), context)
+    monkeypatch.setattr(Concluding, "_judge", judge)
+    monkeypatch.setattr(Concluding, "_count", lambda *_: iter([1]))  # whatever it would count now
+    invoke(done(), context)
+    assert entry_of(ledger, ONE).attempts == 1, "three in four were accepted, as the first try has written down"
 
 
 def test_another_that_concludes_at_the_same_moment_counts_what_it_finds_written(

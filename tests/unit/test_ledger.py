@@ -303,6 +303,14 @@ def test_a_released_one_may_be_sent_at_once_with_all_attempts_and_another_key(le
     )
 
 
+def test_a_released_one_is_not_yet_being_turned_away(ledger: Ledger, time: Time) -> None:
+    ledger.note_turned_away(claimed(ledger), 503, "HTTP 503")
+    assert entry_of(ledger, EMAIL).turned_away
+    made = ledger.make_manual(entry_of(ledger, EMAIL), "refused", "run", clock.now())
+    assert ledger.release(made, "ann", "why")
+    assert entry_of(ledger, EMAIL).turned_away == 0, "or the first refusal would be one of long ago"
+
+
 def test_a_discarded_one_is_never_sent_until_it_is_released(ledger: Ledger, time: Time) -> None:
     concluded(ledger, EMAIL)
     assert ledger.discard(entry_of(ledger, EMAIL), "ann", "why")

@@ -422,6 +422,16 @@ def test_a_refusal_with_a_retry_after_is_not_asked_before_either(
     assert runs.breaker(RUN).held["email"] >= before + 3600
 
 
+def test_a_refusal_that_says_when_to_come_back_is_about_the_communication_alone(
+    api: ScriptedApi, runs: Runs, context: Context
+) -> None:
+    api.answers(as_json({}, status=404, Retry_After="3600"))
+    carry_out(ITEM, context)
+    others_get_it(context)
+    assert len(api.requests) == AGREE_TO_WAIT
+    assert not runs.breaker(RUN).held
+
+
 @pytest.mark.parametrize("between", [202, 404])
 def test_what_is_asked_to_wait_between_others_that_are_not_holds_nothing(
     api: ScriptedApi, runs: Runs, context: Context, between: int
@@ -605,6 +615,17 @@ def test_a_batch_whose_answer_was_lost_gets_its_own_outcome_again_without_a_post
     time.passes(seconds)
     assert invoke(ITEM | {"force": force}, context) == first
     assert len(api.requests) == 1
+
+
+def test_a_2xx_that_says_no_is_definite_and_the_next_try_has_a_key_of_its_own(
+    configure: Configure, api: ScriptedApi, context: Context, time: Time
+) -> None:
+    configure(requeue={"accepted": "success"})
+    api.answers(as_json({"success": False}), as_json({"success": True}))
+    assert said(invoke(ITEM, context)) == ("failed", 1, "HTTP 200, but requeue.accepted does not hold")
+    time.passes(LONGEST_COOLDOWN)
+    assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
+    assert [key[-2:] for key, _ in sent(api)] == ["-1", "-2"]
 
 
 def test_another_batch_of_the_same_run_does_not_get_it(api: ScriptedApi, context: Context) -> None:
