@@ -1,12 +1,13 @@
 """What an answer says of the rest of its list without having been asked: a total, a page before, a page after.
 
-An API names these as it likes. Known here are the names that the common frameworks and standards use (Spring Data,
-Django REST framework, Laravel, Rails' pagers, JSON:API, HAL, OData, SCIM, AIP-158, Solr, DataTables). They never
-say what to ask for next: they only cast doubt on the end of a list.
+An API names these as it likes, in its body or in a header. Known here are the names that the common frameworks and
+standards use (Spring Data, Django REST framework, Laravel, Rails' pagers, JSON:API, HAL, Hydra, OData, SCIM, GraphQL's
+connections, AIP-158, Solr, DataTables). They never say what to ask for next: they only cast doubt on the end of a list.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from typing import Any
 
 from redrive.link_header import read_links
 
-DEPTH = 3
-"""Objects within objects that are looked into; lists are not: they hold items."""
+DEPTH = 4
+"""Objects within objects that are looked into, as in GraphQL's answers; lists are not: they hold items."""
 
 MAX_NAMES = 64
 """An object with more entries holds items by their ids, and is not looked into."""
@@ -31,6 +32,7 @@ _NEXT = re.compile(r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|mar
 _MORE = frozenset(("hasmore", "hasnext", "hasnextpage", "more", "moreresults", "istruncated"))
 _PAGES = frozenset(("totalpages", "pagecount", "lastpage", "numpages", "pages", "pagestotal"))
 _PREVIOUS = re.compile(r"(odata)?prev(ious)?(page)?(link|url|uri|href)?")
+_PREFIX = re.compile("^x-(wp-)?|^pagination-(?=.)")
 _BEFORE = frozenset(("hasprevious", "hasprev", "haspreviouspage", "hasprevpage"))
 
 
@@ -51,20 +53,32 @@ class Hints:
 
 def total_hint(body: Any, headers: Mapping[str, str]) -> tuple[int, str] | None:
     """Give the number of items that an answer says its whole list has, and where it says so."""
-    for place, names, key, value in _entries(body):
+    for place, names, key, value in (*_entries(body), *_header_entries(headers)):
         if _TOTALS.fullmatch(key) or (key == "count" and names & {"next", "results"}):
             number = value.get("value") if isinstance(value, dict) else value
             if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
                 return number, place
-    count = headers.get("X-Total-Count", "") or headers.get("Content-Range", "").rpartition("/")[2]
-    return (int(count), "a header") if re.fullmatch("[0-9]{1,15}", count) else None
+    return _count_beside_list(body)
+
+
+def _count_beside_list(body: Any) -> tuple[int, str] | None:
+    """Give a ``count`` that is larger than the list beside it; one that is not may only say how long that list is."""
+    if not isinstance(body, dict):
+        return None
+    count = body.get("count")
+    lengths = [len(value) for value in body.values() if isinstance(value, list)]
+    if isinstance(count, bool) or not isinstance(count, int) or len(lengths) != 1 or count <= lengths[0]:
+        return None
+    return count, "count"
 
 
 def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
     """Give where an answer says that its list is longer."""
     found: dict[str, str] = {}
-    for place, _, key, value in _entries(body):
-        if (_NEXT.fullmatch(key) and _leads_on(value)) or (key in _MORE and value is True):
+    for place, _, key, value in (*_entries(body), *_header_entries(headers)):
+        if (_NEXT.fullmatch(key) and _leads_on(value)) or (
+            value is True if key in _MORE else value is False and key == "last"
+        ):
             found.setdefault("next_at", place)
         elif key in _PAGES and isinstance(value, int) and value > 1:
             found.setdefault("pages_at", place)
@@ -106,6 +120,21 @@ def _entries(body: Any, where: str = "", depth: int = DEPTH) -> Iterator[tuple[s
         yield from _entries(value, place, depth - 1)
 
 
+def _header_entries(headers: Mapping[str, str]) -> Iterator[tuple[str, frozenset[str], str, Any]]:
+    """Give what headers say, as entries: ``X-Total: 500``, ``X-Next-Page: 3``, ``X-Pagination: {"next_page": 3}``."""
+    for name, text in headers.items():
+        key, place = _plain(_PREFIX.sub("", name.lower())), f"the header {name}"
+        if key == "contentrange":
+            key, text = "total", text.rpartition("/")[2]
+        if key == "pagination":
+            try:
+                yield from _entries(json.loads(text), f"{place}, ")
+            except (ValueError, RecursionError):
+                continue
+        elif any(known.fullmatch(key) for known in (_TOTALS, _NEXT)) or key in _PAGES:
+            yield place, frozenset(), key, int(text) if re.fullmatch("[0-9]{1,15}", text.strip()) else text
+
+
 def _leads_on(value: Any, *, numbers: bool = True) -> bool:
     if isinstance(value, dict):
         value = value.get("href") or value.get("url")
@@ -116,9 +145,10 @@ def _leads_on(value: Any, *, numbers: bool = True) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_identifier(name: str) -> bool:
-    return re.fullmatch("@?[A-Za-z_][A-Za-z0-9_.-]{0,31}", name) is not None
+    return re.fullmatch("@?([A-Za-z_][A-Za-z0-9_.-]{0,15}:)?[A-Za-z_][A-Za-z0-9_.-]{0,31}", name) is not None
 
 
 @lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
-    return re.sub("[^a-z0-9]", "", name.lower())
+    # Of a name of a vocabulary (hydra:next) what comes behind its prefix.
+    return re.sub("[^a-z0-9]", "", name.lower().rpartition(":")[2])

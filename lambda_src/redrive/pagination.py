@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from http import HTTPStatus
 
 from redrive.api import Api
+from redrive.doubts import raise_doubts
 from redrive.endings import (
     EMPTY_PAGE,
     LEAST_DEFAULT,
@@ -113,8 +114,11 @@ class Reader:
                     is_new = is_new or bool(all_ids)
                     known.update(all_ids)
                 yield given
-            if self._is_check and number == 0:
-                yield from self._check_beginning(progress)
+            if number == 0:
+                first = first_request(self._source, self._api)
+                yield from raise_doubts(self._name, self._source, first, progress, self._get)
+                if self._is_check:
+                    yield from self._check_beginning(progress)
             self._note_cap(progress)
             shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
             if self._is_on_one_page(progress) or not shifts or (number and not is_new):
