@@ -62,16 +62,21 @@ def _doubt_emptiness(name: str, source: Source, first: PageRequest, ask: Ask) ->
 
 def _doubt_one_answer(name: str, source: Source, first: PageRequest, content: Content, ask: Ask) -> Iterator[None]:
     """Ask for what would come next, by the names most APIs give to it; one that does not page gives the same again."""
-    guesses = {"page": 2, "offset": content.extent}
-    params = tuple((param, str(value)) for param, value in guesses.items() if param not in source.filters)
-    yield None
-    found = _ask(ask, replace(first, params=(*first.params, *params)))
-    ids = set(filter(None, found.ids)) if isinstance(found, Content) else set()
-    if ids and not ids.intersection(content.ids):
-        raise ListingError(
-            f"sources.{name}.pagination.style: none, yet the API pages its list: other items come for "
-            + " and ".join(f"{param}={value}" for param, value in params)
-        )
+    for page in (2, 1):
+        guesses = {"page": page, "offset": content.extent}
+        params = tuple((param, str(value)) for param, value in guesses.items() if param not in source.filters)
+        yield None
+        found = _ask(ask, replace(first, params=(*first.params, *params)))
+        if not isinstance(found, Content):
+            return
+        ids = set(filter(None, found.ids))
+        if ids and not ids.intersection(content.ids):
+            raise ListingError(
+                f"sources.{name}.pagination.style: none, yet the API pages its list: other items come for "
+                + " and ".join(f"{param}={value}" for param, value in params)
+            )
+        if not found.is_empty:
+            return  # else its pages may be counted from 0
 
 
 def _ask(ask: Ask, request: PageRequest) -> Content | Unlisted | None:

@@ -392,19 +392,22 @@ def test_one_answer_is_the_whole_list_where_nothing_speaks_against_it(
     assert not listing.problems
 
 
-@pytest.mark.parametrize(("param", "size"), [("page", 10), ("page", 15), ("offset", 10)])
+@pytest.mark.parametrize(
+    ("param", "size", "first"), [("page", 10, 1), ("page", 15, 1), ("page", 10, 0), ("offset", 10, 0)]
+)
 def test_an_api_that_pages_without_a_word_is_asked_for_a_further_page(
-    api: ScriptedApi, read: Read, param: str, size: int
+    api: ScriptedApi, read: Read, param: str, size: int, first: int
 ) -> None:
     def answer(request: Request) -> Response:
-        start = (int(request.args.get("page", 1)) - 1) * size if param == "page" else int(request.args.get("offset", 0))
+        number = int(request.args.get(param, first)) - first
+        start = number * size if param == "page" else number
         return as_json({"emails": items(ids(size + 1)[start : start + size])})
 
     api.answer = answer
     found, listing = read(source(PaginationStyle.NONE))
     assert found == ids(size)
     assert not complete(listing)
-    assert "other items come for page=2 and offset=" in listing.problems[0]
+    assert f"other items come for page={first + 1 if param == 'page' else 2} and offset=" in listing.problems[0]
 
 
 @pytest.mark.parametrize("then", [500, 400, 429, 404, "a sign-in page", "one more", "empty", "the same"])
