@@ -4,7 +4,7 @@ SETUP  := $(PYTHON) local/bootstrap.py
 RUN    := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench cost lint format build lock docs clean
+.PHONY: help demo check test test-apis bench cost lint format build lock docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -21,6 +21,10 @@ check: ## Try a plan's settings against your API: make check PLAN=plan.json [MOD
 test: ## Run every test: make test [ARGS="tests/unit -k pagination"]
 	@$(SETUP) dev runtime terraform browser
 	@$(RUN) -m pytest $(ARGS)
+
+test-apis: ## Read every framework and shape of docs/apis.md, and many more lists made at random
+	@$(SETUP) dev terraform
+	@HYPOTHESIS_PROFILE=thorough $(RUN) -m pytest -m "" tests/apis tests/unit/test_listing_fuzz.py $(ARGS)
 
 bench: ## Measure how fast, how small and how cheap it is: make bench [QUICK=1|FULL=1]
 	@$(SETUP) dev runtime terraform
@@ -61,6 +65,8 @@ lock: ## Pin the newest versions, with hashes, in requirements/*.txt (needs uv o
 	cd requirements && for set in layer dev runtime checkov terraform; do \
 	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done
 	cd requirements && uv pip compile --universal --upgrade --no-deps --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" emulator.in -o emulator.txt
+	cd tests/apis/environments && for set in *.in; do \
+	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set -o $${set%.in}.txt; done
 
 clean: ## Remove environments, caches and what runs left behind
 	rm -rf .venv .venv-* .local .build .*_cache .hypothesis

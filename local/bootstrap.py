@@ -42,14 +42,18 @@ def main(names: list[str]) -> None:
 
 
 def make(name: str) -> None:
-    """Make one environment unless its stamp says that it is what the requirements ask for."""
+    """Make one of the environments unless it is there."""
     folder, sets = ENVIRONMENTS[name]
-    environment = ROOT / folder
+    make_from(ROOT / folder, [(ROOT / "requirements" / file, arguments) for file, arguments in sets])
+
+
+def make_from(environment: Path, sets: list[tuple[Path, list[str]]]) -> None:
+    """Make an environment unless its stamp says that it is what the requirements ask for."""
     stamp = environment / "made-from"
-    wanted = fingerprint([ROOT / "requirements" / file for file, _ in sets])
+    wanted = fingerprint([file for file, _ in sets])
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print(f"Setting up {folder} …", end=" ", flush=True)
+    print(f"Setting up {environment.relative_to(ROOT)} …", end=" ", flush=True)
     started = time.monotonic()
     shutil.rmtree(environment, ignore_errors=True)
     run(
@@ -65,7 +69,7 @@ def make(name: str) -> None:
             "--quiet",
             "--disable-pip-version-check",
         ]
-        requirements = ["--require-hashes", "-r", str(ROOT / "requirements" / file)]
+        requirements = ["--require-hashes", "-r", str(file)]
         run([*pip, *arguments, *requirements], "a package index pip can reach (see pip config list)")
     stamp.write_text(wanted)
     print(f"{time.monotonic() - started:.0f} s")

@@ -1,8 +1,8 @@
 """What an answer says of the rest of its list without having been asked: a total, a page before, a page after.
 
-An API names these as it likes. Known here are the names that the common frameworks and standards use (Spring Data,
-Django REST framework, Laravel, Rails' pagers, JSON:API, HAL, OData, SCIM, AIP-158, Solr, DataTables). They never
-say what to ask for next: they only cast doubt on the end of a list.
+An API names these as it likes, in its body or in a header. Known here are the names that the common frameworks and
+standards use (Spring Data, Django REST framework, Laravel, Rails' pagers, JSON:API, HAL, Hydra, OData, SCIM, GraphQL's
+connections, AIP-158, Solr, DataTables). They never say what to ask for next: they only cast doubt on the end of a list.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from redrive.link_header import read_links
 from redrive.models import moment
 from redrive.settings import PaginationStyle
 
-DEPTH = 3
-"""Objects within objects that are looked into; lists are not: they hold items."""
+DEPTH = 4
+"""Objects within objects that are looked into, as in GraphQL's answers; lists are not: they hold items."""
 
 MAX_NAMES = 64
 """An object with more entries holds items by their ids, and is not looked into."""
@@ -35,6 +35,7 @@ _NEXT = re.compile(r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|mar
 _MORE = frozenset(("hasmore", "hasnext", "hasnextpage", "more", "moreresults", "istruncated"))
 _PAGES = frozenset(("totalpages", "pagecount", "lastpage", "numpages", "pages", "pagestotal"))
 _PREVIOUS = re.compile(r"(odata)?prev(ious)?(page)?(link|url|uri|href)?")
+_PREFIX = re.compile("^x-(wp-)?|^pagination-(?=.)")
 _BEFORE = frozenset(("hasprevious", "hasprev", "haspreviouspage", "hasprevpage"))
 
 
@@ -85,23 +86,35 @@ class _Entry(NamedTuple):
 
 def total_hint(body: Any, headers: Mapping[str, str]) -> tuple[int, str] | None:
     """Give the number of items that an answer says its whole list has, and where it says so."""
-    for each in _entries(body):
+    for each in (*_entries(body), *_header_entries(headers)):
         if _TOTALS.fullmatch(each.key) or (each.key == "count" and each.names & {"next", "results"}):
             number = each.value.get("value") if isinstance(each.value, dict) else each.value
             if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
                 return number, each.place
-    count = headers.get("X-Total-Count", "") or headers.get("Content-Range", "").rpartition("/")[2]
-    return (int(count), "a header") if re.fullmatch("[0-9]{1,15}", count) else None
+    return _count_beside_list(body)
+
+
+def _count_beside_list(body: Any) -> tuple[int, str] | None:
+    """Give a ``count`` that is larger than the list beside it; one that is not may only say how long that list is."""
+    if not isinstance(body, dict):
+        return None
+    count = body.get("count")
+    lengths = [len(value) for value in body.values() if isinstance(value, list)]
+    if isinstance(count, bool) or not isinstance(count, int) or len(lengths) != 1 or count <= lengths[0]:
+        return None
+    return count, "count"
 
 
 def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
     """Give where an answer says that its list is longer."""
     found: dict[str, Any] = {}
-    for each in _entries(body):
+    for each in (*_entries(body), *_header_entries(headers)):
         key, value = each.key, each.value
-        if (_NEXT.fullmatch(key) and _leads_on(value)) or (key in _MORE and value is True):
+        if (_NEXT.fullmatch(key) and _leads_on(value)) or (
+            value is True if key in _MORE else value is False and key == "last"
+        ):
             found.setdefault("next_at", each.place)
-            found["next"] = found.get("next") or _named_by(each)
+            found["next"] = found.get("next") or (_named_by(each) if each.expression else None)
         elif key in _PAGES and isinstance(value, int) and value > 1:
             found.setdefault("pages_at", each.place)
         elif (
@@ -190,6 +203,23 @@ def _entries(body: Any, where: str = "", expression: str = "", depth: int = DEPT
         yield from _entries(value, place, path, depth - 1)
 
 
+def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
+    """Give what headers say, as entries: ``X-Total: 500``, ``X-Next-Page: 3``, ``X-Pagination: {"next_page": 3}``."""
+    for name, text in headers.items():
+        key, place = _plain(_PREFIX.sub("", name.lower())), f"the header {name}"
+        if key == "contentrange":
+            key, text = "total", text.rpartition("/")[2]
+        if key == "pagination":
+            try:
+                found = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+            yield from (each._replace(expression="") for each in _entries(found, f"{place}, "))
+        elif any(known.fullmatch(key) for known in (_TOTALS, _NEXT)) or key in _PAGES:
+            value = int(text) if re.fullmatch("[0-9]{1,15}", text.strip()) else text
+            yield _Entry(place, "", frozenset(), key, value)
+
+
 def _leads_on(value: Any, *, numbers: bool = True) -> bool:
     if isinstance(value, dict):
         value = value.get("href") or value.get("url")
@@ -200,9 +230,10 @@ def _leads_on(value: Any, *, numbers: bool = True) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_identifier(name: str) -> bool:
-    return re.fullmatch("@?[A-Za-z_][A-Za-z0-9_.-]{0,31}", name) is not None
+    return re.fullmatch("@?([A-Za-z_][A-Za-z0-9_.-]{0,15}:)?[A-Za-z_][A-Za-z0-9_.-]{0,31}", name) is not None
 
 
 @lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
-    return re.sub("[^a-z0-9]", "", name.lower())
+    # Of a name of a vocabulary (hydra:next) what comes behind its prefix.
+    return re.sub("[^a-z0-9]", "", name.lower().rpartition(":")[2])

@@ -68,6 +68,11 @@ def first_request(source: Source, api: Api, number: int | None = None, size: int
     return PageRequest(api.url(source.path), _params(source, over), number or 0)
 
 
+def filters_alone(source: Source) -> Params:
+    """Give the parameters of a request that asks for nothing but what the source's filters say."""
+    return _params(source, {})
+
+
 def first_number(pagination: Pagination) -> int:
     """Give the number of the first page, or of the first item."""
     return pagination.first_page if pagination.style is PaginationStyle.PAGE else pagination.first_offset

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from http import HTTPStatus
 
 from redrive.api import Api
+from redrive.doubts import raise_doubts
 from redrive.endings import (
     EMPTY_PAGE,
     LEAST_DEFAULT,
@@ -114,6 +115,9 @@ class Reader:
                     is_new = is_new or bool(all_ids)
                     known.update(all_ids)
                 yield given
+            if number == 0:
+                first = first_request(self._source, self._api)
+                yield from raise_doubts(self._name, self._source, first, progress, self._get)
             if self._trial:
                 self._judge_trial(progress)
                 return

@@ -331,7 +331,7 @@ def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read,
 
 
 @pytest.mark.parametrize(
-    ("more", "link"),
+    ("more", "headers"),
     [
         ({"total": 500}, None),
         ({"meta": {"totalCount": 500}}, None),
@@ -340,13 +340,25 @@ def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read,
         ({"@odata.nextLink": "/emails?page=2"}, None),
         ({"count": 500, "next": None}, None),
         ({"hits": {"total": {"value": 500}}}, None),
-        ({}, '</emails?page=2>; rel="last next"'),
+        ({"count": 500}, None),
+        ({"last": False}, None),
+        ({"hydra:view": {"hydra:next": "/emails?page=2"}}, None),
+        ({"data": {"emails": {"pageInfo": {"hasNextPage": True}}}}, None),
+        ({}, {"Link": '</emails?page=2>; rel="last next"'}),
+        ({}, {"X-Total-Count": "500"}),
+        ({}, {"X-WP-Total": "500"}),
+        ({}, {"Total-Count": "500"}),
+        ({}, {"Pagination-Count": "500", "X-Total-Pages": "25"}),
+        ({}, {"X-Next-Page": "2"}),
+        ({}, {"Next-Page": "/emails?token=ab"}),
+        ({}, {"Content-Range": "emails 0-19/500"}),
+        ({}, {"X-Pagination": '{"total": 500, "next_page": 2}'}),
     ],
 )
 def test_an_api_that_pages_is_noticed_by_a_source_that_does_not(
-    api: ScriptedApi, read: Read, more: dict[str, Any], link: str | None
+    api: ScriptedApi, read: Read, more: dict[str, Any], headers: dict[str, str] | None
 ) -> None:
-    api.answers(as_json({"emails": items(ids(20)), **more}, **({"Link": link} if link else {})))
+    api.answers(as_json({"emails": items(ids(20)), **more}, **(headers or {})))
     found, listing = read(source(PaginationStyle.NONE))
     assert found == ids(20)
     assert not complete(listing)
@@ -360,16 +372,113 @@ def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, re
 
 
 @pytest.mark.parametrize(
-    "more",
-    [{}, {"total": 20}, {"next": None, "has_more": False, "totalPages": 1}, {"items": [{"total": 99, "next": "x"}]}],
+    ("more", "headers"),
+    [
+        ({}, {}),
+        ({"total": 20}, {}),
+        ({"next": None, "has_more": False, "totalPages": 1}, {}),
+        ({"items": [{"total": 99, "next": "x"}]}, {}),
+        ({"count": 20}, {}),
+        ({"last": True}, {"X-Next-Page": "", "X-Total-Pages": "1", "X-Total": "20"}),
+        ({}, {"X-Pagination": "of no use", "Next-Run": "2", "Total-Time": "3 s"}),
+    ],
 )
 def test_one_answer_is_the_whole_list_where_nothing_speaks_against_it(
-    api: ScriptedApi, read: Read, more: dict[str, Any]
+    api: ScriptedApi, read: Read, more: dict[str, Any], headers: dict[str, str]
 ) -> None:
-    api.answers(as_json({"emails": items(ids(20)), **more}))
+    api.answers(as_json({"emails": items(ids(20)), **more}, **headers))
     _, listing = read(source(PaginationStyle.NONE))
     assert complete(listing)
     assert not listing.problems
+
+
+@pytest.mark.parametrize(
+    ("param", "size", "first"), [("page", 10, 1), ("page", 15, 1), ("page", 10, 0), ("offset", 10, 0)]
+)
+def test_an_api_that_pages_without_a_word_is_asked_for_a_further_page(
+    api: ScriptedApi, read: Read, param: str, size: int, first: int
+) -> None:
+    def answer(request: Request) -> Response:
+        number = int(request.args.get(param, first)) - first
+        start = number * size if param == "page" else number
+        return as_json({"emails": items(ids(size + 1)[start : start + size])})
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.NONE))
+    assert found == ids(size)
+    assert not complete(listing)
+    assert f"other items come for page={first + 1 if param == 'page' else 2} and offset=" in listing.problems[0]
+
+
+@pytest.mark.parametrize("then", [500, 400, 429, 404, "a sign-in page", "one more", "empty", "the same"])
+def test_an_api_without_pages_may_answer_to_a_further_one_what_it_likes(
+    api: ScriptedApi, read: Read, then: int | str
+) -> None:
+    further = {
+        "a sign-in page": Response("<h1>Sign in</h1>"),
+        "one more": as_json({"emails": items([*ids(10), "new"])}),
+        "empty": as_json({"emails": []}),
+        "the same": as_json({"emails": items(ids(10))}),
+    }
+    answer = Response(status=then) if isinstance(then, int) else further[then]
+    api.answers(as_json({"emails": items(ids(10))}), answer)
+    found, listing = read(source(PaginationStyle.NONE))
+    assert found == ids(10)
+    assert listing.evidence == {"email": "one answer"}
+    assert not listing.problems
+
+
+def test_a_short_list_is_asked_for_once(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(9))}))
+    assert complete(read(source(PaginationStyle.NONE))[1])
+    assert len(api.requests) == 1
+
+
+# An empty list.
+
+
+@pytest.mark.parametrize("style", [style for style in PaginationStyle if style is not PaginationStyle.NONE])
+@pytest.mark.parametrize("is_bare", [True, False])
+def test_a_list_that_a_parameter_makes_empty_is_not_empty(
+    api: ScriptedApi, read: Read, style: PaginationStyle, is_bare: bool
+) -> None:
+    def answer(request: Request) -> Response:
+        if set(request.args) == {"status"}:  # else all of it is a filter, and nothing has a "limit" of 10
+            return as_json(items(ids(3)) if is_bare else {"emails": items(ids(3))})
+        return as_json({"emails": [], "total": 0, "next": None})
+
+    api.answer = answer
+    found, listing = read(source(style))
+    assert found == []
+    assert not complete(listing)
+    assert "the list is empty with " in listing.problems[0]
+    assert "limit" in listing.problems[0]
+
+
+@pytest.mark.parametrize("style", [style for style in PaginationStyle if style is not PaginationStyle.NONE])
+@pytest.mark.parametrize(
+    "alone", [as_json({"emails": []}), as_json([]), Response(status=400), Response(status=503), Response("<h1>")]
+)
+def test_a_list_that_is_empty_by_its_filters_is_empty(
+    api: ScriptedApi, read: Read, style: PaginationStyle, alone: Response
+) -> None:
+    empty = as_json({"emails": [], "next": None})
+    api.answer = lambda request: alone if set(request.args) == {"status"} else empty
+    assert complete(read(source(style))[1])
+
+
+def test_what_fails_between_two_questions_does_not_make_a_list_doubtful(api: ScriptedApi, read: Read) -> None:
+    listed: list[str] = []
+
+    def answer(request: Request) -> Response:
+        if set(request.args) == {"status"}:
+            listed.append("new")
+        return as_json({"emails": items(listed), "next": None})
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.CURSOR))
+    assert found == []
+    assert complete(listing)
 
 
 # The total.

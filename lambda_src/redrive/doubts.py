@@ -1,0 +1,97 @@
+"""What is asked once more, where all that is known of a list is one answer that wrong settings would get as well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http import HTTPStatus
+
+from redrive.endings import LEAST_DEFAULT
+from redrive.errors import ListingError, RedriveError
+from redrive.page import Content, Unlisted
+from redrive.page_requests import PageRequest, filters_alone
+from redrive.progress import Progress
+from redrive.settings import PaginationStyle, Source
+
+Ask = Callable[[PageRequest, str], Content | Unlisted]
+"""Takes what to ask for, and why, in words."""
+
+
+def raise_doubts(name: str, source: Source, first: PageRequest, progress: Progress, ask: Ask) -> Iterator[None]:
+    """Doubt that an empty list is empty, and that a list without pages has none.
+
+    Parameters
+    ----------
+    first
+        The request that the list was first asked for with.
+
+    Yields
+    ------
+    None
+        Before each request.
+
+    Raises
+    ------
+    ListingError
+        It is not so.
+    """
+    if progress.first and not progress.lengths:
+        yield from _doubt_emptiness(name, source, first, ask)
+    is_alone = source.pagination.style is PaginationStyle.NONE and progress.total is None
+    if is_alone and progress.last and progress.came >= LEAST_DEFAULT:
+        yield from _doubt_one_answer(name, source, first, progress.last[1], ask)
+
+
+def _doubt_emptiness(name: str, source: Source, first: PageRequest, ask: Ask) -> Iterator[None]:
+    """Ask by the filters alone: some APIs take a parameter they do not know for a filter, which nothing matches."""
+    params = filters_alone(source)
+    if params == first.params:
+        return
+    yield None
+    if not _lists_something(_ask(ask, replace(first, params=params), "by the filters alone")):
+        return
+    yield None
+    again = _ask(ask, first, "page 1, again")
+    if isinstance(again, Content) and again.is_empty:  # else something failed meanwhile
+        further = ", ".join(param for param, _ in first.params if param not in dict(params))
+        raise ListingError(
+            f"sources.{name}: the list is empty with {further} in the request and is not without; does the API take "
+            f"one of them for a filter? See sources.{name}.pagination",
+            f"sources.{name}.pagination = …",
+        )
+
+
+def _doubt_one_answer(name: str, source: Source, first: PageRequest, content: Content, ask: Ask) -> Iterator[None]:
+    """Ask for what would come next, by the names most APIs give to it; one that does not page gives the same again."""
+    for page in (2, 1):
+        guesses = {"page": page, "offset": content.extent}
+        params = tuple((param, str(value)) for param, value in guesses.items() if param not in source.filters)
+        yield None
+        found = _ask(ask, replace(first, params=(*first.params, *params)), f"what may come after it, as page {page}")
+        if not isinstance(found, Content):
+            return
+        ids = set(filter(None, found.ids))
+        if ids and not ids.intersection(content.ids):
+            raise ListingError(
+                f"sources.{name}.pagination.style: none, yet the API pages its list: other items come for "
+                + " and ".join(f"{param}={value}" for param, value in params),
+                f"sources.{name}.pagination.style = …",
+            )
+        if not found.is_empty:
+            return  # else its pages may be counted from 0
+
+
+def _ask(ask: Ask, request: PageRequest, why: str) -> Content | Unlisted | None:
+    """Ask for what may not be there, and may be refused."""
+    try:
+        return ask(request, why)
+    except RedriveError:
+        return None
+
+
+def _lists_something(found: Content | Unlisted | None) -> bool:
+    """Tell whether an answer holds items, if only as a bare list: so some APIs answer who does not ask for a page."""
+    if isinstance(found, Unlisted):
+        return found.answer.status == HTTPStatus.OK and re.match(rb"\s*\[\s*[^\s\]]", found.answer.body) is not None
+    return found is not None and not found.is_empty
