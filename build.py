@@ -28,7 +28,7 @@ DEPENDENCIES, RECORD = "dependencies.zip", "dependencies.sha256"
 RECORDED = ("build.py", "requirements/layer.txt", "requirements/layer-pruned.toml")
 
 # in bytes; the project's own, far below AWS's quotas
-FUNCTION_LIMIT, PACKAGE_LIMIT, DEPENDENCIES_LIMIT = 20_000, 175_000, 1_000_000
+FUNCTION_LIMIT, PACKAGE_LIMIT, DEPENDENCIES_LIMIT = 20_000, 190_000, 1_000_000
 
 OLDEST_PYTHON = "3.11"  # of the runtimes: a wheel of pure Python for it serves the later ones too
 LAYER_FOLDER = "python/"  # what of a layer Lambda's Python looks through

@@ -17,6 +17,8 @@ locals {
     notifications         = "${local.prefix}-notifications"
     ledger                = "${local.prefix}-ledger"
     ledger_admin          = "${local.prefix}-ledger-admin"
+    console_view          = "${local.prefix}-console-view"
+    console_operate       = "${local.prefix}-console-operate"
   }
   rule_names = {
     run_ended = "${local.prefix}-run-ended"
@@ -74,7 +76,7 @@ locals {
   }
 
   # Named one by one: what is derived from var.lambda checkov does not follow, and it would not see the runtime.
-  lambda = { for function in ["list_failed", "batch", "requeue_communication", "conclude", "ledger_admin"] : function => {
+  lambda = { for function in ["list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "console_view", "console_operate"] : function => {
     runtime              = var.lambda.runtime
     architecture         = var.lambda.architecture
     layers               = module.layers.arns
@@ -137,6 +139,14 @@ locals {
     run_hours                 = var.run_hours
     requeue_path              = var.requeue.path
   } : key => value if value != null })
+
+  # What a desk is told, whether it is called by the CLI or by the console.
+  desk_environment = {
+    REDRIVE_LEDGER            = local.ledger_json
+    REDRIVE_LISTER_ARN        = module.list_failed.arn
+    REDRIVE_SPACES            = jsonencode(distinct(values(local.id_spaces)))
+    REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
+  }
 
   requeue_json = jsonencode({ for key, value in {
     path         = var.requeue.path

@@ -200,16 +200,78 @@ module "ledger_admin" {
   source = "./modules/function"
 
   name        = local.names.ledger_admin
-  description = "For operators: what waits for a person, runs, release, discard, pause, slow down, stop"
+  description = "For operators: what waits for a person, runs, plans, release, discard, pause, slow down, stop"
   context     = local.context
   execution   = local.execution
 
   package = "${path.module}/dist/ledger_admin.zip"
   lambda  = local.lambda.ledger_admin
 
-  environment        = merge(local.environment, { REDRIVE_LEDGER = local.ledger_json })
-  environment_source = "name and stage"
-  policy_documents   = module.ledger.policies.administer
+  environment        = merge(local.environment, local.desk_environment)
+  environment_source = "the id_space of sources"
+  policy_documents = concat(
+    [data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["ledger_admin"].json],
+    module.ledger.policies.administer,
+  )
+}
+
+# people ──> CloudWatch's dashboard ──> console_view, which only looks
+module "console_view" {
+  source = "./modules/function"
+  count  = var.dashboard.enabled ? 1 : 0
+
+  name        = local.names.console_view
+  description = "Shows on the dashboard what waits for a person, runs, and what people did"
+  context     = local.context
+  execution   = local.execution
+
+  package = "${path.module}/dist/console_view.zip"
+  lambda  = local.lambda.console_view
+
+  environment        = merge(local.environment, local.desk_environment)
+  environment_source = "the id_space of sources"
+  policy_documents   = concat([data.aws_iam_policy_document.see_runs.json], module.ledger.policies.look)
+}
+
+# operators ──> the dashboard ──> console_operate ──> ledger
+module "console_operate" {
+  source = "./modules/function"
+  count  = var.dashboard.enabled && var.dashboard.operators ? 1 : 0
+
+  name        = local.names.console_operate
+  description = "Releases, discards, pauses and stops from the dashboard, what operators confirm"
+  context     = local.context
+  execution   = local.execution
+
+  package = "${path.module}/dist/console_operate.zip"
+  lambda  = local.lambda.console_operate
+
+  environment        = merge(local.environment, local.desk_environment)
+  environment_source = "the id_space of sources"
+  policy_documents = concat(
+    [data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["console_operate"].json],
+    module.ledger.policies.administer,
+  )
+}
+
+# what people look at
+module "dashboard" {
+  source = "./modules/dashboard"
+  count  = var.dashboard.enabled ? 1 : 0
+
+  name      = local.prefix
+  namespace = var.name
+  context   = local.context
+  sources   = sort(keys(var.sources))
+  functions = { for function, submodule in local.functions : function => { name = submodule.name, log_group_name = submodule.log_group_name } }
+
+  # Made of names: ARNs of alarms are known only after the apply.
+  alarm_arns        = [for name in concat(values(module.alerts.alarm_names), flatten([for queue in module.queue : values(queue.alarm_names)])) : "${local.alarm_arn_prefix}:${name}"]
+  state_machine_arn = module.workflow.state_machine_arn
+  table_name        = module.ledger.table_name
+  view_arn          = one(module.console_view[*].arn)
+  operate_arn       = one(module.console_operate[*].arn)
+  queue             = one([for queue in module.queue : { name = queue.name, dead_letter_name = queue.dead_letter_name, operations = sort(keys(var.queue.worker.paths)) }])
 }
 
 # application ──> queue ──> worker ──> the application's API: the first loop, where the application has none

@@ -9,7 +9,7 @@ output "state_machine_name" {
 }
 
 output "function_arns" {
-  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), batch, requeue_communication, conclude, ledger_admin and, with queue, worker."
+  description = "ARNs of the functions, by function: list_failed (invoke it for a run by hand), batch, requeue_communication, conclude, ledger_admin and, with dashboard, console_view and console_operate, with queue, worker."
   value       = { for function, submodule in local.functions : function => submodule.arn }
 }
 
@@ -103,6 +103,16 @@ output "rule_arns" {
   value       = module.alerts.rule_arns
 }
 
+output "dashboard" {
+  description = "The dashboard; null where it is not enabled. Its name, and what a person must be allowed (IAM policies, JSON) who looks at it, or operates by it."
+  value = one([for dashboard in module.dashboard : {
+    name            = dashboard.name
+    arn             = dashboard.arn
+    viewer_policy   = dashboard.viewer_policy
+    operator_policy = dashboard.operator_policy
+  }])
+}
+
 output "queue" {
   description = "The first loop; null where it is not enabled. Entries go to url, by whoever has enqueue_policy (JSON)."
   value = one([for queue in module.queue : {
@@ -124,7 +134,7 @@ locals {
     batch                 = module.batch
     conclude              = module.conclude
     ledger_admin          = module.ledger_admin
-  }, { for queue in module.queue : "worker" => queue.worker })
+  }, { for view in module.console_view : "console_view" => view }, { for operate in module.console_operate : "console_operate" => operate }, { for queue in module.queue : "worker" => queue.worker })
   logs  = merge(local.functions, { run = module.workflow })
   roles = merge(local.logs, { schedule = module.schedule })
 }

@@ -64,3 +64,14 @@ data "aws_iam_policy_document" "send_digests" {
     }
   }
 }
+
+# A desk carries on what it has begun by invoking itself, and sends at once by invoking the lister.
+data "aws_iam_policy_document" "carry_on" {
+  for_each = toset(["ledger_admin", "console_operate"])
+
+  statement {
+    sid       = "CarryOnAndSend"
+    actions   = ["lambda:InvokeFunction"]
+    resources = ["arn:${local.account.partition}:lambda:${local.account.region}:${local.account.id}:function:${local.names[each.key]}", module.list_failed.arn]
+  }
+}

@@ -714,6 +714,21 @@ variable "queue" {
   nullable = false
 }
 
+variable "dashboard" {
+  description = <<-EOT
+    A CloudWatch dashboard for the person on call: what to do now, graphs, alarms, the last errors, and what waits for a person.
+    - enabled: true for it, and for the function console_view, which its widget shows.
+    - operators: false for none of the buttons: no widget, and no function, that changes anything. Who may use them is IAM's: the output dashboard has both policies.
+  EOT
+
+  type = object({
+    enabled   = optional(bool, false)
+    operators = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "lambda" {
   description = <<-EOT
     The functions.
@@ -734,6 +749,8 @@ variable "lambda" {
       batch                 = optional(number, 256)
       conclude              = optional(number, 512)
       ledger_admin          = optional(number, 256)
+      console_view          = optional(number, 512)
+      console_operate       = optional(number, 512)
       worker                = optional(number, 256)
     }), {})
     timeout_seconds = optional(object({
@@ -742,6 +759,8 @@ variable "lambda" {
       requeue_communication = optional(number, 60)
       conclude              = optional(number, 900)
       ledger_admin          = optional(number, 300)
+      console_view          = optional(number, 30)
+      console_operate       = optional(number, 300)
     }), {})
     log_level = optional(string, "INFO")
     reserved_concurrency = optional(object({
@@ -750,6 +769,8 @@ variable "lambda" {
       batch                 = optional(number)
       conclude              = optional(number)
       ledger_admin          = optional(number)
+      console_view          = optional(number)
+      console_operate       = optional(number)
       worker                = optional(number)
     }), {})
   })

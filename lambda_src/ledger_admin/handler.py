@@ -5,40 +5,25 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from redrive.administration import Desk, Order
-from redrive.control import Controls
-from redrive.ledger import Ledger
+from redrive.administration import Desk
+from redrive.desk import Hours, set_up
 from redrive.observability import observed
+from redrive.orders import Order
 from redrive.parsing import parse
-from redrive.runs import Runs
-from redrive.settings import ledger_settings
-from redrive.table import Table, dynamodb
-from redrive.transport import Deadline
-from redrive.waiting import Waiting
+from redrive.settings import DeskSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SECONDS_TO_END = 10.0
-"""Kept from the function's time: a page of what waits is changed in less."""
+
+@cache
+def _hours() -> Hours:
+    return Hours()
 
 
 @cache
-def _deadline() -> Deadline:
-    return Deadline()
-
-
-@cache
-def _desk() -> Desk:
-    settings = ledger_settings()
-    table = Table(dynamodb(), settings.table)
-    return Desk(
-        ledger=Ledger(table, settings),
-        waiting=Waiting(table),
-        runs=Runs(table, settings.retention_days),
-        controls=Controls(table),
-        has_time=lambda: _deadline().remaining() > 0,
-    )
+def _desk(own_arn: str) -> Desk:
+    return set_up(DeskSettings.from_environment(), own_arn, _hours().has_time)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -53,9 +38,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     order = parse(Order, event, "event", only_known=True)
     with observed(context, action=order.action) as logger:
-        _deadline().set(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_END)
-        answer = _desk().carry_out(order)
-        if order.action.changes and not order.dry_run:
+        _hours().begin(context.get_remaining_time_in_millis() / 1000)
+        answer = _desk(context.invoked_function_arn).carry_out(order, context.aws_request_id)
+        if order.action.changes:
             changed = [
                 {key: each[key] for key in ("primaryId", "operation", "source")}
                 for each in answer.get("communications", ())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from redrive import clock, gauges
 from redrive.api import Api
+from redrive.control import Controls, refuse_while_paused
 from redrive.errors import RunInProgress
 from redrive.gauges import Gauges
 from redrive.ledger import Ledger
@@ -77,6 +78,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             waiting = gauges.of_waiting(Waiting(_table()).groups(), _settings().sources, clock.now())
         if needs_lock:
             try:
+                if request.trigger is Trigger.SCHEDULE:
+                    refuse_while_paused(Controls(_table()).read())
                 until = clock.now() + function.remaining() + 2 * SECONDS_TO_END
                 problems = take_lock(run_id, request_id, until, _runs(), _settings())
             except RunInProgress as error:

@@ -1,134 +1,24 @@
-"""What a person may do: look at what waits and at runs, release, discard, and pause, slow down or stop what is on."""
+"""What a person may do: release, discard, and pause, slow down or stop what is on; large things by a plan."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from redrive import clock
-from redrive.control import Control, Controls
+from redrive.actions import KEPT_SECONDS, Action, Phase, What
+from redrive.carrying_out import Carrier
+from redrive.control import Control
 from redrive.errors import ConfigurationError
-from redrive.ledger import Ledger, group_of
-from redrive.ledger_rules import Entry, State, may_be_discarded, may_be_released
-from redrive.models import Communication
-from redrive.runs import STOPPED, Runs
-from redrive.table import Item
-from redrive.waiting import Waiting, communication_of, source_of
-from redrive.wording import rfc3339
-
-PAGE = 100
-"""Communications, or runs, in one answer, unless ``limit`` asks for another number."""
-
-MAX_PAGE = 1000
-
-LONGEST_PAUSE_SECONDS = 86400.0
-"""A pause ends by itself, and may be made anew: one that is forgotten must not keep communications for good."""
-
-LONGEST_AGE_SECONDS = 10 * 365 * 86400.0
-
-
-class Action(StrEnum):
-    """What is asked for."""
-
-    LIST = "list"
-    GROUPS = "groups"
-    SHOW = "show"
-    RELEASE = "release"
-    DISCARD = "discard"
-    RUNS = "runs"
-    PAUSE = "pause"
-    RESUME = "resume"
-    SLOW_DOWN = "slowDown"
-    STOP = "stop"
-
-    @property
-    def changes(self) -> bool:
-        """Whether it changes anything, so that it is logged with who and why."""
-        return self not in (Action.LIST, Action.GROUPS, Action.SHOW, Action.RUNS)
-
-
-@dataclass(frozen=True)
-class Named:
-    """A communication as a person names it; ``id_space`` where its source has one."""
-
-    primary_id: str
-    operation: str
-    id_space: str = ""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a person asks for.
-
-    Attributes
-    ----------
-    source, error, group, older_than_seconds
-        ``list``, ``release``, ``discard``: only those of a source, with a text in their error, of a group as ``groups``
-        names it, or waiting for so long.
-    all
-        ``release``, ``discard``: without any of these, everything that waits.
-    communications
-        ``show``, ``release``, ``discard``: just these.
-    dry_run
-        ``release``, ``discard``: say how many it would be.
-    limit, next
-        How many are looked at (100 by ``list`` and ``runs``, all by the others unless given), and ``next`` of the
-        answer before.
-    run_id
-        ``stop``: which run; ``show``: what of a run.
-    seconds
-        ``pause``: for how long.
-    max_requests_per_second
-        ``slowDown``: the rate from now on; null for what the module's user set.
-    why, by
-        Of what changes something: for the history and the log.
-    """
-
-    action: Action
-    source: str | None = None
-    error: str | None = None
-    group: str | None = None
-    older_than_seconds: float = 0.0
-    all: bool = False
-    communications: tuple[Named, ...] = ()
-    dry_run: bool = False
-    limit: int | None = None
-    next: str | None = None
-    run_id: str | None = None
-    seconds: float = 3600.0
-    max_requests_per_second: float | None = None
-    why: str = ""
-    by: str = "an operator"
-
-    def check(self) -> None:
-        """Raise ``ConfigurationError`` where the action misses what it needs."""
-        if self.limit is not None and not 1 <= self.limit <= MAX_PAGE:
-            raise ConfigurationError(f"event.limit: must be from 1 to {MAX_PAGE}")
-        if not 0 <= self.older_than_seconds <= LONGEST_AGE_SECONDS:
-            raise ConfigurationError(f"event.olderThanSeconds: must be from 0 to {LONGEST_AGE_SECONDS:.0f}")
-        if self.action is Action.SHOW and not (self.communications or self.run_id):
-            raise ConfigurationError("event.communications: missing; show needs at least one, or event.runId")
-        if self.action in (Action.RELEASE, Action.DISCARD):
-            filters = self.group, self.source, self.error, self.older_than_seconds
-            if not (self.communications or self.all or any(filters)):
-                raise ConfigurationError(
-                    f"event.group: missing; {self.action} needs communications, group, source, error or "
-                    "olderThanSeconds, or all: true"
-                )
-            if not (self.why.strip() or self.dry_run):
-                raise ConfigurationError(f"event.why: missing; {self.action} needs a reason")
-        if self.action is Action.STOP and not self.run_id:
-            raise ConfigurationError("event.runId: missing; stop needs the run's id, see runs")
-        if self.action is Action.PAUSE and not 0 < self.seconds <= LONGEST_PAUSE_SECONDS:
-            raise ConfigurationError(f"event.seconds: must be above 0 and at most {LONGEST_PAUSE_SECONDS:.0f}")
-        rate = self.max_requests_per_second
-        if rate is not None and not 0 < rate <= 500:
-            raise ConfigurationError("event.maxRequestsPerSecond: must be above 0 and at most 500, or null")
+from redrive.ledger import group_of
+from redrive.ledger_rules import Entry, State
+from redrive.looking import READS, Look, communication_named, unchanged, wanted_by
+from redrive.orders import Call, Order
+from redrive.runs import STOPPED
+from redrive.showing import action_to_json, in_force, to_json
+from redrive.waiting import Wanted
 
 
 @dataclass(frozen=True)
@@ -137,246 +27,135 @@ class Desk:
 
     Attributes
     ----------
-    has_time
-        Tells whether there is time to go on; where there is none, ``next`` of the answer goes on.
+    look
+        Answers what only looks.
+    carrier
+        Carries out what was confirmed.
+    later
+        Has an action carried on by another invocation.
     """
 
-    ledger: Ledger
-    waiting: Waiting
-    runs: Runs
-    controls: Controls
-    has_time: Callable[[], bool]
+    look: Look
+    carrier: Carrier
+    later: Callable[[str], None]
 
-    def carry_out(self, order: Order) -> dict[str, Any]:
-        """Do what is asked for."""
+    def carry_out(self, order: Order, request: str) -> dict[str, Any]:
+        """Do what is asked for.
+
+        Parameters
+        ----------
+        request
+            The id of the invocation, for the list of actions.
+        """
         order.check()
         match order.action:
-            case Action.LIST:
-                return self._list(order)
-            case Action.GROUPS:
-                return {"groups": [_group_to_json(group) for group in self._groups(order)]}
-            case Action.SHOW:
-                return self._show(order)
-            case Action.RUNS:
-                records, following = self.runs.newest(order.limit or PAGE, order.next)
-                return {"runs": [run_to_json(record) for record in records], "next": following}
-            case Action.RELEASE | Action.DISCARD:
-                return self._change_named(order) if order.communications else self._change_all(order)
-            case Action.PAUSE:
-                return _in_force(self.controls.pause(clock.now() + order.seconds, order.by, order.why))
-            case Action.RESUME:
-                return _in_force(self.controls.resume())
-            case Action.SLOW_DOWN:
-                return _in_force(self.controls.slow_down(order.max_requests_per_second))
-            case Action.STOP:
-                return _in_force(self._stop(order.run_id or ""))
+            case Call.PLAN:
+                return action_to_json(self._plan(order, request))
+            case Call.CONFIRM:
+                return action_to_json(self._confirm(order))
+            case Call.CARRY_OUT:
+                return self._carry_on(order.action_id or "", request)
+            case Call.RELEASE | Call.RELEASE_AND_SEND | Call.DISCARD:
+                return self._change_named(order, request)
+            case Call.PAUSE | Call.RESUME | Call.SLOW_DOWN | Call.STOP:
+                return self._control(order, request)
+            case _:
+                return self.look.answer(order)
 
-    def _list(self, order: Order) -> dict[str, Any]:
-        found: list[dict[str, Any]] = []
-        for name, items, position in self._pages(order, order.limit or PAGE):
-            found += [_waiting_to_json(item, name) for item in items]
-            if position:
-                return {"communications": found, "next": position}
-        return {"communications": found, "next": None}
+    # Planning
 
-    def _show(self, order: Order) -> dict[str, Any]:
-        if order.run_id:
-            record = self.runs.record(order.run_id)
-            return {"run": run_to_json(record, whole=True) if record else None}
-        entries = [self.ledger.show(_communication(named)) for named in order.communications]
-        unknown = [
-            _unchanged(named, None) for named, entry in zip(order.communications, entries, strict=True) if not entry
-        ]
-        return {"communications": [to_json(entry) for entry in entries if entry], "unchanged": unknown}
+    def _plan(self, order: Order, request: str) -> Action:
+        if order.undoes:
+            undone = self.look.actions.find(order.undoes)
+            is_kept = undone and undone.pages and clock.now() < undone.ended + KEPT_SECONDS
+            if undone is None or undone.what != What.DISCARD or undone.phase.is_on or not is_kept:
+                raise ConfigurationError("event.undoes: no discard by a plan that has ended and can still be undone")
+            return self.look.actions.plan(request, order.what, Wanted(), undone.id, undone.done)
+        action = self.look.actions.plan(request, order.what, wanted_by(order))
+        return self._counted(action, READS - 1)  # the directory is one
 
-    def _change_named(self, order: Order) -> dict[str, Any]:
-        done: list[dict[str, Any]] = []
-        unchanged: list[dict[str, Any]] = []
+    def _confirm(self, order: Order) -> Action:
+        planned = self.look.actions.find(order.action_id or "")
+        if planned is None or planned.phase is not Phase.PLANNED:
+            state = f"it is {planned.phase}" if planned else "there is none of less than an hour"
+            raise ConfigurationError(f"event.actionId: only what is planned can be confirmed, and {state}")
+        if order.count != planned.count:
+            raise ConfigurationError(f"event.count: the plan is for {planned.count}, not {order.count}; look again")
+        action = self.look.actions.confirm(planned, order.by, order.why)
+        if not action.undoes:
+            action = self._counted(action, READS - 2)
+        if action.phase is Phase.RUNNING:
+            self.later(action.id)
+        return action
+
+    def _counted(self, action: Action, reads: int) -> Action:
+        """Count what is meant at once, if so many reads do; else another invocation goes on."""
+        left = iter(range(reads))
+        counted = self.carrier.count(action, lambda: next(left, None) is not None)
+        if counted.phase is action.phase:
+            self.later(action.id)
+        return counted
+
+    def _carry_on(self, action_id: str, request: str) -> dict[str, Any]:
+        action = self.look.actions.take(action_id, request)
+        if action is None:
+            found = self.look.actions.find(action_id)
+            return {"action": action_to_json(found) if found else None}
+        action = self.carrier.carry_on(action)
+        if action.phase.is_on and action.owner == request:
+            self.later(action_id)
+        return {"action": action_to_json(action)}
+
+    # Changing at once
+
+    def _change_named(self, order: Order, request: str) -> dict[str, Any]:
+        done: list[Entry] = []
+        left: list[dict[str, Any]] = []
         groups: Counter[str] = Counter()
-        for named in order.communications:
-            entry = self.ledger.show(_communication(named))
-            changed = self._change(order, entry) if entry else None
+        change = self.look.ledger.discard if order.action is Call.DISCARD else self.look.ledger.release
+        for communication, entry in self.look.read(map(communication_named, order.communications)):
+            changed = change(entry, order.by, order.why) if entry else None
             if entry and changed:
-                done.append(to_json(changed))
+                done.append(changed)
                 groups[group_of(entry)] += entry.state is State.MANUAL
             else:
-                unchanged.append(_unchanged(named, entry))
-        if order.dry_run:
-            return {"count": len(done), "unchanged": unchanged}
+                left.append(unchanged(communication, entry))
         for name, count in groups.items():
-            self.waiting.take(name, count)
-        return {"communications": done, "unchanged": unchanged}
+            self.look.waiting.take(name, count)
+        ids = ", ".join(entry.communication.primary_id for entry in done[:5]) + (" …" if len(done) > 5 else "")
+        sent = ""
+        if order.action is Call.RELEASE_AND_SEND and done:
+            sent = self.carrier.send([entry.communication for entry in done])
+        detail = "; ".join(filter(None, [ids, sent]))
+        self.look.actions.note(request, order.action, order.by, order.why, detail, len(done))
+        answer = {"communications": [to_json(entry) for entry in done], "unchanged": left}
+        return answer | ({"sent": sent} if sent else {})
 
-    def _change_all(self, order: Order) -> dict[str, Any]:
-        """Change what waits by its filters, a page at a time; where time is short, ``next`` goes on."""
-        unchanged, groups, following = 0, Counter[str](), None
-        for name, items, position in self._pages(order, order.limit):
-            entries = self.ledger.read_whole(map(communication_of, items))
-            changed = sum(bool(entry and self._change(order, entry)) for _, entry in entries)
-            if not order.dry_run:
-                self.waiting.take(name, changed)
-            groups[name] += changed
-            unchanged += len(items) - changed
-            following = position
-        return {"count": groups.total(), "unchanged": unchanged, "groups": +groups, "next": following}
-
-    def _change(self, order: Order, entry: Entry) -> Entry | None:
-        if order.dry_run:
-            is_meant = (
-                may_be_released(entry) if order.action is Action.RELEASE else may_be_discarded(entry, clock.now())
-            )
-            return entry if is_meant else None
-        if order.action is Action.RELEASE:
-            return self.ledger.release(entry, order.by, order.why)
-        return self.ledger.discard(entry, order.by, order.why)
-
-    def _groups(self, order: Order) -> Iterator[Item]:
-        """Give the groups that an order is about."""
-        for group in self.waiting.groups():
-            is_meant = order.group in (None, group["sk"]) and order.source in (None, source_of(group["sk"]))
-            if is_meant and (order.error is None or order.error in (group.get("error") or "")):
-                yield group
+    def _control(self, order: Order, request: str) -> dict[str, Any]:
+        detail = ""
+        match order.action:
+            case Call.PAUSE:
+                control = self.look.controls.pause(clock.now() + order.seconds, order.by, order.why)
+                detail = f"until {in_force(control)['pausedUntil']}"
+            case Call.RESUME:
+                control = self.look.controls.resume()
+            case Call.SLOW_DOWN:
+                control = self.look.controls.slow_down(order.max_requests_per_second)
+                rate = order.max_requests_per_second
+                detail = f"{rate:g} requests a second" if rate else "the configured rate"
+            case _ if order.action_id:
+                action = self.look.actions.stop(order.action_id, order.by, order.why)
+                if action is None:
+                    raise ConfigurationError(f"event.actionId: {order.action_id} is not under way, see actions")
+                return {"action": action_to_json(action)}
+            case _:
+                control, detail = self._stop(order.run_id or ""), f"run {order.run_id}"
+        self.look.actions.note(request, order.action, order.by, order.why, detail)
+        return in_force(control)
 
     def _stop(self, run_id: str) -> Control:
-        lock = self.runs.lock()
-        if not (self.runs.record(run_id) or (lock and lock.run_id == run_id)):
+        lock = self.look.runs.lock()
+        if not (self.look.runs.record(run_id) or (lock and lock.run_id == run_id)):
             raise ConfigurationError(f"event.runId: there is no run {run_id}, see runs")
-        self.runs.note_end(run_id, STOPPED)  # where it stays though another run is stopped after it
-        return self.controls.stop(run_id)
-
-    def _pages(self, order: Order, most: int | None) -> Iterator[tuple[str, tuple[Item, ...], str | None]]:
-        """Give what waits and is meant, group by group, a page at a time, from where ``next`` says.
-
-        Up to ``most`` in all, and while there is time. With each page goes what the next call gives as ``next``, None
-        where this one goes on, or nothing is left.
-        """
-        start_group, start = _read_position(order.next)
-        until = None
-        if order.older_than_seconds:
-            oldest = datetime.fromtimestamp(clock.now() - order.older_than_seconds, UTC)
-            until = oldest.strftime("%Y-%m-%dT%H:%M:%S")
-        for group in self._groups(order):
-            name = str(group["sk"])
-            if name < start_group:
-                continue
-            after = start if name == start_group else None
-            while True:
-                size = PAGE if most is None else min(PAGE, most)
-                page = self.waiting.page(name, after=after, until=until, limit=size)
-                after = page.last
-                if most is not None:
-                    most -= len(page.items)
-                is_last = most == 0 or not self.has_time()
-                yield name, page.items, _position(name, after) if is_last else None
-                if is_last:
-                    return
-                if not after:
-                    break
-
-
-def to_json(entry: Entry) -> dict[str, Any]:
-    """Give an entry as a person reads it: times in RFC 3339."""
-    return {
-        **entry.communication.to_json(),
-        "state": entry.state,
-        "attempts": entry.attempts,
-        "outcome": entry.outcome,
-        "httpStatus": entry.http_status,
-        "error": entry.error,
-        "runId": entry.run_id,
-        "firstSeen": rfc3339(entry.first_seen),
-        "updated": rfc3339(entry.updated),
-        "waitingSince": rfc3339(entry.waiting_since),
-        "leasedUntil": rfc3339(entry.lease_until),
-        "notBefore": rfc3339(entry.not_before),
-        "turnedAwaySince": rfc3339(entry.turned_away),
-        "key": f"{entry.first_seen:.0f}-{entry.number}",
-        "history": [
-            {"at": rfc3339(event.at), "what": event.what, "by": event.by, "detail": event.detail}
-            for event in entry.history
-        ],
-    }
-
-
-def run_to_json(record: Item, *, whole: bool = False) -> dict[str, Any]:
-    """Give a run's record as a person reads it."""
-    digest = record.get("digest") or {}
-    told = {
-        "runId": record["sk"],
-        "trigger": record.get("trigger"),
-        "listedAt": rfc3339(record.get("listedAt")),
-        "concludedAt": rfc3339(record.get("concludedAt")),
-        "endedAs": record.get("endedAs"),
-        "listed": int(record.get("listed", 0)),
-        "sends": int(record.get("sends", 0)),
-        "counts": {name: int(count) for name, count in record.get("lines", {}).items()},
-        "problems": record.get("problems", []),
-        "open": record.get("open", []),
-        "execution": record.get("execution"),
-        "headline": record.get("headline"),
-    }
-    return told | {"digest": {key: digest.get(key) for key in ("subject", "message", "notify")}} if whole else told
-
-
-def _group_to_json(group: Item) -> dict[str, Any]:
-    return {
-        "group": group["sk"],
-        "operation": group.get("operation"),
-        "error": group.get("error"),
-        "count": int(group.get("count", 0)),
-        "oldest": rfc3339(group.get("oldest")),
-        "newest": rfc3339(group.get("newest")),
-        "ids": group.get("ids", []),
-    }
-
-
-def _waiting_to_json(item: Item, group: str) -> dict[str, Any]:
-    return {
-        **communication_of(item).to_json(),
-        "group": group,
-        "attempts": int(item["attempts"]),
-        "httpStatus": None if item.get("httpStatus") is None else int(item["httpStatus"]),
-        "error": item.get("error"),
-        "runId": item.get("runId"),
-        "waitingSince": rfc3339(item.get("waitingSince")),
-    }
-
-
-def _in_force(control: Control) -> dict[str, Any]:
-    return {
-        "pausedUntil": rfc3339(control.paused_until),
-        "pausedSince": rfc3339(control.paused_since),
-        "by": control.by,
-        "why": control.why,
-        "maxRequestsPerSecond": control.rate,
-        "stoppedRun": control.stopped_run or None,
-    }
-
-
-def _communication(named: Named) -> Communication:
-    return Communication(named.primary_id, named.operation, "", named.id_space)
-
-
-def _unchanged(named: Named, entry: Entry | None) -> dict[str, Any]:
-    return {
-        "primaryId": named.primary_id,
-        "operation": named.operation,
-        "state": entry.state if entry else None,
-    }
-
-
-def _position(group: str, last: str | None) -> str:
-    # Without a rest in its group, what comes after it is next.
-    return json.dumps([group, last] if last else [f"{group}\x00", None])
-
-
-def _read_position(text: str | None) -> tuple[str, str | None]:
-    if not text:
-        return "", None
-    try:
-        group, last = json.loads(text)
-    except (ValueError, TypeError):
-        group, last = None, None
-    if not isinstance(group, str) or not (last is None or isinstance(last, str)):
-        raise ConfigurationError("event.next: must be what the answer before gave as next")
-    return group, last
+        self.look.runs.note_end(run_id, STOPPED)  # where it stays though another run is stopped after it
+        return self.look.controls.stop(run_id)

@@ -130,7 +130,8 @@ def open_batch(asked: Opened, runs: Runs, settings: RunSettings) -> dict[str, An
     goes = [each for each in batch.communications if each.source in sources]
     if not goes:
         runs.write_tally(asked.run_id, Tally(asked.batch, (Result(LEFT_OUT),) * len(batch.communications)))
-        runs.move_breaker(asked.run_id, {}, _probed(counts, asked.batch))
+        closed = {"closed": len(batch.communications)}
+        runs.move_breaker(asked.run_id, {}, _probed(counts, asked.batch), progress=closed)
         return answer | {"go": "skip"}
     return answer | {"go": "go", "communications": [each.to_json() for each in goes]}
 
@@ -154,7 +155,8 @@ def close_batch(closed: Closed, runs: Runs) -> Tally | None:
         # Whoever wrote it may have ended before the breaker was moved, and the other batches wait for a probe.
         runs.move_breaker(closed.run_id, {}, probed)
         return None
-    runs.move_breaker(closed.run_id, _moves(batch, results), probed)
+    gone = sum(result.what == OutcomeKind.REQUEUED for result in results)
+    runs.move_breaker(closed.run_id, _moves(batch, results), probed, progress={"gone": gone, "closed": len(results)})
     return tally
 
 

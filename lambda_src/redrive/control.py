@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from redrive import clock
-from redrive.errors import RateLimited, RunHeld
+from redrive.errors import FiringsPaused, RateLimited, RunHeld
 from redrive.table import Item, Key, Table, Update
+from redrive.wording import rfc3339
 
 CONTROL = Key("control", "control")
 
@@ -66,6 +67,13 @@ def control_of(item: Item | None) -> Control:
         why=item.get("why", ""),
         stopped_run=item.get("stoppedRun", ""),
     )
+
+
+def refuse_while_paused(control: Control) -> None:
+    """Raise ``FiringsPaused`` while nothing may be sent: what a firing listed would wait, and hinder the next one."""
+    if control.is_paused(clock.now()):
+        until = rfc3339(control.paused_until)
+        raise FiringsPaused(f"{control.by} has paused everything until {until} ({control.why}); nothing was listed")
 
 
 class Controls:

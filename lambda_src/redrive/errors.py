@@ -85,6 +85,10 @@ class RunInProgress(RedriveError):
     """Another run is on, and this one may not go beside it."""
 
 
+class FiringsPaused(RunInProgress):
+    """A person has paused everything: no firing starts a run before the pause ends."""
+
+
 class ExecutionNotStarted(RedriveError):
     """Step Functions did not start what carries a run out; the next firing lists again."""
 
@@ -119,3 +123,7 @@ class ConcludeUnfinished(RedriveError):
 
 class NotificationFailed(RedriveError):
     """SNS did not take a digest: worth another try."""
+
+
+class NotCarriedOn(RedriveError):
+    """Lambda did not take an invocation that carries an action on: it stands where it is, until ``carryOut``."""

@@ -14,7 +14,7 @@ from redrive import ledger_rules as rules
 from redrive.ledger_rules import Body, Claim, Entry, Event, Refusal, Refused, State, judge
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
-from redrive.table import KEYS_PER_READ, Delete, Item, Key, Put, Table, Update, size
+from redrive.table import KEYS_PER_READ, Delete, Item, Key, Put, Table, Update, Write, size
 
 SORT_KEY = "communication"
 
@@ -143,15 +143,21 @@ class Ledger:
 
     def release(self, entry: Entry, by: str, why: str) -> Entry | None:
         """Reset the attempts of a manual or discarded communication; None where it is neither, or was changed."""
-        if not rules.may_be_released(entry):
-            return None
-        return self._change(entry, rules.released(entry, by, _short(why), clock.now(), self._settings))
+        return self._changed(entry, self.released(entry, by, why))
 
     def discard(self, entry: Entry, by: str, why: str) -> Entry | None:
         """Never send a communication again; None while somebody is sending it, or where it was changed just now."""
-        if not rules.may_be_discarded(entry, clock.now()):
-            return None
-        return self._change(entry, rules.discarded(entry, by, _short(why), clock.now()))
+        return self._changed(entry, self.discarded(entry, by, why))
+
+    def released(self, entry: Entry, by: str, why: str) -> Entry | None:
+        """Give what :meth:`release` makes of an entry, and write nothing."""
+        is_free = rules.may_be_released(entry)
+        return rules.released(entry, by, _short(why), clock.now(), self._settings) if is_free else None
+
+    def discarded(self, entry: Entry, by: str, why: str) -> Entry | None:
+        """Give what :meth:`discard` makes of an entry, and write nothing."""
+        now = clock.now()
+        return rules.discarded(entry, by, _short(why), now) if rules.may_be_discarded(entry, now) else None
 
     def show(self, communication: Communication) -> Entry | None:
         """Look one up, with its history."""
@@ -198,16 +204,27 @@ class Ledger:
         found = self._table.get(key_of(entry.communication))
         return entry_of(found) if found else entry
 
+    def _changed(self, before: Entry, after: Entry | None) -> Entry | None:
+        return self._change(before, after) if after else None
+
     def _change(self, before: Entry, after: Entry) -> Entry | None:
-        """Write an entry over the one that was read, and what waits for a person with it; None where it had changed."""
-        condition, operands = "#state = :was AND #updated = :read", {"was": before.state, "read": before.updated}
-        writes: list[Update | Put | Delete] = [_difference(before, after, condition, operands)]
-        if before.state is State.MANUAL:
-            writes.append(Delete(waiting_key(before)))
-        if after.state is State.MANUAL:
-            writes.append(Put(waiting_key(after), _waiting_item(after)))
-        is_done = self._table.write_together(*writes) if len(writes) > 1 else self._table.write(writes[0]).done
-        return after if is_done else None
+        return after if self.write_over([(before, after)]) else None
+
+    def write_over(self, changes: Iterable[tuple[Entry, Entry]], *beside: Write) -> bool:
+        """Write entries over those that were read, and what waits for a person with them; all of it, or nothing.
+
+        False where one had changed, or a condition of what is written beside them fails. At most a hundred writes: two
+        for each that waits.
+        """
+        writes: list[Write] = list(beside)
+        for before, after in changes:
+            condition, operands = "#state = :was AND #updated = :read", {"was": before.state, "read": before.updated}
+            writes.append(_difference(before, after, condition, operands))
+            if before.state is State.MANUAL:
+                writes.append(Delete(waiting_key(before)))
+            if after.state is State.MANUAL:
+                writes.append(Put(waiting_key(after), _waiting_item(after)))
+        return self._table.write_together(*writes) if len(writes) > 1 else self._table.write(writes[0]).done
 
 
 def key_of(communication: Communication) -> Key:
@@ -225,8 +242,12 @@ def group_of(entry: Entry) -> str:
 
 def waiting_key(entry: Entry) -> Key:
     """Give the key of what stands for it among all that wait: by group, the oldest first."""
-    since = datetime.fromtimestamp(entry.waiting_since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    return Key(f"manual/{group_of(entry)}", f"{since}Z#{entry.communication.key}")
+    return Key(f"manual/{group_of(entry)}", f"{moment(entry.waiting_since)}#{entry.communication.key}")
+
+
+def moment(seconds: float) -> str:
+    """Give a time as the keys of what waits begin with it, in milliseconds: a text that sorts as times do."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def _waiting_item(entry: Entry) -> Item:

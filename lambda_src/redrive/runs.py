@@ -120,6 +120,8 @@ class Breaker:
         Why nothing may be sent at all: the credentials, or the settings.
     ended
         Why the run opens no batch any more: a person stopped it, or its time is over.
+    gone, closed
+        How many the API has taken, and how many are in batches that are done with.
     """
 
     turned_away: Mapping[str, int] = field(default_factory=dict)
@@ -127,6 +129,8 @@ class Breaker:
     probed_by: Mapping[str, int] = field(default_factory=dict)
     refused: str = ""
     ended: str = ""
+    gone: int = 0
+    closed: int = 0
 
 
 class Runs:
@@ -220,6 +224,12 @@ class Runs:
     def record(self, run_id: str) -> Item | None:
         """Give a run's record."""
         return self._table.get(Key(RUNS, run_id))
+
+    def under_way(self, run_id: str, *more: Key) -> tuple[Item, Breaker, dict[Key, Item]]:
+        """Read a run's record, its breaker, and other items, with one request."""
+        record, breaker = Key(RUNS, run_id), _breaker_key(run_id)
+        found = {Key(item["pk"], item["sk"]): item for item in self._table.get_many([record, breaker, *more])}
+        return found.get(record, {}), _breaker(found.get(breaker, {})), found
 
     def newest(self, limit: int, before: str | None = None) -> tuple[list[Item], str | None]:
         """Give the newest records, and what asks for those before them."""
@@ -334,7 +344,14 @@ class Runs:
         item |= {f"hold:{source}": until for source, until in (held or {}).items()}
         self._table.write(Put(_breaker_key(run_id), {**item, "expiry": self._expiry()}))
 
-    def move_breaker(self, run_id: str, moves: Mapping[str, Move], probed: Sequence[str], refused: str = "") -> None:
+    def move_breaker(
+        self,
+        run_id: str,
+        moves: Mapping[str, Move],
+        probed: Sequence[str],
+        refused: str = "",
+        progress: Mapping[str, int] | None = None,
+    ) -> None:
         """Write down what a batch does to the numbers of its sources, with one write.
 
         Parameters
@@ -343,9 +360,12 @@ class Runs:
             Sources whose probe this batch was.
         refused
             Why nothing more may be sent at all: the credentials, or the settings.
+        progress
+            What to add to ``gone`` and ``closed``; see :class:`Breaker`.
         """
         resets = {f"n:{source}": move.turned_away for source, move in moves.items() if move.resets}
         added = {f"n:{source}": move.turned_away for source, move in moves.items() if not move.resets}
+        added |= progress or {}
         values = resets | ({"refused": refused} if refused else {})
         removed = [f"probe:{source}" for source in probed]
         if values or any(added.values()) or removed:
@@ -426,4 +446,6 @@ def _breaker(item: Item) -> Breaker:
         probed_by={source: int(number) for source, number in named("probe:").items()},
         refused=item.get("refused", ""),
         ended=item.get("ended", ""),
+        gone=int(item.get("gone", 0)),
+        closed=int(item.get("closed", 0)),
     )

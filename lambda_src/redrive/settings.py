@@ -351,6 +351,34 @@ class ConcludeSettings:
 
 
 @dataclass(frozen=True)
+class DeskSettings:
+    """Everything ``ledger_admin`` and the console are told.
+
+    Attributes
+    ----------
+    spaces
+        In which id spaces a communication is looked for by its id alone.
+    lister, state_machine_arn
+        What sends at once, and what runs are executions of.
+    """
+
+    ledger: LedgerSettings
+    spaces: tuple[str, ...]
+    lister: str
+    state_machine_arn: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> DeskSettings:
+        """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        return cls(
+            ledger=ledger_settings(environment),
+            spaces=parse_json(tuple[str, ...], _read("REDRIVE_SPACES", environment), "id_space"),
+            lister=_read("REDRIVE_LISTER_ARN", environment),
+            state_machine_arn=_read("REDRIVE_STATE_MACHINE_ARN", environment),
+        )
+
+
+@dataclass(frozen=True)
 class WorkerSettings:
     """Everything ``worker`` is told."""
 
@@ -367,7 +395,7 @@ class WorkerSettings:
 
 
 def ledger_settings(environment: Mapping[str, str] = os.environ) -> LedgerSettings:
-    """Read the ledger's settings alone, all that ``ledger_admin`` is told."""
+    """Read the ledger's settings."""
     return parse_json(LedgerSettings, _read("REDRIVE_LEDGER", environment), "redrive_limit")
 
 

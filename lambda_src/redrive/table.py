@@ -245,6 +245,7 @@ class Table:
         pk: str,
         *,
         after: str | None = None,
+        start: str | None = None,
         until: str | None = None,
         limit: int | None = None,
         newest_first: bool = False,
@@ -255,25 +256,32 @@ class Table:
         ----------
         after
             ``last`` of the page before.
-        until
-            The first sort key that is left out.
+        start, until
+            The first sort key that is meant, or the first one that is left out; not both.
         """
-        operands: dict[str, Any] = {":pk": pk} | ({":until": until} if until else {})
-        request: dict[str, Any] = {
-            "TableName": self._name,
-            "KeyConditionExpression": "pk = :pk" + (" AND sk < :until" if until else ""),
-            "ExpressionAttributeValues": serialized(operands),
-            "ScanIndexForward": not newest_first,
-            "ConsistentRead": True,
-        }
-        if after:
-            request["ExclusiveStartKey"] = written(Key(pk, after))
+        request = self._part_of(pk, after, start, until) | {"ScanIndexForward": not newest_first}
         if limit:
             request["Limit"] = limit
         with _errors_in_words():
             answer = self._client.query(**request)
-        last = answer.get("LastEvaluatedKey")
-        return Page(tuple(map(read, answer["Items"])), str(last["sk"]["S"]) if last else None)
+        return Page(tuple(map(read, answer["Items"])), _last(answer))
+
+    def count(self, pk: str, *, after: str | None = None, until: str | None = None) -> tuple[int, str | None]:
+        """Count a part of a partition, as far as one request comes; gives what asks for the rest, as :meth:`query`."""
+        with _errors_in_words():
+            answer = self._client.query(**self._part_of(pk, after, None, until), Select="COUNT")
+        return answer["Count"], _last(answer)
+
+    def _part_of(self, pk: str, after: str | None, start: str | None, until: str | None) -> dict[str, Any]:
+        bounds = [" AND sk >= :bound"] if start else [" AND sk < :bound"] if until else []
+        operands: dict[str, Any] = {":pk": pk} | ({":bound": start or until} if bounds else {})
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "".join(["pk = :pk", *bounds]),
+            "ExpressionAttributeValues": serialized(operands),
+            "ConsistentRead": True,
+        }
+        return request | ({"ExclusiveStartKey": written(Key(pk, after))} if after else {})
 
     def all_of(self, pk: str) -> Iterator[Item]:
         """Read a whole partition, in the order of its sort key."""
@@ -358,6 +366,11 @@ def _conditional(write: Put | Delete, table: str) -> dict[str, Any]:
 def _optional(**parameters: Any) -> dict[str, Any]:
     """Leave out what is empty: DynamoDB refuses it."""
     return {name: value for name, value in parameters.items() if value}
+
+
+def _last(answer: Mapping[str, Any]) -> str | None:
+    last = answer.get("LastEvaluatedKey")
+    return str(last["sk"]["S"]) if last else None
 
 
 def _again(attempt: int) -> None:

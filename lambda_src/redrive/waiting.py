@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from redrive.ledger import group_of
+from redrive.ledger import group_of, moment
 from redrive.ledger_rules import Entry
 from redrive.models import Communication
 from redrive.table import Delete, Item, Key, Page, Table, Update
@@ -72,6 +72,39 @@ class Group:
             self.ids = (*self.ids, entry.communication.primary_id)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is meant of what waits.
+
+    Attributes
+    ----------
+    group, source, operation, error
+        Of a group as ``groups`` names it, of a source, of an operation, with a text in its error; None for any.
+    before
+        What waits since then or before, in seconds since 1970; 0 for any.
+    """
+
+    group: str | None = None
+    source: str | None = None
+    operation: str | None = None
+    error: str | None = None
+    before: float = 0
+
+    def means(self, group: Item) -> bool:
+        """Tell whether a group of the directory is meant."""
+        return (
+            self.group in (None, group["sk"])
+            and self.source in (None, source_of(group["sk"]))
+            and self.operation in (None, group.get("operation"))
+            and (self.error is None or self.error.lower() in (group.get("error") or "").lower())
+        )
+
+    @property
+    def until(self) -> str | None:
+        """Give the first sort key of a group that is not meant, None where all are."""
+        return f"{moment(self.before)}$" if self.before else None
+
+
 class Waiting:
     """What waits for a person, as the functions use it."""
 
@@ -97,27 +130,59 @@ class Waiting:
             )
         )
 
+    def taken(self, name: str, count: int) -> Update:
+        """Give the write that takes some that are gone from a group's entry in the directory."""
+        return Update(Key(GROUPS, name), added={"count": -count})
+
     def take(self, name: str, count: int) -> None:
-        """Take some that are gone from a group's entry in the directory; a group in which nothing is left goes."""
-        if not count:
-            return
+        """Take some that are gone from a group's entry in the directory; see :meth:`tidy`."""
+        if count:
+            self._table.write(self.taken(name, count))
+            self.tidy(name)
+
+    def tidy(self, name: str) -> None:
+        """Let a group's entry in the directory name what is still there; a group in which nothing is left goes."""
         key = Key(GROUPS, name)
         group = self._table.get(key) or {}
         rest = self.page(name, after=None, until=None, limit=IDS_SHOWN).items
-        # A run that has added to it since then has more to tell than what was read.
-        same, run = "lastRun = :run", {"run": group.get("lastRun", "")}
-        if not rest and (not group or self._table.write(Delete(key, same, run)).done):
-            return
-        shown = {"oldest": rest[0]["waitingSince"], "ids": [item["primaryId"] for item in rest]} if rest else {}
-        self._table.write(Update(key, shown, added={"count": -count}))
+        if rest:
+            shown = {"oldest": rest[0]["waitingSince"], "ids": [item["primaryId"] for item in rest]}
+            self._table.write(Update(key, shown))
+        elif group:
+            # A run that has added to it since then has more to tell than what was read.
+            self._table.write(Delete(key, "lastRun = :run", {"run": group.get("lastRun", "")}))
 
-    def groups(self) -> Iterator[dict[str, Any]]:
-        """Give the directory."""
-        return self._table.all_of(GROUPS)
+    def groups(self) -> Iterator[Item]:
+        """Give the whole directory."""
+        return (group for group in self._table.all_of(GROUPS) if group.get("count", 0) > 0)
 
-    def page(self, name: str, *, after: str | None, until: str | None, limit: int) -> Page:
+    def directory(self, *, after: str | None = None, start: str | None = None) -> Page:
+        """Give the directory, as much as one read gives: thousands of groups."""
+        page = self._table.query(GROUPS, after=after, start=start)
+        return Page(tuple(group for group in page.items if group.get("count", 0) > 0), page.last)
+
+    def named(self, wanted: Wanted, start: str) -> tuple[list[str], str | None]:
+        """Name groups that are meant, in order from ``start`` on, by one read; and where to start for the others."""
+        if wanted.group and not (wanted.source or wanted.operation or wanted.error):
+            return [wanted.group] if wanted.group >= start else [], None
+        page = self.directory(start=start or None)
+        return [str(group["sk"]) for group in page.items if wanted.means(group)], page.last and f"{page.last}\x00"
+
+    def all_named(self, wanted: Wanted, start: str) -> Iterator[str]:
+        """Name all groups that are meant, in order from ``start`` on."""
+        following: str | None = start
+        while following is not None:
+            names, following = self.named(wanted, following)
+            yield from names
+
+    def page(self, name: str, *, after: str | None, until: str | None, limit: int, newest_first: bool = False) -> Page:
         """Give some of a group, the oldest first."""
-        return self._table.query(f"{GROUPS}/{name}", after=after, until=until, limit=limit)
+        pk = f"{GROUPS}/{name}"
+        return self._table.query(pk, after=after, until=until, limit=limit, newest_first=newest_first)
+
+    def count(self, name: str, *, after: str | None, until: str | None) -> tuple[int, str | None]:
+        """Count a group, as far as one read comes: thousands; gives what asks for the rest."""
+        return self._table.count(f"{GROUPS}/{name}", after=after, until=until)
 
 
 def source_of(name: str) -> str:

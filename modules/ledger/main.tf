@@ -52,7 +52,8 @@ locals {
     batch      = ["BatchGetItem", "PutItem", "UpdateItem"]
     requeue    = ["DeleteItem", "GetItem", "UpdateItem"]
     conclude   = ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"]
-    administer = ["BatchGetItem", "DeleteItem", "GetItem", "Query", "UpdateItem"]
+    administer = ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
+    look       = ["BatchGetItem", "GetItem", "Query"]
   }
 }
 

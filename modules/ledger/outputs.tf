@@ -13,6 +13,6 @@ output "table_arn" {
 }
 
 output "policies" {
-  description = "IAM policy documents (JSON) of those who use the table: list, batch, requeue, conclude and administer."
+  description = "IAM policy documents (JSON) of those who use the table: list, batch, requeue, conclude, administer and look."
   value       = { for user, policy in data.aws_iam_policy_document.use : user => [policy.json, data.aws_iam_policy_document.key.json] }
 }

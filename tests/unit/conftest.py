@@ -18,14 +18,16 @@ from waitress.server import create_server
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
+from ledger_admin import handler as ledger_admin
 from redrive import observability
 from redrive.control import Controls
 from redrive.ledger import Ledger
 from redrive.runs import Runs
 from redrive.settings import ApiSettings
 from redrive.table import Table, dynamodb
+from tests.unit.desk import SMS, UNKNOWN, Later, email, wait
 from tests.unit.first_loop import FirstLoop
-from tests.unit.support import LEDGER, Context, ScriptedApi, TableFront, Time, as_json, create_table
+from tests.unit.support import DESK, LEDGER, Context, ScriptedApi, TableFront, Time, as_json, create_table
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +122,8 @@ def ledger(table: Table) -> Ledger:
 @pytest.fixture
 def front(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[TableFront]:
     """What stands before the ledger's table, for the functions alone."""
+    for name, value in DESK.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("REDRIVE_LEDGER", json.dumps(asdict(LEDGER)))
     dynamodb.cache_clear()
     yield TableFront(dynamodb())
@@ -147,3 +151,24 @@ def logged(
         return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
 
     return lines
+
+
+@pytest.fixture
+def later(front: TableFront, monkeypatch: pytest.MonkeyPatch) -> Later:
+    """What is to be invoked later, of a desk with small pages and without a pace."""
+    ledger_admin._desk.cache_clear()
+    made = Later()
+    monkeypatch.setattr("redrive.desk._invoke", made.accept)
+    monkeypatch.setattr("redrive.carrying_out.PAGE", 4)
+    monkeypatch.setattr("redrive.carrying_out.PER_SECOND", 1e9)
+    return made
+
+
+@pytest.fixture
+def pile(ledger: Ledger, table: Table, time: Time) -> None:
+    """Ten emails in two groups, and an SMS in a third; the first three are an hour older."""
+    wait(ledger, table, *map(email, range(3)))
+    time.passes(3600)
+    wait(ledger, table, *map(email, range(3, 6)), run="later")
+    wait(ledger, table, *map(email, range(6, 10)), error=UNKNOWN, run="later")
+    wait(ledger, table, SMS, run="later")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -12,82 +11,43 @@ import pytest
 
 from ledger_admin import handler as ledger_admin
 from redrive import clock
-from redrive import ledger_rules as rules
 from redrive.control import Controls
 from redrive.errors import ConfigurationError, LedgerUnavailable
-from redrive.ledger import Ledger, key_of, to_item
+from redrive.ledger import Ledger
 from redrive.ledger_rules import Claim, State
-from redrive.models import Communication
 from redrive.runs import Runs
 from redrive.table import Key, Table
 from redrive.waiting import GROUPS, Group, Waiting
-from tests.unit.support import (
-    A_LEASE,
-    LEDGER,
-    ONE_COOLDOWN,
-    Context,
-    TableFront,
-    Time,
-    concluded,
-    entry_of,
-    made_manual,
+from tests.unit.desk import (
+    ANN,
+    BOTH,
+    EMAIL,
+    GONE,
+    GONE_GROUP,
+    NAMED,
+    SMS,
+    UNKNOWN_GROUP,
+    WHO,
+    Later,
+    all_listed,
+    email,
+    groups,
+    ids,
+    invoke,
+    wait,
 )
+from tests.unit.running import Running, all_get, emails
+from tests.unit.support import A_LEASE, ONE_COOLDOWN, Context, TableFront, Time, concluded, entry_of, made_manual
 
-EMAIL = Communication("123455", "send.email", "email")
-SMS = Communication("7", "send.sms", "sms", "phones")
-NAMED = [{"primaryId": "123455", "operation": "send.email"}]
-BOTH = [*NAMED, {"primaryId": "7", "operation": "send.sms", "idSpace": "phones"}]
-ANN = "arn:aws:sts::123456789012:assumed-role/support/ann"
-GONE, UNKNOWN = "POST /requeue: HTTP 410 Gone", "POST /requeue: HTTP 422 Unknown Address"
-GONE_GROUP, UNKNOWN_GROUP = "email/410/gone", "email/422/unknown-address"
+NOTHING_IN_FORCE = dict.fromkeys(("pausedUntil", "pausedSince", "maxRequestsPerSecond", "stoppedRun")) | {
+    "by": "",
+    "why": "",
+}
 
 
 @pytest.fixture(autouse=True)
-def _sandbox(front: TableFront, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger_admin._desk.cache_clear()
-    monkeypatch.setattr("redrive.administration.PAGE", 4)
-
-
-def invoke(context: Context, action: str, **event: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(json.dumps(ledger_admin.handler({"action": action, **event}, context)))  # type: ignore[arg-type]
-    return answer
-
-
-def ids(answer: dict[str, Any]) -> list[str]:
-    return [communication["primaryId"] for communication in answer["communications"]]
-
-
-def email(number: int) -> Communication:
-    return Communication(f"{number:03}", "send.email", "email")
-
-
-def wait(ledger: Ledger, table: Table, *communications: Communication, error: str = GONE, run: str = "earlier") -> None:
-    """Let communications become manual in a run, as ``conclude`` does: one by one, and each group once."""
-    groups: dict[str, Group] = {}
-    status, now = int(error.split("HTTP ")[1][:3]), round(clock.now(), 6)
-    claimed = [rules.claimed(ledger.show(each), each, f"{run}/1", run, "", now, LEDGER) for each in communications]
-    refused = [rules.turned_away(entry, status, error, now, LEDGER) for entry in claimed]
-    table.put_many((key_of(entry.communication), to_item(entry)) for entry in refused)
-    for entry in refused:
-        manual = ledger.make_manual(entry, "refused", run, clock.now())
-        group = Group.of(manual)
-        groups.setdefault(group.name, group).add(manual, 20)
-    for group in groups.values():
-        Waiting(table).add(group, run)
-
-
-def groups(context: Context) -> dict[str, int]:
-    return {group["group"]: group["count"] for group in invoke(context, "groups")["groups"]}
-
-
-@pytest.fixture
-def pile(ledger: Ledger, table: Table, time: Time) -> None:
-    """Ten emails in two groups, and an SMS in a third; the first three are an hour older."""
-    wait(ledger, table, *map(email, range(3)))
-    time.passes(3600)
-    wait(ledger, table, *map(email, range(3, 6)), run="later")
-    wait(ledger, table, *map(email, range(6, 10)), error=UNKNOWN, run="later")
-    wait(ledger, table, SMS, run="later")
+def _sandbox(later: Later, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("redrive.looking.PAGE", 4)
 
 
 # Looking
@@ -124,8 +84,7 @@ def test_what_waits_can_be_narrowed_the_oldest_of_a_group_first(pile: None, cont
         ({"olderThanSeconds": 7200}, []),
         ({"source": "sms", "error": "422"}, []),
     ):
-        answer = invoke(context, "list", limit=100, **narrowed)
-        assert (ids(answer), answer["next"]) == (expected, None), narrowed
+        assert all_listed(context, limit=100, **narrowed) == expected, narrowed
 
 
 def test_pages_follow_each_other_through_the_groups_to_the_end(pile: None, context: Context) -> None:
@@ -215,7 +174,7 @@ def test_a_discarded_one_is_never_sent_again(ledger: Ledger, table: Table, conte
     assert (changed["state"], event["what"], event["by"]) == ("discarded", "discarded", ANN)
     assert ids(invoke(context, "list")) == []
     assert not isinstance(ledger.claim(EMAIL, "run/2", "run", clock.now(), force=True), Claim)
-    assert ids(invoke(context, "release", communications=NAMED, why="he is back")) == ["123455"]
+    assert ids(invoke(context, "release", communications=NAMED, **WHO)) == ["123455"]
 
 
 def test_what_a_list_gave_can_be_given_back_as_it_is(ledger: Ledger, table: Table, context: Context) -> None:
@@ -224,7 +183,7 @@ def test_what_a_list_gave_can_be_given_back_as_it_is(ledger: Ledger, table: Tabl
         {key: each[key] for key in ("primaryId", "operation", "idSpace") if key in each}
         for each in invoke(context, "list")["communications"]
     ]
-    assert sorted(ids(invoke(context, "release", communications=listed, why="why"))) == ["123455", "7"]
+    assert sorted(ids(invoke(context, "release", communications=listed, **WHO))) == ["123455", "7"]
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
@@ -232,12 +191,10 @@ def test_what_is_being_sent_is_not_changed(ledger: Ledger, context: Context, tim
     ledger.claim(EMAIL, "run/1", "run", clock.now())
     before = entry_of(ledger, EMAIL)
     unchanged = [{"primaryId": "123455", "operation": "send.email", "state": "open"}]
-    for dry in ({}, {"dryRun": True}):
-        answer = invoke(context, action, communications=NAMED, why="why", **dry)
-        assert answer == {"unchanged": unchanged} | ({"count": 0} if dry else {"communications": []})
+    assert invoke(context, action, communications=NAMED, **WHO) == {"communications": [], "unchanged": unchanged}
     assert entry_of(ledger, EMAIL) == before
     time.passes(A_LEASE)
-    assert ids(invoke(context, "discard", communications=NAMED, why="why")) == ["123455"]
+    assert ids(invoke(context, "discard", communications=NAMED, **WHO)) == ["123455"]
 
 
 def test_what_does_not_wait_for_a_person_is_not_released_and_keeps_back_no_other(
@@ -245,8 +202,7 @@ def test_what_does_not_wait_for_a_person_is_not_released_and_keeps_back_no_other
 ) -> None:
     concluded(ledger, EMAIL)
     made_manual(ledger, SMS)
-    assert invoke(context, "release", communications=BOTH, dryRun=True)["count"] == 1
-    answer = invoke(context, "release", communications=BOTH, why="why")
+    answer = invoke(context, "release", communications=BOTH, **WHO)
     assert (ids(answer), [each["state"] for each in answer["unchanged"]]) == (["7"], ["requeued"])
     assert entry_of(ledger, EMAIL).state is State.REQUEUED
 
@@ -255,97 +211,11 @@ def test_releasing_some_by_name_leaves_their_group_with_the_right_count(
     pile: None, ledger: Ledger, table: Table, context: Context
 ) -> None:
     named = [{"primaryId": each, "operation": "send.email"} for each in ("000", "003", "006")]
-    invoke(context, "release", communications=named, why="why")
+    invoke(context, "release", communications=named, **WHO)
     assert groups(context) == {GONE_GROUP: 4, UNKNOWN_GROUP: 3, "sms/410/gone": 1}
     ledger.discard(entry_of(ledger, email(1)), "ann", "directly")
     (group,) = [each for each in invoke(context, "groups")["groups"] if each["group"] == GONE_GROUP]
     assert group["ids"] == ["001", "002", "004"], "none that waits no longer"
-
-
-# Changing all that a filter names
-
-
-@pytest.mark.usefixtures("pile")
-@pytest.mark.parametrize(
-    ("action", "narrowed", "changed"),
-    [
-        ("release", {"all": True}, {GONE_GROUP: 6, UNKNOWN_GROUP: 4, "sms/410/gone": 1}),
-        ("discard", {"all": True}, {GONE_GROUP: 6, UNKNOWN_GROUP: 4, "sms/410/gone": 1}),
-        ("discard", {"source": "sms"}, {"sms/410/gone": 1}),
-        ("release", {"error": "HTTP 410"}, {GONE_GROUP: 6, "sms/410/gone": 1}),
-        ("discard", {"group": UNKNOWN_GROUP}, {UNKNOWN_GROUP: 4}),
-        ("release", {"olderThanSeconds": 1800}, {GONE_GROUP: 3}),
-        ("release", {"group": UNKNOWN_GROUP, "source": "sms"}, {}),
-    ],
-)
-def test_all_that_a_filter_names_are_changed_and_counted_by_group(
-    ledger: Ledger, context: Context, action: str, narrowed: dict[str, Any], changed: dict[str, int]
-) -> None:
-    before = groups(context)
-    expected = {"count": sum(changed.values()), "unchanged": 0, "groups": changed, "next": None}
-    assert invoke(context, action, **narrowed, dryRun=True) == expected
-    assert groups(context) == before
-    assert invoke(context, action, **narrowed, why="why") == expected
-    left = {name: count - changed.get(name, 0) for name, count in before.items()}
-    assert groups(context) == {name: count for name, count in left.items() if count}
-    assert len(ids(invoke(context, "list", limit=100))) == sum(left.values())
-    states = Counter(entry.state for _, entry in ledger.read([*map(email, range(10)), SMS]) if entry)
-    assert states[{"release": State.RELEASED, "discard": State.DISCARDED}[action]] == expected["count"]
-    assert states[State.MANUAL] == sum(left.values())
-
-
-def test_where_time_is_short_the_next_call_goes_on(pile: None, context: Context) -> None:
-    """The same for thousands: each call does what it has time for."""
-    event: dict[str, Any] = {"all": True, "why": "the provider is back"}
-    hurried, counts = Context(seconds=ledger_admin.SECONDS_TO_END), []
-    while "next" not in event or event["next"]:
-        answer = invoke(hurried, "release", **event)
-        counts.append(answer["count"])
-        event["next"] = answer["next"]
-    assert [count for count in counts if count] == [4, 2, 4, 1], "a page of a group each"
-    assert groups(context) == {}
-    assert ids(invoke(context, "list")) == []
-
-
-def test_a_limit_releases_no_more(pile: None, context: Context) -> None:
-    first = invoke(context, "release", all=True, limit=5, why="a trial")
-    assert (first["count"], groups(context)) == (5, {GONE_GROUP: 1, UNKNOWN_GROUP: 4, "sms/410/gone": 1})
-    assert invoke(context, "release", all=True, limit=1000, why="the rest", next=first["next"])["count"] == 6
-
-
-def test_a_group_that_a_run_adds_to_in_the_same_moment_does_not_get_lost(
-    ledger: Ledger, table: Table, context: Context, front: TableFront, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wait(ledger, table, EMAIL)
-    page = Waiting.page
-
-    def then_add(self: Waiting, name: str, **how: Any) -> Any:
-        found = page(self, name, **how)
-        if not found.items and entry_of(ledger, EMAIL).state is State.RELEASED and not ledger.show(email(1)):
-            wait(ledger, table, email(1), run="later")
-        return found
-
-    monkeypatch.setattr(Waiting, "page", then_add)
-    invoke(context, "release", communications=NAMED, why="why")
-    assert groups(context) == {GONE_GROUP: 1}
-    assert ids(invoke(context, "list")) == ["001"]
-
-
-def test_one_that_was_claimed_in_the_same_moment_is_left_alone(
-    ledger: Ledger, table: Table, context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wait(ledger, table, EMAIL)
-    read = Ledger.read_whole
-
-    def then_change(self: Ledger, communications: Any) -> Any:
-        found = list(read(self, communications))
-        ledger.release(entry_of(ledger, EMAIL), "bob", "quicker")
-        return iter(found)
-
-    monkeypatch.setattr(Ledger, "read_whole", then_change)
-    answer = invoke(context, "discard", all=True, why="why")
-    assert (answer["count"], answer["unchanged"]) == (0, 1)
-    assert entry_of(ledger, EMAIL).state is State.RELEASED
 
 
 # Runs
@@ -388,13 +258,76 @@ def test_what_is_on_is_paused_slowed_down_resumed_and_stopped(table: Table, runs
     until = datetime.fromisoformat(paused["pausedUntil"]).timestamp()
     assert until == pytest.approx(clock.now() + 600, abs=5)
     assert Controls(table).read().is_paused(clock.now())
-    assert invoke(context, "slowDown", maxRequestsPerSecond=0.5)["maxRequestsPerSecond"] == 0.5
-    assert invoke(context, "resume")["pausedUntil"] is None
+    assert invoke(context, "slowDown", maxRequestsPerSecond=0.5, **WHO)["maxRequestsPerSecond"] == 0.5
+    assert invoke(context, "resume", **WHO)["pausedUntil"] is None
     assert Controls(table).read().rate == 0.5
-    assert invoke(context, "slowDown", maxRequestsPerSecond=None)["maxRequestsPerSecond"] is None
+    assert invoke(context, "slowDown", maxRequestsPerSecond=None, **WHO)["maxRequestsPerSecond"] is None
     runs.take_lock("20261124T021500Z", "request", 2e9)
-    assert invoke(context, "stop", runId="20261124T021500Z")["stoppedRun"] == "20261124T021500Z"
+    assert invoke(context, "stop", runId="20261124T021500Z", **WHO)["stoppedRun"] == "20261124T021500Z"
     assert runs.breaker("20261124T021500Z").ended == "an operator stopped it", "also when another one is stopped"
+
+
+def test_what_is_on_says_how_many_are_gone_and_what_is_in_force(table: Table, ledger: Ledger, context: Context) -> None:
+    assert invoke(context, "now") == {"control": NOTHING_IN_FORCE, "run": None}
+    running = Running(table, ledger)
+    running.begins(emails(3), emails(3, first=3), trigger="schedule")
+    running.sends(1, all_get(202, emails(2)) | {emails(3)[2]: 422})
+    invoke(context, "slowDown", maxRequestsPerSecond=2, **WHO)
+    found = invoke(context, "now")
+    assert found["control"] == NOTHING_IN_FORCE | {"maxRequestsPerSecond": 2}
+    run = found["run"]
+    assert (run["runId"], run["sends"], run["gone"], run["notGone"], run["closed"]) == (running.run_id, 6, 2, 4, 3)
+    assert run["status"] == "LISTING", "its execution is not there yet"
+
+
+def test_one_that_is_shown_says_what_the_next_run_would_do_with_it_and_why(
+    pile: None, ledger: Ledger, context: Context, time: Time
+) -> None:
+    def next_run(**named: Any) -> tuple[str, str]:
+        [shown] = invoke(context, "show", **named)["communications"]
+        return shown["nextRun"]["would"], shown["nextRun"]["why"]
+
+    assert next_run(ids=["7"]) == ("skip", "it waits for a person: release it, and the next run sends it")
+    invoke(context, "release", communications=[{"primaryId": "000", "operation": "send.email"}], **WHO)
+    assert next_run(ids=["000"]) == ("send", "attempt 1 of 3")
+    invoke(context, "discard", communications=[{"primaryId": "000", "operation": "send.email"}], **WHO)
+    assert next_run(ids=["000"]) == ("skip", "a person discarded it: release it, and the next run sends it")
+    ledger.claim(EMAIL, "run/1", "run", clock.now())
+    assert next_run(communications=NAMED)[1].startswith("run/1 is sending it, until ")
+    time.passes(A_LEASE)
+    invoke(context, "pause", seconds=600, by="ann", why="maintenance")
+    would, why = next_run(communications=NAMED)
+    assert (would, why.startswith("ann has paused everything until ")) == ("wait", True)
+    concluded(ledger, EMAIL)
+    assert next_run(communications=NAMED)[1].startswith("it cools down until ")
+    assert invoke(context, "show", ids=["none"])["unchanged"] == [{"primaryId": "none", "operation": "", "state": None}]
+
+
+def test_no_answer_takes_more_than_three_reads_however_many_groups_there_are(
+    ledger: Ledger, table: Table, context: Context, later: Later, front: TableFront
+) -> None:
+    for number in range(8):
+        wait(ledger, table, email(number), error=f"POST /requeue: HTTP 422 kind {'abcdefgh'[number]}")
+    Running(table, ledger).begins(emails(3))
+    plan = invoke(context, "plan", what="discard", all=True)
+    later.come()
+    looks: list[tuple[str, dict[str, Any]]] = [
+        ("groups", {}),
+        ("list", {}),
+        ("list", {"source": "none"}),
+        ("show", {"ids": ["000"] * 33, "communications": NAMED}),
+        ("show", {"actionId": plan["actionId"]}),
+        ("runs", {}),
+        ("now", {}),
+        ("actions", {}),
+        ("plan", {"what": "release", "all": True}),
+        ("confirm", {"actionId": plan["actionId"], "count": 8, **WHO}),
+    ]
+    for action, event in looks:
+        front.calls.clear()
+        invoke(context, action, **event)
+        reads = [call for call in front.calls if call in ("Query", "GetItem", "BatchGetItem", "Scan")]
+        assert 1 <= len(reads) <= 3, (action, reads)
 
 
 # Saying who and why
@@ -406,14 +339,14 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
     wait(ledger, table, EMAIL, SMS)
     invoke(context, "list")
     invoke(context, "show", communications=NAMED)
-    invoke(context, "release", all=True, dryRun=True)
+    invoke(context, "plan", what="release", all=True)
     invoke(context, "release", communications=[*BOTH, {"primaryId": "8", "operation": "send.sms"}], why="w1", by=ANN)
-    invoke(context, "discard", communications=NAMED, why="w2")
+    invoke(context, "discard", communications=NAMED, why="w2", by="bob")
     invoke(context, "pause", why="w3", by=ANN)
     lines = [line for line in logged() if line["message"] == "changed"]
     assert [(line["action"], line["by"], line["why"]) for line in lines] == [
         ("release", ANN, "w1"),
-        ("discard", "an operator", "w2"),
+        ("discard", "bob", "w2"),
         ("pause", ANN, "w3"),
     ]
     assert lines[0]["changed"] == [
@@ -431,32 +364,46 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
     [
         ({}, "event.action: missing"),
         ([], "event: must be an object"),
-        ({"action": "delete"}, "event.action: must be one of list, groups, show, release, discard, runs, pause"),
-        ({"action": "list", "older": 5}, "event.older: unknown; known are action, source, error, group, olderThan"),
+        ({"action": "delete"}, "event.action: must be one of list, groups, show, runs, now, actions, plan, confirm"),
+        ({"action": "list", "older": 5}, "event.older: unknown; known are action, group, source, operation, error"),
         ({"action": "list", "limit": 0}, "event.limit: must be from 1 to 1000"),
-        ({"action": "release", "all": True, "why": "x", "limit": 1001}, "event.limit: must be from 1 to 1000"),
         ({"action": "list", "next": "page 2"}, "event.next: must be what the answer before gave as next"),
         ({"action": "list", "next": "[1, 2]"}, "event.next: must be what the answer before gave as next"),
         ({"action": "list", "next": '["a"]'}, "event.next: must be what the answer before gave as next"),
         ({"action": "list", "olderThanSeconds": -1}, "event.olderThanSeconds: must be from 0 to 315360000"),
-        ({"action": "discard", "olderThanSeconds": 1e300}, "event.olderThanSeconds: must be from 0 to 315360000"),
-        ({"action": "show"}, "event.communications: missing; show needs at least one, or event.runId"),
-        ({"action": "release", "communications": [], "why": "x"}, "event.group: missing; release needs"),
-        ({"action": "release", "all": False, "why": "x"}, "event.group: missing; release needs"),
-        ({"action": "discard", "communications": ["1"], "why": "x"}, r"event.communications\[0\]: must be an object"),
+        ({"action": "plan", "olderThanSeconds": 1e300}, "event.olderThanSeconds: must be from 0 to 315360000"),
+        ({"action": "show"}, "event.communications: missing; show needs at least one, or event.ids"),
+        ({"action": "show", "ids": ["1"] * 101}, "event.communications: at most 100"),
+        ({"action": "show", "ids": ["1"] * 34}, "event.ids: at most 33, of any operation"),
+        ({"action": "release", "communications": [], **WHO}, "event.communications: missing; release takes named"),
         (
-            {"action": "discard", "communications": [{"primaryId": "1"}], "why": "x"},
+            {"action": "release", "all": True, **WHO},
+            "event.communications: missing; release takes named ones, and plan",
+        ),
+        ({"action": "plan"}, "event.group: missing; plan needs group, source, operation"),
+        ({"action": "plan", "all": False}, "event.group: missing; plan needs group, source, operation"),
+        ({"action": "plan", "undoes": "x", "source": "email"}, "event.undoes: what a discard has changed is released"),
+        ({"action": "plan", "undoes": "no such action"}, "event.undoes: no discard by a plan that has ended"),
+        ({"action": "confirm", "count": 1, **WHO}, "event.actionId: missing; confirm needs that of a plan"),
+        ({"action": "confirm", "actionId": "x", **WHO}, "event.count: missing; confirm gives back how many"),
+        ({"action": "confirm", "actionId": "x", "count": 1, **WHO}, "only what is planned can be confirmed, and there"),
+        ({"action": "carryOut"}, "event.actionId: missing; carryOut needs that of a plan"),
+        ({"action": "discard", "communications": ["1"], **WHO}, r"event.communications\[0\]: must be an object"),
+        (
+            {"action": "discard", "communications": [{"primaryId": "1"}], **WHO},
             r"event.communications\[0\].operation: missing",
         ),
-        ({"action": "release", "communications": NAMED}, "event.why: missing; release needs a reason"),
-        ({"action": "discard", "all": True, "why": "  "}, "event.why: missing; discard needs a reason"),
+        ({"action": "release", "communications": NAMED, "by": ANN}, "event.why: missing; release says who does it"),
+        ({"action": "discard", "communications": NAMED, "by": ANN, "why": "  "}, "event.why: missing; discard says"),
+        ({"action": "discard", "communications": NAMED, "why": "x"}, "event.by: missing; discard says who does it"),
+        ({"action": "resume", "why": "x"}, "event.by: missing; resume says who does it and why"),
         ({"action": "discard", "communications": NAMED, "why": 5}, "event.why: must be a text"),
-        ({"action": "stop"}, "event.runId: missing; stop needs the run's id"),
-        ({"action": "stop", "runId": "no such run"}, "event.runId: there is no run no such run"),
-        ({"action": "pause", "seconds": 0}, "event.seconds: must be above 0 and at most 86400"),
-        ({"action": "pause", "seconds": 86401}, "event.seconds: must be above 0 and at most 86400"),
-        ({"action": "slowDown", "maxRequestsPerSecond": 0}, "event.maxRequestsPerSecond: must be above 0"),
-        ({"action": "slowDown", "maxRequestsPerSecond": 501}, "event.maxRequestsPerSecond: must be above 0"),
+        ({"action": "stop", **WHO}, "event.runId: missing; stop needs the run's id"),
+        ({"action": "stop", "runId": "no such run", **WHO}, "event.runId: there is no run no such run"),
+        ({"action": "pause", "seconds": 0, **WHO}, "event.seconds: must be above 0 and at most 86400"),
+        ({"action": "pause", "seconds": 86401, **WHO}, "event.seconds: must be above 0 and at most 86400"),
+        ({"action": "slowDown", "maxRequestsPerSecond": 0, **WHO}, "event.maxRequestsPerSecond: must be above 0"),
+        ({"action": "slowDown", "maxRequestsPerSecond": 501, **WHO}, "event.maxRequestsPerSecond: must be above 0"),
     ],
 )
 def test_an_order_that_is_wrong_changes_nothing(front: TableFront, context: Context, event: Any, message: str) -> None:
@@ -470,7 +417,7 @@ def test_a_table_that_does_not_answer_is_said_as_such(ledger: Ledger, front: Tab
     made_manual(ledger, EMAIL)
     front.goes("throttled")
     with pytest.raises(LedgerUnavailable):
-        invoke(context, "release", communications=NAMED, why="why")
+        invoke(context, "release", communications=NAMED, **WHO)
     assert entry_of(ledger, EMAIL).state is State.MANUAL
 
 

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from list_failed import handler as list_failed
 from redrive import clock
+from redrive.control import Controls
 from redrive.errors import ConfigurationError, ExecutionNotStarted, LedgerUnavailable, RunInProgress, StartUnconfirmed
 from redrive.execution import StateMachine, functions, step_functions
 from redrive.ledger import Ledger
@@ -295,6 +296,22 @@ def test_a_scheduled_firing_that_finds_a_run_on_lists_nothing_and_says_so(
     lines = logged()
     assert metrics(lines, "RunsSkipped") == {"": 1}
     assert "run skipped" in texts(lines)
+
+
+def test_a_scheduled_firing_during_a_pause_starts_nothing_and_the_first_one_after_it_does(
+    lists: Lists, api: ScriptedApi, machine: Machine, controls: Controls, context: Context, logged: Lines
+) -> None:
+    lists["/emails"] = [1]
+    controls.pause(clock.now() + 600, "ann", "maintenance")
+    answer = invoke(SCHEDULED, context)
+    assert (answer["runId"], answer["execution"]) == (RUN, None)
+    assert answer["inProgress"].startswith("ann has paused everything until ")
+    assert answer["inProgress"].endswith(" (maintenance); nothing was listed")
+    assert (api.requests, machine.runs()) == ([], [])
+    assert metrics(logged(), "RunsSkipped") == {"": 1}
+    assert invoke({"dryRun": True}, context)["eligible"] == 1, "a person may look"
+    controls.resume()
+    assert invoke(LATER, context)["execution"]
 
 
 def test_a_firing_delivered_twice_starts_nothing_twice(lists: Lists, machine: Machine, context: Context) -> None:

@@ -1,0 +1,1 @@
+"""Lambda function: the dashboard's widget for operators."""

@@ -1,0 +1,162 @@
+"""What a person may ask of ``ledger_admin`` and of the console: an order each, checked before anything is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from redrive.actions import What
+from redrive.errors import ConfigurationError
+
+MAX_PAGE = 1000
+MAX_NAMED = 100
+"""Communications that are named in one order: as many as one read gives."""
+
+LONGEST_PAUSE_SECONDS = 86400.0
+"""A pause ends by itself, and may be made anew: one that is forgotten must not keep communications for good."""
+
+LONGEST_AGE_SECONDS = 10 * 365 * 86400.0
+
+
+class Call(StrEnum):
+    """What is asked for."""
+
+    LIST = "list"
+    GROUPS = "groups"
+    SHOW = "show"
+    RUNS = "runs"
+    NOW = "now"
+    ACTIONS = "actions"
+    PLAN = "plan"
+    CONFIRM = "confirm"
+    CARRY_OUT = "carryOut"
+    RELEASE = "release"
+    RELEASE_AND_SEND = "releaseAndSend"
+    DISCARD = "discard"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SLOW_DOWN = "slowDown"
+    STOP = "stop"
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes anything but a plan, so that it is written down with who and why."""
+        return self not in _LOOKS
+
+
+_LOOKS = {
+    *(Call.LIST, Call.GROUPS, Call.SHOW, Call.RUNS, Call.NOW, Call.ACTIONS),
+    *(Call.PLAN, Call.CARRY_OUT),  # it goes on with what somebody has confirmed
+}
+NAMED = frozenset({Call.RELEASE, Call.RELEASE_AND_SEND, Call.DISCARD})
+
+
+@dataclass(frozen=True)
+class Named:
+    """A communication as a person names it; ``id_space`` where its source has one."""
+
+    primary_id: str
+    operation: str
+    id_space: str = ""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person asks for.
+
+    Attributes
+    ----------
+    group, source, operation, error, older_than_seconds
+        ``list``, ``plan``: only those of a group as ``groups`` names it, of a source, of an operation, with a text in
+        their error, or waiting for so long.
+    all
+        ``plan``: without any of these, everything that waits.
+    newest_first
+        ``list``: each group from its newest.
+    communications
+        ``show``, ``release``, ``releaseAndSend``, ``discard``: just these.
+    ids
+        ``show``: of whatever operation.
+    what, undoes
+        ``plan``: what is to be done; or the discard that is to be undone, by its ``actionId``.
+    action_id
+        ``show``, ``confirm``, ``carryOut``, ``stop``: which action.
+    count
+        ``confirm``: how many the person has seen.
+    limit, next
+        How many are looked at, and ``next`` of the answer before.
+    run_id
+        ``stop``: which run; ``show``: what of a run.
+    seconds
+        ``pause``: for how long.
+    max_requests_per_second
+        ``slowDown``: the rate from now on; null for what the module's user set.
+    why, by
+        Of what changes something: for the history and the list of actions.
+    """
+
+    action: Call
+    group: str | None = None
+    source: str | None = None
+    operation: str | None = None
+    error: str | None = None
+    older_than_seconds: float = 0.0
+    all: bool = False
+    newest_first: bool = False
+    communications: tuple[Named, ...] = ()
+    ids: tuple[str, ...] = ()
+    what: What = What.RELEASE
+    undoes: str | None = None
+    action_id: str | None = None
+    count: int | None = None
+    limit: int | None = None
+    next: str | None = None
+    run_id: str | None = None
+    seconds: float = 3600.0
+    max_requests_per_second: float | None = None
+    why: str = ""
+    by: str = ""
+
+    def check(self) -> None:
+        """Raise ``ConfigurationError`` where it misses what it needs."""
+        if self.limit is not None and not 1 <= self.limit <= MAX_PAGE:
+            raise ConfigurationError(f"event.limit: must be from 1 to {MAX_PAGE}")
+        if not 0 <= self.older_than_seconds <= LONGEST_AGE_SECONDS:
+            raise ConfigurationError(f"event.olderThanSeconds: must be from 0 to {LONGEST_AGE_SECONDS:.0f}")
+        if len(self.communications) > MAX_NAMED or len(self.ids) > MAX_NAMED:
+            raise ConfigurationError(
+                f"event.communications: at most {MAX_NAMED}; plan takes any number, by its filters"
+            )
+        if self.action is Call.PAUSE and not 0 < self.seconds <= LONGEST_PAUSE_SECONDS:
+            raise ConfigurationError(f"event.seconds: must be above 0 and at most {LONGEST_PAUSE_SECONDS:.0f}")
+        rate = self.max_requests_per_second
+        if rate is not None and not 0 < rate <= 500:
+            raise ConfigurationError("event.maxRequestsPerSecond: must be above 0 and at most 500, or null")
+        if missing := self._missing():
+            raise ConfigurationError(f"event.{missing}")
+        for name in ("by", "why") if self.action.changes else ():
+            if not getattr(self, name).strip():
+                raise ConfigurationError(f"event.{name}: missing; {self.action} says who does it and why")
+
+    def _missing(self) -> str | None:
+        """Say what is missing."""
+        if self.action is Call.SHOW and not (self.communications or self.ids or self.run_id or self.action_id):
+            return "communications: missing; show needs at least one, or event.ids, event.runId or event.actionId"
+        if self.action in NAMED and not self.communications:
+            return f"communications: missing; {self.action} takes named ones, and plan what a filter means"
+        if self.action is Call.PLAN:
+            filters = self.group, self.source, self.operation, self.error, self.older_than_seconds, self.undoes
+            if not (self.all or any(filters)):
+                return (
+                    "group: missing; plan needs group, source, operation, error or olderThanSeconds, or all: true, "
+                    "or undoes"
+                )
+            if self.undoes and (self.what is not What.RELEASE or any(filters[:5])):
+                return "undoes: what a discard has changed is released, all of it"
+        if self.action in (Call.CONFIRM, Call.CARRY_OUT) and not self.action_id:
+            return f"actionId: missing; {self.action} needs that of a plan"
+        if self.action is Call.CONFIRM and self.count is None:
+            return "count: missing; confirm gives back how many the plan has"
+        if self.action is Call.STOP and not (self.run_id or self.action_id):
+            return "runId: missing; stop needs the run's id, see runs, or event.actionId, see actions"
+        return None

@@ -1,0 +1,434 @@
+"""Large changes: planned, confirmed with the number, carried out over several invocations, and kept to be read."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ledger_admin import handler as ledger_admin
+from redrive.actions import KEPT_SECONDS, SECONDS_TO_CONFIRM
+from redrive.errors import ConfigurationError, LedgerUnavailable, NotCarriedOn
+from redrive.ledger import Ledger
+from redrive.ledger_rules import State
+from redrive.table import Table
+from redrive.waiting import Waiting
+from tests.unit.desk import (
+    ANN,
+    EMAIL,
+    GONE,
+    GONE_GROUP,
+    NAMED,
+    SMS,
+    UNKNOWN_GROUP,
+    WHO,
+    Later,
+    all_listed,
+    confirmed,
+    email,
+    groups,
+    ids,
+    invoke,
+    planned,
+    shown,
+    wait,
+)
+from tests.unit.support import Context, TableFront, Time, entry_of
+
+EVERYTHING = {GONE_GROUP: 6, UNKNOWN_GROUP: 4, "sms/410/gone": 1}
+ALL_OF_THEM = [*map(email, range(10)), SMS]
+
+
+def states(ledger: Ledger) -> Counter[str]:
+    return Counter(entry.state for _, entry in ledger.read(ALL_OF_THEM) if entry)
+
+
+@pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize(
+    ("what", "narrowed", "changed"),
+    [
+        ("release", {"all": True}, EVERYTHING),
+        ("discard", {"all": True}, EVERYTHING),
+        ("discard", {"source": "sms"}, {"sms/410/gone": 1}),
+        ("release", {"operation": "send.email"}, {GONE_GROUP: 6, UNKNOWN_GROUP: 4}),
+        ("release", {"error": "http 410"}, {GONE_GROUP: 6, "sms/410/gone": 1}),
+        ("discard", {"group": UNKNOWN_GROUP}, {UNKNOWN_GROUP: 4}),
+        ("release", {"olderThanSeconds": 1800}, {GONE_GROUP: 3}),
+        ("release", {"group": UNKNOWN_GROUP, "source": "sms"}, {}),
+    ],
+)
+def test_what_a_filter_means_is_counted_and_confirmed_with_the_number_and_just_that_is_changed(
+    ledger: Ledger, context: Context, later: Later, what: str, narrowed: dict[str, Any], changed: dict[str, int]
+) -> None:
+    plan = planned(context, later, what, **narrowed)
+    assert (plan["state"], plan["count"]) == ("planned", sum(changed.values()))
+    assert (groups(context), states(ledger)[State.MANUAL]) == (EVERYTHING, 11), "a plan changes nothing"
+    assert invoke(context, "actions")["actions"] == []
+
+    assert confirmed(context, plan)["state"] in ("running", "checking")
+    assert later.come() == 1
+    done = shown(context, plan)
+    assert (done["state"], done["done"], done["skipped"]) == ("done", plan["count"], 0)
+    left = {name: count - changed.get(name, 0) for name, count in EVERYTHING.items()}
+    assert groups(context) == {name: count for name, count in left.items() if count}
+    assert len(all_listed(context)) == sum(left.values())
+    assert states(ledger)[{"release": State.RELEASED, "discard": State.DISCARDED}[what]] == plan["count"]
+    assert states(ledger)[State.MANUAL] == sum(left.values())
+
+
+def test_who_and_why_stand_in_each_history_and_in_the_list_of_actions(
+    pile: None, ledger: Ledger, context: Context, later: Later
+) -> None:
+    confirmed(context, planned(context, later, "release", group=GONE_GROUP))
+    later.come()
+    for number in range(6):
+        event = entry_of(ledger, email(number)).history[-1]
+        assert (event.what, event.by, event.detail) == ("released", ANN, "the provider is back")
+    [action] = invoke(context, "actions")["actions"]
+    assert (action["what"], action["by"], action["why"]) == ("release", ANN, "the provider is back")
+    assert action["meant"] == {"group": GONE_GROUP}
+    assert action["ended"] >= action["began"]
+
+
+@pytest.mark.parametrize("moves", ["more", "fewer"])
+def test_where_the_number_has_moved_nothing_is_changed(
+    pile: None, ledger: Ledger, table: Table, context: Context, later: Later, moves: str
+) -> None:
+    plan = planned(context, later, "release", group=GONE_GROUP)
+    if moves == "more":
+        wait(ledger, table, email(50), run="the run of this hour")
+    else:
+        invoke(context, "release", communications=[{"primaryId": "000", "operation": "send.email"}], **WHO)
+    refused = confirmed(context, plan)
+    assert (refused["state"], refused["counted"]) == ("moved", 7 if moves == "more" else 5)
+    assert refused["detail"] == f"nothing was changed: 6 were confirmed, and by now it is {refused['counted']}"
+    assert later.come() == 0
+    assert states(ledger)[State.RELEASED] == (moves == "fewer")
+
+
+def test_a_number_that_is_not_the_plans_is_refused(pile: None, context: Context, later: Later) -> None:
+    plan = planned(context, later, "discard", all=True)
+    with pytest.raises(ConfigurationError, match=r"event.count: the plan is for 11, not 10; look again"):
+        confirmed(context, plan, count=10)
+    assert groups(context) == EVERYTHING
+
+
+def test_a_plan_is_confirmed_once_and_within_the_hour(pile: None, context: Context, later: Later, time: Time) -> None:
+    plan, old = (
+        planned(context, later, "release", group=GONE_GROUP),
+        planned(context, later, "release", group=UNKNOWN_GROUP),
+    )
+    confirmed(context, plan)
+    with pytest.raises(ConfigurationError, match="only what is planned can be confirmed, and it is running"):
+        confirmed(context, plan)
+    assert later.come() == 1
+    time.passes(SECONDS_TO_CONFIRM + 1)
+    with pytest.raises(ConfigurationError, match="only what is planned can be confirmed, and there is none"):
+        confirmed(context, old)
+    assert groups(context) == {UNKNOWN_GROUP: 4, "sms/410/gone": 1}
+
+
+def test_where_time_is_short_each_invocation_does_a_page_and_has_the_next_one_begun(
+    pile: None, ledger: Ledger, context: Context, later: Later
+) -> None:
+    plan = planned(context, later, "release", all=True)
+    confirmed(context, plan)
+    assert later.come(seconds=0) > 4, "4, 2, 4 and 1 communications"
+    assert (shown(context, plan)["done"], states(ledger)) == (11, {State.RELEASED: 11})
+    assert groups(context) == {}
+
+
+def test_what_takes_more_reads_than_an_answer_may_is_counted_and_checked_in_the_background(
+    ledger: Ledger, table: Table, context: Context, later: Later, front: TableFront
+) -> None:
+    for number in range(5):
+        wait(ledger, table, email(number), error=f"POST /requeue: HTTP 422 kind {'abcde'[number]}")
+    front.calls.clear()
+    plan = invoke(context, "plan", what="discard", all=True)
+    assert (plan["state"], front.calls.count("Query")) == ("counting", 3)
+    later.come(seconds=0)
+    plan = shown(context, plan)
+    assert (plan["state"], plan["count"]) == ("planned", 5)
+    assert confirmed(context, plan)["state"] == "checking"
+    later.come(seconds=0)
+    assert (shown(context, plan)["state"], shown(context, plan)["done"], groups(context)) == ("done", 5, {})
+
+
+class Killed(BaseException):
+    """Lambda ends the sandbox."""
+
+
+def test_one_that_is_killed_anywhere_goes_on_where_it_stood_and_changes_each_once(
+    pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each call of the table in turn, before it and after it; Lambda then makes the invocation again."""
+    plan = planned(context, later, "release", all=True)
+    confirmed(context, plan)
+    [(_, event)] = later.accepted
+    later.accepted.clear()
+    real = {name: getattr(Table, name) for name in ("write", "write_together", "get", "query")}
+    calls = itertools.count(1)
+    due, is_before = 0, True
+
+    def wrapped(name: str) -> Any:
+        def dies(self: Table, *given: Any, **named: Any) -> Any:
+            is_due = next(calls) == due
+            if is_due and is_before:
+                raise Killed
+            answer = real[name](self, *given, **named)
+            if is_due:
+                raise Killed
+            return answer
+
+        return dies
+
+    for name in real:
+        monkeypatch.setattr(Table, name, wrapped(name))
+    deaths = 0
+    for due, is_before in itertools.product((1, 3, 4, 5, 6), (True, False)):  # noqa: B007 (read by the calls)
+        calls = itertools.count(1)
+        with suppress(Killed):
+            ledger_admin.handler(event, Context("the same request"))  # type: ignore[arg-type]
+            deaths -= 1
+        deaths += 1
+    for name, method in real.items():
+        monkeypatch.setattr(Table, name, method)
+    assert deaths >= 6
+    later.come()
+    ledger_admin.handler(event, Context("the same request"))  # type: ignore[arg-type]
+    done = shown(context, plan)
+    assert (done["state"], done["done"], done["skipped"]) == ("done", 11, 0)
+    for communication in ALL_OF_THEM:
+        history = entry_of(ledger, communication).history
+        assert [event.what for event in history].count("released") == 1
+    assert groups(context) == {}
+
+
+def test_two_that_are_at_it_at_once_change_each_once(
+    pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that was taken over finds out with its next page, and leaves it."""
+    plan = planned(context, later, "release", all=True)
+    confirmed(context, plan)
+    read, is_first = Ledger.read_whole, iter([True])
+
+    def then_another(self: Ledger, communications: Any) -> Any:
+        found = list(read(self, communications))
+        if next(is_first, False):
+            invoke(Context("another"), "carryOut", actionId=plan["actionId"])
+        return iter(found)
+
+    monkeypatch.setattr(Ledger, "read_whole", then_another)
+    assert later.come() == 1
+    done = shown(context, plan)
+    assert (done["state"], done["done"], done["skipped"], groups(context)) == ("done", 11, 0, {})
+    assert states(ledger) == {State.RELEASED: 11}
+
+
+def test_what_joins_while_it_goes_on_is_left_alone(
+    pile: None, ledger: Ledger, table: Table, context: Context, later: Later, time: Time
+) -> None:
+    plan = planned(context, later, "discard", group=GONE_GROUP)
+    confirmed(context, plan)
+    time.passes(1)
+    wait(ledger, table, email(50), run="the run of this hour")
+    later.come(seconds=0)
+    assert (shown(context, plan)["done"], groups(context)[GONE_GROUP]) == (6, 1)
+    assert entry_of(ledger, email(50)).state is State.MANUAL
+
+
+def test_what_somebody_else_has_released_meanwhile_is_skipped_and_named(
+    pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(context, later, "discard", group=GONE_GROUP)
+    confirmed(context, plan)
+    read, is_first = Ledger.read_whole, iter([True])
+
+    def then_change(self: Ledger, communications: Any) -> Any:
+        found = list(read(self, communications))
+        if next(is_first, False):
+            ledger.release(entry_of(ledger, email(1)), "bob", "quicker")
+        return iter(found)
+
+    monkeypatch.setattr(Ledger, "read_whole", then_change)
+    later.come()
+    done = shown(context, plan)
+    assert (done["done"], done["skipped"]) == (5, 1)
+    assert done["examples"] == [{"primaryId": "001", "why": "is released by now"}]
+    assert entry_of(ledger, email(1)).state is State.RELEASED
+
+
+def test_a_group_that_a_run_adds_to_in_the_same_moment_does_not_get_lost(
+    ledger: Ledger, table: Table, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait(ledger, table, EMAIL)
+    page = Waiting.page
+
+    def then_add(self: Waiting, name: str, **how: Any) -> Any:
+        found = page(self, name, **how)
+        if not found.items and entry_of(ledger, EMAIL).state is State.RELEASED and not ledger.show(email(1)):
+            wait(ledger, table, email(1), run="later")
+        return found
+
+    monkeypatch.setattr(Waiting, "page", then_add)
+    invoke(context, "release", communications=NAMED, **WHO)
+    assert groups(context) == {GONE_GROUP: 1}
+    assert ids(invoke(context, "list")) == ["001"]
+
+
+def test_what_has_not_gone_yet_can_be_stopped(
+    pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(context, later, "discard", all=True)
+    confirmed(context, plan)
+    read, numbers = Ledger.read_whole, iter([False, True])
+
+    def then_stop(self: Ledger, communications: Any) -> Any:
+        if next(numbers, False):
+            invoke(Context("bob's"), "stop", actionId=plan["actionId"], by="bob", why="not these")
+        return read(self, communications)
+
+    monkeypatch.setattr(Ledger, "read_whole", then_stop)
+    later.come()
+    stopped = shown(context, plan)
+    assert (stopped["state"], stopped["done"], stopped["detail"]) == ("stopped", 4, "stopped by bob: not these")
+    assert (states(ledger)[State.DISCARDED], groups(context)[GONE_GROUP]) == (4, 2)
+    assert later.come() == 0
+    invoke(context, "carryOut", actionId=plan["actionId"])
+    assert states(ledger)[State.DISCARDED] == 4
+
+
+def test_a_discard_is_undone_as_a_whole_but_for_what_is_discarded_no_more(
+    pile: None, ledger: Ledger, context: Context, later: Later, time: Time
+) -> None:
+    discard = planned(context, later, "discard", all=True)
+    confirmed(context, discard)
+    later.come()
+    invoke(context, "release", communications=[{"primaryId": "003", "operation": "send.email"}], **WHO)
+    undo = planned(context, later, "release", undoes=discard["actionId"])
+    assert (undo["count"], undo["meant"]) == (11, {"undoes": discard["actionId"]})
+    confirmed(context, undo, why="they were good")
+    later.come(seconds=0)
+    undone = shown(context, undo)
+    assert (undone["state"], undone["done"], undone["examples"][0]["primaryId"]) == ("done", 10, "003")
+    assert (states(ledger), groups(context)) == ({State.RELEASED: 11}, {})
+    time.passes(KEPT_SECONDS + 1)
+    with pytest.raises(ConfigurationError, match=r"event\.undoes: no discard by a plan that has ended"):
+        planned(context, later, "release", undoes=discard["actionId"])
+
+
+def test_what_is_released_is_sent_at_once_by_a_run_of_these_ids(pile: None, context: Context, later: Later) -> None:
+    plan = planned(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
+    confirmed(context, plan)
+    later.come()
+    assert later.accepted == [("redrive-list-failed", {"ids": ["006", "007", "008", "009"]})]
+    assert shown(context, plan)["detail"] == "the lister was asked to send at once (request request-1)"
+    answer = invoke(context, "releaseAndSend", communications=[{"primaryId": "000", "operation": "send.email"}], **WHO)
+    assert later.accepted[1:] == [("redrive-list-failed", {"ids": ["000"]})]
+    assert answer["sent"] == "the lister was asked to send at once (request request-2)"
+
+
+def test_too_many_for_a_run_of_their_own_are_sent_by_a_run_of_their_sources_unless_one_is_on(
+    pile: None, context: Context, later: Later, table: Table, monkeypatch: pytest.MonkeyPatch, runs: Any
+) -> None:
+    monkeypatch.setattr("redrive.desk.MAX_IDS", 3)
+    confirmed(context, planned(context, later, "releaseAndSend", source="email"))
+    later.come()
+    assert later.accepted == [("redrive-list-failed", {"sources": ["email"]})]
+    later.accepted.clear()
+    wait(
+        Ledger(table, ledger_admin._desk(context.invoked_function_arn).look.ledger._settings),
+        table,
+        *map(email, range(20, 25)),
+    )
+    runs.take_lock("20261124T021500Z", "request", 2e9)
+    plan = planned(context, later, "releaseAndSend", group=GONE_GROUP)
+    confirmed(context, plan)
+    later.come()
+    assert (later.accepted, shown(context, plan)["detail"]) == ([], "a run is on: the next run sends them")
+
+
+def test_everything_that_somebody_did_is_in_one_list_the_newest_first(
+    pile: None, runs: Any, context: Context, later: Later, time: Time
+) -> None:
+    def passes() -> None:
+        time.passes(1)
+
+    invoke(context, "pause", seconds=600, by="ann", why="the provider is down")
+    passes()
+    invoke(context, "release", communications=NAMED, by="bob", why="it is not there")
+    passes()
+    confirmed(context, planned(context, later, "discard", group=UNKNOWN_GROUP), by="cid", why="unknown for a year")
+    passes()
+    invoke(context, "slowDown", maxRequestsPerSecond=2, by="dan", why="it is slow")
+    passes()
+    runs.take_lock("20261124T021500Z", "request", 2e9)
+    invoke(context, "stop", runId="20261124T021500Z", by="eve", why="wrong template")
+    passes()
+    invoke(context, "resume", by="ann", why="it is back")
+    listed = invoke(context, "actions")["actions"]
+    assert [(each["what"], each["by"], each["why"]) for each in listed] == [
+        ("resume", "ann", "it is back"),
+        ("stop", "eve", "wrong template"),
+        ("slowDown", "dan", "it is slow"),
+        ("discard", "cid", "unknown for a year"),
+        ("release", "bob", "it is not there"),
+        ("pause", "ann", "the provider is down"),
+    ]
+    assert [each["detail"] for each in listed[1:3]] == ["run 20261124T021500Z", "2 requests a second"]
+    first = invoke(context, "actions", limit=4)
+    assert invoke(context, "actions", next=first["next"])["actions"] == listed[4:]
+
+
+def test_the_result_can_be_read_for_a_week(pile: None, context: Context, later: Later, time: Time) -> None:
+    plan = planned(context, later, "release", all=True)
+    confirmed(context, plan)
+    later.come()
+    time.passes(KEPT_SECONDS - 60)
+    assert shown(context, plan)["done"] == 11
+
+
+def test_an_invocation_that_lambda_does_not_take_leaves_an_action_that_can_be_carried_on(
+    pile: None, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(context, later, "release", all=True)
+
+    def throttled(function: str, event: Any) -> str:
+        raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+
+    monkeypatch.setattr("redrive.desk._invoke", throttled)
+    with pytest.raises(NotCarriedOn, match="stands still, carryOut goes on"):
+        confirmed(context, plan)
+    assert shown(context, plan)["state"] == "checking"
+    invoke(context, "carryOut", actionId=plan["actionId"])
+    assert (shown(context, plan)["state"], groups(context)) == ("done", {})
+
+
+def test_a_table_that_is_throttled_for_long_fails_the_invocation_which_lambda_makes_again(
+    pile: None, context: Context, later: Later, front: TableFront
+) -> None:
+    plan = planned(context, later, "release", all=True)
+    confirmed(context, plan)
+    [(_, event)] = later.accepted
+    front.goes("fine", "throttled")
+    with pytest.raises(LedgerUnavailable):
+        ledger_admin.handler(event, Context("own"))  # type: ignore[arg-type]
+    later.come()
+    assert (shown(context, plan)["done"], groups(context)) == (11, {})
+
+
+@pytest.mark.parametrize("text", ["<b>", "✓ ünïcode", "x" * 5000])
+def test_any_name_and_reason_is_kept(pile: None, context: Context, later: Later, text: str) -> None:
+    plan = planned(context, later, "release", group=GONE_GROUP)
+    confirmed(context, plan, by=text, why=text)
+    later.come()
+    action = shown(context, plan)
+    assert (action["state"], action["by"][:100], action["why"][:100]) == ("done", text[:100], text[:100])
+
+
+def test_an_error_narrows_whatever_its_letters(pile: None, context: Context, later: Later) -> None:
+    assert planned(context, later, "release", error=GONE.upper())["count"] == 7
