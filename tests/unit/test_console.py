@@ -1,0 +1,339 @@
+"""The console: what a viewer sees, what an operator's buttons do, and that no text becomes markup."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console_operate import handler as console_operate
+from console_view import handler as console_view
+from redrive import clock
+from redrive.control import Controls
+from redrive.html import VOID, capped, joined, table, tag
+from redrive.ledger import Ledger
+from redrive.ledger_rules import State
+from redrive.models import Communication
+from redrive.runs import Runs
+from redrive.table import Table
+from redrive.widget import button, visit_of
+from tests.unit.desk import ANN, GONE_GROUP, Later, email, groups, invoke, wait
+from tests.unit.running import Running, all_get, emails
+from tests.unit.support import Context, TableFront, entry_of
+
+OPERATE = "arn:aws:lambda:eu-west-1:123456789012:function:redrive-console-operate"
+VIEW = "arn:aws:lambda:eu-west-1:123456789012:function:redrive-console-view"
+HOSTILE = """<script>alert(1)</script><img src=x onerror="alert('x')">"quotes' </cwdb-action><iframe>&amp;"""
+
+
+@pytest.fixture(autouse=True)
+def _sandbox(later: Later, monkeypatch: pytest.MonkeyPatch) -> None:
+    console_view._look.cache_clear()
+    console_operate._desk.cache_clear()
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it: its elements, its text, and what its buttons would call."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.html, self.tags, self.text = html, list[str](), ""
+        self.buttons: dict[str, dict[str, Any]] = {}
+        self.confirmations: dict[str, str | None] = {}
+        self.endpoints: set[str | None] = set()
+        self._label, self._action, self._open = "", dict[str, str | None](), ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._open = tag
+        assert not any(name.startswith("on") for name, _ in attrs)
+        if tag == "a":
+            self._label = ""
+        if tag == "cwdb-action":
+            self._action = dict(attrs)
+
+    def handle_data(self, data: str) -> None:
+        if self._open == "cwdb-action":
+            assert self._action["action"] == "call"
+            self.buttons[self._label] = json.loads(data)
+            self.confirmations[self._label] = self._action.get("confirmation")
+            self.endpoints.add(self._action["endpoint"])
+            self._open = ""
+        elif self._open != "style":
+            self.text += data
+            if self._open == "a":
+                self._label += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+
+def event(forms: dict[str, str] | None = None, params: dict[str, Any] | None = None, **said: Any) -> dict[str, Any]:
+    """What CloudWatch sends: the configured parameters, or a button's, and what stands in the forms."""
+    context = {"dashboardName": "redrive", "params": params or {}, "forms": {"all": forms or {}}, "theme": "light"}
+    return {**(params or {}), **said, "widgetContext": context}
+
+
+def view(forms: dict[str, str] | None = None, **said: Any) -> Page:
+    html = console_view.handler(event(forms, **said), Context("view", invoked_function_arn=VIEW))  # type: ignore[arg-type]
+    assert isinstance(html, str)
+    return Page(html)
+
+
+def operate(forms: dict[str, str] | None = None, **said: Any) -> Page:
+    html = console_operate.handler(event(forms, **said), Context("operate", invoked_function_arn=OPERATE))  # type: ignore[arg-type]
+    assert isinstance(html, str)
+    return Page(html)
+
+
+def press(page: Page, label: str, **forms: str) -> Page:
+    return operate(forms, **page.buttons[label])
+
+
+WHO = {"by": ANN, "why": "corrected"}
+PAGES: list[dict[str, Any]] = [
+    {},
+    {"page": "list"},
+    {"page": "runs"},
+    {"page": "run", "run": "20261124T021500Z"},
+    {"page": "communication", "id": "000"},
+    {"page": "actions"},
+]
+
+
+def test_the_landing_page_shows_groups_with_how_many_since_when_and_some_ids(pile: None) -> None:
+    page = view()
+    assert "11 wait for a person" in page.text
+    assert GONE_GROUP in page.buttons
+    assert "003, 004, 005" in page.text
+    assert "No run is on." in page.text
+    listed = view(**page.buttons[GONE_GROUP])
+    assert {label for label in listed.buttons if label.isdecimal()} == {f"{number:03}" for number in range(6)}
+    shown = view(**listed.buttons["000"])
+    assert "it waits for a person: release it" in shown.text
+
+
+def test_a_list_is_narrowed_by_its_form_and_says_when_it_is_cut(pile: None) -> None:
+    assert "Cut: there may be more." in view(page="list").text
+    narrowed = view({"error": "unknown", "hours": ""}, page="list")
+    assert {label for label in narrowed.buttons if label.isdecimal()} == {"006", "007", "008", "009"}
+    assert "Cut" not in narrowed.text
+    assert {each for each in view({"hours": "0.5", "group": GONE_GROUP}, page="list").buttons if each.isdecimal()} == {
+        "000",
+        "001",
+        "002",
+    }
+
+
+def test_a_viewer_sees_no_button_that_changes_anything_and_writes_nothing(
+    pile: None, front: TableFront, context: Context
+) -> None:
+    invoke(context, "plan", what="release", group=GONE_GROUP)
+    front.requests.clear()
+    for said in PAGES:
+        page = view(**said)
+        assert page.endpoints == {VIEW}
+        assert all("do" not in values for values in page.buttons.values())
+        assert "Release" not in page.text
+    for said in ({"do": "pause", "shown": "9"}, {"do": "plan", "what": "release", "all": "yes"}):
+        assert "wait for a person" in view(WHO, **said).text, "as if nothing had been asked for"
+    assert {name for name, _ in front.requests} <= {"Query", "GetItem", "BatchGetItem"}
+
+
+def test_an_operator_plans_sees_the_number_says_who_and_why_and_reads_the_result(
+    pile: None, ledger: Ledger, later: Later, context: Context
+) -> None:
+    listed = operate(page="list", group=GONE_GROUP)
+    plan = press(listed, "Release …", group=GONE_GROUP)
+    assert "planned: 6" in plan.text
+    assert plan.confirmations["release 6"] == "release 6?"
+    assert "event.by: missing" in press(plan, "release 6").text
+    assert groups(context)[GONE_GROUP] == 6
+    begun = press(plan, "release 6", **WHO)
+    assert "running: 0 of 6 done" in begun.text
+    [(function, carried)] = later.accepted
+    assert function == "redrive-console-operate"
+    console_operate.handler(carried, Context("own", invoked_function_arn=OPERATE))  # type: ignore[arg-type]
+    assert "done: 6 of 6 done" in press(begun, "Look again").text
+    assert entry_of(ledger, email(0)).history[-1].by == ANN
+    assert ANN in view(page="actions").text
+
+
+def test_what_has_moved_is_told_and_nothing_changed(pile: None, ledger: Ledger, table: Table) -> None:
+    plan = press(operate(page="list"), "Discard …", group=GONE_GROUP)
+    wait(ledger, table, email(50), run="the run of this hour")
+    assert "nothing was changed: 6 were confirmed, and by now it is 7" in press(plan, "discard 6", **WHO).text
+    assert entry_of(ledger, email(0)).state is State.MANUAL
+
+
+def test_one_is_released_discarded_and_released_again(pile: None, ledger: Ledger) -> None:
+    for label, state, offered in (
+        ("Discard", State.DISCARDED, {"Release", "Release and send now"}),
+        ("Release", State.RELEASED, {"Discard"}),
+    ):
+        page = operate(page="communication", id="000")
+        assert "1 changed." in press(page, label, **WHO).text
+        assert entry_of(ledger, email(0)).state is state
+        after = operate(page="communication", id="000")
+        assert {each for each in after.buttons if each in ("Release", "Release and send now", "Discard")} == offered
+
+
+def test_everything_is_paused_slowed_down_resumed_and_a_run_is_stopped(
+    table: Table, ledger: Ledger, runs: Runs, controls: Controls
+) -> None:
+    running = Running(table, ledger)
+    running.begins(emails(4), emails(4, first=4))
+    running.sends(1, all_get(202, emails(4)))
+    page = operate()
+    assert "4 gone, 4 not" in page.text
+    assert page.confirmations["Stop"] == f"Stop run {running.run_id}? 4 are gone, 4 not."
+    press(page, "Pause", **WHO, **{"for": "2"})
+    assert controls.read().paused_until == pytest.approx(clock.now() + 7200, abs=30)
+    paused = operate()
+    assert "Pause" not in paused.buttons
+    assert "Paused since" in paused.text
+    press(paused, "Resume", **WHO)
+    press(operate(), "Slow down or speed up", **WHO, rate="2.5")
+    assert (controls.read().paused_until, controls.read().rate) == (0, 2.5)
+    press(operate(), "Stop", **WHO)
+    assert runs.breaker(running.run_id).ended
+    assert "It opens no batch any more" in operate(page="runs").text
+    assert "Stop" not in operate().buttons
+
+
+def test_a_button_of_an_old_page_is_refused(table: Table, controls: Controls) -> None:
+    page = operate()
+    for shown in (str(int(clock.now()) - 1000), str(int(clock.now()) + 1000), "", "x"):
+        old = page.buttons["Pause"] | {"shown": shown}
+        assert "the page is too old" in operate(WHO, **old).text
+    assert controls.read().paused_until == 0
+
+
+def test_nothing_happens_by_what_a_widget_is_configured_with(
+    pile: None, ledger: Ledger, controls: Controls, front: TableFront, later: Later
+) -> None:
+    """A refresh brings the parameters at the top, as a button's would be, and again in its context."""
+    now = str(int(clock.now()))
+    for params in (
+        {"do": "pause", "shown": now, **WHO},
+        {"do": "plan", "what": "release", "all": "yes"},
+        {"do": "release", "id": "000", "operation": "send.email", "shown": now, **WHO},
+        {"action": "carryOut", "actionId": "x"},
+    ):
+        front.requests.clear()
+        assert (
+            "wait for a person"
+            in Page(
+                str(console_operate.handler(event(params=params), Context("c", invoked_function_arn=OPERATE)))  # type: ignore[arg-type]
+            ).text
+        )
+        assert {name for name, _ in front.requests} <= {"Query", "GetItem", "BatchGetItem"}
+    assert (controls.read().paused_until, later.accepted) == (0, [])
+
+
+@pytest.mark.parametrize("handler", [console_view.handler, console_operate.handler])
+def test_it_describes_itself_and_does_nothing_else(handler: Any, front: TableFront) -> None:
+    answer = handler({"describe": True, "widgetContext": {}}, Context())
+    assert "``` yaml" in answer["markdown"]
+    assert front.calls == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"do": "none"},
+        {"do": "list"},
+        {"do": "plan"},
+        {"do": "plan", "what": "release"},
+        {"do": "confirm", "count": "²"},
+        {"do": "confirm", "action": "x", "count": "1"},
+        {"do": "slowDown", "rate": "fast"},
+        {"do": "plan", "what": "release", "hours": "nan"},
+        {"page": "list", "next": "]"},
+        {"page": "list", "hours": "inf"},
+        {"page": "action", "action": "x"},
+        {"page": "run"},
+        {"page": "communication"},
+        {"page": "communication", "id": "x" * 3000},
+    ],
+)
+def test_what_is_wrong_is_said_on_the_page(said: dict[str, str], front: TableFront) -> None:
+    assert "rd-warn" in operate(WHO, **said).html
+    assert front.writes() == {}
+
+
+# Hostile input
+
+
+def test_hostile_ids_errors_names_and_reasons_are_text_on_every_page(
+    ledger: Ledger, table: Table, runs: Runs, later: Later
+) -> None:
+    hostile = Communication(HOSTILE[:100], "send.email", "email")
+    wait(ledger, table, hostile, error=f"POST /requeue: HTTP 422 {HOSTILE}")
+    running = Running(table, ledger)
+    running.begins(emails(1), problems=[HOSTILE])
+    runs.write(running.run_id, {"headline": HOSTILE, "digest": {"message": HOSTILE}, "lines": {HOSTILE: 1}})
+    who = {"by": HOSTILE, "why": HOSTILE}
+    press(operate(), "Pause", **who)
+    plan = press(operate(page="list"), "Discard …", source="email")
+    press(plan, "discard 1", **who)
+    for _, carried in list(later.accepted):
+        console_operate.handler(carried, Context("own", invoked_function_arn=OPERATE))  # type: ignore[arg-type]
+    wait(ledger, table, email(1), error=f"POST /requeue: HTTP 422 {HOSTILE}")
+    [action] = [label for label in operate(page="actions").buttons if label.startswith("20")][:1]
+    for said in (
+        *PAGES,
+        {"page": "communication", "id": hostile.primary_id},
+        {"page": "run", "run": running.run_id},
+        operate(page="actions").buttons[action],
+        {"page": "list", "group": HOSTILE, "error": HOSTILE},
+        {"page": HOSTILE},
+        {"do": HOSTILE},
+    ):
+        for page in (view(**said), operate(**said)):
+            assert not {"script", "img", "iframe"} & set(page.tags), said
+    assert HOSTILE[:60] in view().text
+
+
+@given(st.text(), st.text(), st.text())
+def test_no_text_becomes_markup_wherever_it_stands(one: str, two: str, three: str) -> None:
+    page = joined(
+        tag("p", one, title=two),
+        table([one], [[two, tag("b", three)]]),
+        button(one, two, {three: one}, confirmation=two),
+        one,
+    )
+    expected = tag("p", "", title="")
+    assert expected == '<p title=""></p>'
+    tags = Page(f"<div>{page}</div>").tags
+    assert tags == ["div", "p", "div", "table", "thead", "tr", "th", "tbody", "tr", "td", "td", "b", "a", "cwdb-action"]
+    assert "br" in VOID
+
+
+@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.text() | st.integers(), st.lists)))
+def test_any_event_is_read(content: dict[str, Any]) -> None:
+    for each in (
+        content,
+        {"widgetContext": content},
+        {"widgetContext": {"forms": {"all": content}, "params": content}},
+    ):
+        assert all(isinstance(value, str) and len(value) <= 2000 for value in visit_of(each).values.values())
+
+
+def test_a_long_error_is_cut() -> None:
+    assert (capped("x" * 161), capped("x" * 160), capped(None)) == ("x" * 159 + "…", "x" * 160, "")
+
+
+def test_no_page_takes_more_than_three_reads(pile: None, table: Table, ledger: Ledger, front: TableFront) -> None:
+    Running(table, ledger).begins(emails(3))
+    for show in (view, operate):
+        for said in PAGES:
+            front.calls.clear()
+            show(**said)
+            assert len([call for call in front.calls if call in ("Query", "GetItem", "BatchGetItem")]) <= 3, said
