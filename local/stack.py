@@ -166,6 +166,13 @@ class Stack:
         self.mails.refusals.end()
         self.gateway.refusals.end()
 
+    def show_dashboard(self, role: str = "") -> str:
+        """Serve the deployed dashboard, as somebody with a role sees it; give its address."""
+        arguments = ["--endpoint", self.endpoint, "--name", self.outputs["dashboard"]["name"]]
+        folder = Path(tempfile.mkdtemp(prefix="dashboard-", dir=self.folder))
+        ready = serving("local.dashboard", [*arguments, *(["--role", role] if role else [])], folder)
+        return str(self._exits.enter_context(ready)["url"])
+
     def schedule(self) -> dict[str, str]:
         """Give the group and the name of the deployed schedule."""
         _, group, name = self.outputs["schedule_arn"].split("/")

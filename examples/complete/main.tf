@@ -99,6 +99,8 @@ module "communications_redrive" {
     period_minutes          = 1920 # from Saturday 22:30 to Monday 6:00, rounded up
   }
 
+  dashboard = { enabled = true }
+
   queue = {
     enabled           = true
     ttl_seconds       = 600

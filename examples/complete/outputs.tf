@@ -17,3 +17,8 @@ output "alarm_arns" {
   description = "For a composite alarm of the platform's."
   value       = module.communications_redrive.alarm_arns
 }
+
+output "dashboard" {
+  description = "The dashboard's name, and what viewers and operators must be allowed."
+  value       = module.communications_redrive.dashboard
+}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from redrive.administration import Desk
 from redrive.desk import Hours, set_up
 from redrive.observability import observed
-from redrive.orders import Order
+from redrive.orders import Call, Order
 from redrive.parsing import parse
 from redrive.settings import DeskSettings
 
@@ -40,6 +40,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     with observed(context, action=order.action) as logger:
         _hours().begin(context.get_remaining_time_in_millis() / 1000)
         answer = _desk(context.invoked_function_arn).carry_out(order, context.aws_request_id)
+        if order.action is Call.CARRY_OUT:
+            logger.info("carried on", extra=answer)
         if order.action.changes:
             changed = [
                 {key: each[key] for key in ("primaryId", "operation", "source")}

@@ -224,7 +224,7 @@ class Actions:
         return action_of(found.item) if found.done and found.item else None
 
     @staticmethod
-    def page(action: Action, changed: Iterable[Communication]) -> Put:
+    def kept_page(action: Action, changed: Iterable[Communication]) -> Put:
         """Give the write that keeps what an action's next page changes."""
         rows = [[each.primary_id, each.operation, each.source, each.id_space] for each in changed]
         item = {"changed": json.dumps(rows, ensure_ascii=False), "expiry": int(clock.now() + KEPT_SECONDS)}

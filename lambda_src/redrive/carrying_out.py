@@ -131,7 +131,7 @@ class Carrier:
             values = {name: getattr(moved, name) for name in ("position", "pages", "done", "skipped", "examples")}
             beside: list[Write] = [self.actions.moving(action, values)]
             if changes:
-                beside.append(self.actions.page(action, (before.communication for before, _ in changes)))
+                beside.append(self.actions.kept_page(action, (before.communication for before, _ in changes)))
             if changes and not action.undoes:
                 beside.append(self.waiting.taken(position[0], len(changes)))
             if self.ledger.write_over(changes, *beside):

@@ -14,7 +14,8 @@ GONE, BUSY = f"gone@{CUSTOMERS}", f"busy@{CUSTOMERS}"
 def stay(stack: Stack) -> None:
     """Leave everything running, and say how to explore it, until Ctrl-C."""
     say("\nStill running, until you press Ctrl-C. Look around in a browser:\n", indent="")
-    say(f"{stack.application_url}/#token={stack.token}", indent="  ")
+    say(f"{stack.application_url}/#token={stack.token}   the application", indent="  ")
+    say(f"{stack.show_dashboard()}   the dashboard, with what waits for a person", indent="  ")
     stack.mails.refusals.for_good(GONE)
     stack.mails.refusals.for_now(BUSY)
     say(f"\nEmails to {GONE} are refused for good, those to {BUSY} for now.", indent="")

@@ -66,6 +66,7 @@ module "redrive" {
   ledger        = { deletion_protection = false }
   queue         = var.queue
   schedule      = { expression = "rate(1 hour)" }
+  dashboard     = { enabled = true }
   notifications = { emails = [var.email], digest = var.digest }
   lambda        = { log_level = var.log_level }
 }

@@ -217,7 +217,9 @@ RIGHT = configuration(
             queue=ON,
         ),
         "quiet": call("quiet", alarms={"enabled": False}, queue=ON),
-        "china": call("china", providers={"aws": "aws.china"}, queue=ON),
+        "china": call("china", providers={"aws": "aws.china"}, queue=ON, dashboard={"enabled": True}),
+        # who looks at it changes nothing
+        "viewers": call("viewers", dashboard={"enabled": True, "operators": False}),
         # of which nobody hears, and whose requests are throttled
         "unheard": call(
             "unheard",
@@ -235,6 +237,9 @@ LEDGER, TOPIC, GROUP = (
     f"module.same_apply.{output}" for output in ("ledger_table_arn", "topic_arn", "schedule_group_arn")
 )
 RIGHT["output"] = {f"{name}_queue": {"value": f"${{module.{name}.queue}}"} for name in ("complete", "weekly", "china")}
+RIGHT["output"] |= {
+    f"{name}_dashboard": {"value": f"${{module.{name}.dashboard}}"} for name in ("complete", "viewers", "weekly")
+}
 RIGHT["output"]["topic_policy"] = {"value": "${module.own_topic.topic_policy}"}
 RIGHT["output"]["alerts_topic_policy"] = {"value": "${module.routed.alerts_topic_policy}"}
 RIGHT["output"]["no_alerts_topic_policy"] = {"value": "${module.own_topic.alerts_topic_policy}"}

@@ -112,7 +112,7 @@ def test_the_lister_may_start_runs_see_whether_one_is_on_and_have_it_concluded(p
     assert own_log.endswith(f":log-group:/aws/lambda/{NAME}-list-failed:*")
 
 
-@pytest.mark.parametrize("owner", ["list_failed", "conclude"])
+@pytest.mark.parametrize("owner", ["list_failed", "conclude", "ledger_admin"])
 def test_who_looks_at_a_run_may_do_so_also_where_it_is_encrypted(plan: Plan, owner: str):
     see = plan.policy("minimal", owner)["SeeRuns"]
     assert (see["Action"], see["Resource"]) == ("states:DescribeExecution", f"{EXECUTIONS}:*")
