@@ -59,15 +59,20 @@ class Console:
 
     def page(self, visit: Visit) -> Html:
         """Give the page that is asked for; the groups of what waits where none is."""
-        pages: dict[str, Callable[[Visit], Html]] = {
-            "list": self.listed,
-            "runs": self.runs,
-            "run": self.run,
-            "communication": self.communication,
-            "actions": self.actions,
-            "action": self.action,
-        }
-        return self.framed(pages.get(visit.get("page"), self.groups)(visit))
+        match visit.get("page"):
+            case "list":
+                return self.framed(self.listed(visit))
+            case "runs":
+                return self.framed(self.runs())
+            case "run":
+                return self.framed(self.run(visit))
+            case "communication":
+                return self.framed(self.communication(visit))
+            case "actions":
+                return self.framed(self.actions())
+            case "action":
+                return self.framed(self.action(visit))
+        return self.framed(self.groups())
 
     def framed(self, *content: Html) -> Html:
         """Give a page with the way to the others."""
@@ -88,7 +93,7 @@ class Console:
 
     # What waits
 
-    def groups(self, _visit: Visit) -> Html:
+    def groups(self) -> Html:
         """Give the groups of what waits for a person, and what is in force."""
         found = self.ask(Call.GROUPS)
         groups = sorted(found["groups"], key=lambda group: -group["count"])
@@ -210,7 +215,7 @@ class Console:
 
     # Runs, and what people did
 
-    def runs(self, _visit: Visit) -> Html:
+    def runs(self) -> Html:
         """Give the last runs, and what is in force."""
         found = self.ask(Call.RUNS)
         rows: list[list[str | None]] = [
@@ -244,7 +249,7 @@ class Console:
             tag("pre", capped(found["digest"]["message"], 4000)),
         )
 
-    def actions(self, _visit: Visit) -> Html:
+    def actions(self) -> Html:
         """Give what people did, the newest first."""
         found = self.ask(Call.ACTIONS)
         rows: list[list[str | None]] = [

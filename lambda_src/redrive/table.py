@@ -266,10 +266,12 @@ class Table:
             answer = self._client.query(**request)
         return Page(tuple(map(read, answer["Items"])), _last(answer))
 
-    def count(self, pk: str, *, after: str | None = None, until: str | None = None) -> tuple[int, str | None]:
-        """Count a part of a partition, as far as one request comes; gives what asks for the rest, as :meth:`query`."""
+    def count(
+        self, pk: str, limit: int, *, after: str | None = None, until: str | None = None
+    ) -> tuple[int, str | None]:
+        """Count a part of a partition, up to a limit; gives what asks for the rest, as :meth:`query`."""
         with _errors_in_words():
-            answer = self._client.query(**self._part_of(pk, after, None, until), Select="COUNT")
+            answer = self._client.query(**self._part_of(pk, after, None, until), Select="COUNT", Limit=limit)
         return answer["Count"], _last(answer)
 
     def _part_of(self, pk: str, after: str | None, start: str | None, until: str | None) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from redrive.table import Delete, Item, Key, Page, Table, Update
 
 GROUPS = "manual"
 IDS_SHOWN = 3
+COUNTED = 1000
+"""Communications that one read counts: it answers soon, however long a group is."""
 
 
 @dataclass
@@ -181,8 +183,8 @@ class Waiting:
         return self._table.query(pk, after=after, until=until, limit=limit, newest_first=newest_first)
 
     def count(self, name: str, *, after: str | None, until: str | None) -> tuple[int, str | None]:
-        """Count a group, as far as one read comes: thousands; gives what asks for the rest."""
-        return self._table.count(f"{GROUPS}/{name}", after=after, until=until)
+        """Count a group, as far as one read comes; gives what asks for the rest."""
+        return self._table.count(f"{GROUPS}/{name}", COUNTED, after=after, until=until)
 
 
 def source_of(name: str) -> str:

@@ -189,6 +189,15 @@ class Scene:
         assert "errorType" not in answer, answer
         return answer
 
+    def waiting(self) -> list[dict[str, Any]]:
+        """Give all that waits for a person, page after page."""
+        answer = self.admin("list")
+        found: list[dict[str, Any]] = answer["communications"]
+        while answer["next"]:
+            answer = self.admin("list", next=answer["next"])
+            found += answer["communications"]
+        return found
+
     # What meddles
 
     def through(self, rule: Rule) -> None:

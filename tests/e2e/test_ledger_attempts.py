@@ -64,7 +64,7 @@ def exhausted(beginning) -> Story:
 @pytest.fixture(scope="module")
 def waiting(exhausted) -> list[dict[str, object]]:
     """What `ledger_admin` lists then."""
-    return exhausted.scene.admin("list")["communications"]
+    return exhausted.scene.waiting()
 
 
 @pytest.fixture(scope="module")

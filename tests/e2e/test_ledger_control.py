@@ -30,7 +30,7 @@ def test_a_paused_run_waits_and_goes_on_when_it_is_resumed(scene):
     waiting = len(scene.posts())
     assert waiting - before <= AT_A_TIME * BATCH_SIZE  # batches that are on go to their end
     assert waiting < FAILED
-    scene.admin("resume")
+    scene.admin("resume", **BY_ADA)
     assert scene.ended(scene.answered(run_id)).counts == {"requeued": FAILED}
     assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
     [mail] = scene.mails(wanted=1)
@@ -44,7 +44,7 @@ def test_with_a_request_rate_a_pause_acts_at_the_next_request(scene):
     before = len(scene.posts())
     scene.opened(run_id, "wait", times=AT_A_TIME)
     assert len(scene.posts()) - before <= 10  # as many as were under way
-    scene.admin("resume")
+    scene.admin("resume", **BY_ADA)
     first = scene.ended(scene.answered(run_id))
     paused = first.counts["skipped"]
     assert first.counts == {"requeued": FAILED - paused, "skipped": paused}

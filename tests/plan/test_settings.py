@@ -208,6 +208,8 @@ def test_concurrency_is_reserved_only_where_it_is_asked_for(plan: Plan):
         for function in plan.of("complete", "aws_lambda_function")
     }
     assert reserved == {
+        "letters-redrive-production-console-operate": -1,
+        "letters-redrive-production-console-view": -1,
         "letters-redrive-production-ledger-admin": -1,
         "letters-redrive-production-list-failed": -1,
         "letters-redrive-production-requeue-communication": 50,
