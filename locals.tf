@@ -56,7 +56,8 @@ locals {
     arn         = local.create_topic ? "arn:${local.account.partition}:sns:${local.account.region}:${local.account.id}:${local.names.notifications}" : var.notifications.topic_arn
     kms_key_arn = local.create_topic ? var.kms_key_arn : var.notifications.topic_kms_key_arn
   }
-  alarm_arn_prefix = "arn:${local.account.partition}:cloudwatch:${local.account.region}:${local.account.id}:alarm"
+  function_arn_prefix = "arn:${local.account.partition}:lambda:${local.account.region}:${local.account.id}:function"
+  alarm_arn_prefix    = "arn:${local.account.partition}:cloudwatch:${local.account.region}:${local.account.id}:alarm"
 }
 
 # What all submodules share, what everything that runs shares besides, and what the functions run on. The key and the boundary

@@ -207,7 +207,7 @@ module "ledger_admin" {
   package = "${path.module}/dist/ledger_admin.zip"
   lambda  = local.lambda.ledger_admin
 
-  environment        = merge(local.environment, local.desk_environment)
+  environment        = merge(local.environment, local.desk_environment, { REDRIVE_OWN_ARN = "${local.function_arn_prefix}:${local.names.ledger_admin}" })
   environment_source = "the id_space of sources"
   policy_documents = concat(
     [data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["ledger_admin"].json],
@@ -228,7 +228,7 @@ module "console_view" {
   package = "${path.module}/dist/console_view.zip"
   lambda  = local.lambda.console_view
 
-  environment        = merge(local.environment, local.desk_environment)
+  environment        = merge(local.environment, local.desk_environment, { REDRIVE_OWN_ARN = "${local.function_arn_prefix}:${local.names.console_view}" })
   environment_source = "the id_space of sources"
   policy_documents   = concat([data.aws_iam_policy_document.see_runs.json], module.ledger.policies.look)
 }
@@ -246,7 +246,7 @@ module "console_operate" {
   package = "${path.module}/dist/console_operate.zip"
   lambda  = local.lambda.console_operate
 
-  environment        = merge(local.environment, local.desk_environment)
+  environment        = merge(local.environment, local.desk_environment, { REDRIVE_OWN_ARN = "${local.function_arn_prefix}:${local.names.console_operate}" })
   environment_source = "the id_space of sources"
   policy_documents = concat(
     [data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["console_operate"].json],

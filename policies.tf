@@ -72,6 +72,6 @@ data "aws_iam_policy_document" "carry_on" {
   statement {
     sid       = "CarryOnAndSend"
     actions   = ["lambda:InvokeFunction"]
-    resources = ["arn:${local.account.partition}:lambda:${local.account.region}:${local.account.id}:function:${local.names[each.key]}", module.list_failed.arn]
+    resources = ["${local.function_arn_prefix}:${local.names[each.key]}", module.list_failed.arn]
   }
 }

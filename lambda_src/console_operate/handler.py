@@ -24,8 +24,13 @@ def _hours() -> Hours:
 
 
 @cache
-def _desk(own_arn: str) -> Desk:
-    return set_up(DeskSettings.from_environment(), own_arn, _hours().has_time)
+def _settings() -> DeskSettings:
+    return DeskSettings.from_environment()
+
+
+@cache
+def _desk() -> Desk:
+    return set_up(_settings(), _hours().has_time)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> str | dict[str, Any]:
@@ -33,13 +38,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str | dict[str, An
     visit = visit_of(event)
     if visit.is_described:
         return {"markdown": DESCRIPTION}
-    own = context.invoked_function_arn
     with observed(context, page=visit.get("page"), do=visit.get("do")) as logger:
         _hours().begin(context.get_remaining_time_in_millis() / 1000)
         if event.get("action") == Call.CARRY_OUT and "widgetContext" not in event:
             order = Order(Call.CARRY_OUT, action_id=str(event.get("actionId")))
-            return _desk(own).carry_out(order, context.aws_request_id)
-        page = Operating(_desk(own), own, context.aws_request_id).page(visit)
+            return _desk().carry_out(order, context.aws_request_id)
+        page = Operating(_desk(), _settings().own_arn, context.aws_request_id).page(visit)
         if visit.get("do"):
             logger.info("operated", extra={name: visit.get(name) for name in ("by", "why", "action", "run", "id")})
         return str(page)

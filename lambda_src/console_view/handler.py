@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 
 @cache
+def _settings() -> DeskSettings:
+    return DeskSettings.from_environment()
+
+
+@cache
 def _look() -> Look:
-    return look(DeskSettings.from_environment())
+    return look(_settings())
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> str | dict[str, str]:
@@ -29,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str | dict[str, st
     if visit.is_described:
         return {"markdown": DESCRIPTION}
     with observed(context, page=visit.get("page") or "groups"):
-        console = Console(_look(), context.invoked_function_arn)
+        console = Console(_look(), _settings().own_arn)
         try:
             return str(console.page(visit))
         except RedriveError as error:

@@ -22,8 +22,8 @@ def _hours() -> Hours:
 
 
 @cache
-def _desk(own_arn: str) -> Desk:
-    return set_up(DeskSettings.from_environment(), own_arn, _hours().has_time)
+def _desk() -> Desk:
+    return set_up(DeskSettings.from_environment(), _hours().has_time)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     order = parse(Order, event, "event", only_known=True)
     with observed(context, action=order.action) as logger:
         _hours().begin(context.get_remaining_time_in_millis() / 1000)
-        answer = _desk(context.invoked_function_arn).carry_out(order, context.aws_request_id)
+        answer = _desk().carry_out(order, context.aws_request_id)
         if order.action is Call.CARRY_OUT:
             logger.info("carried on", extra=answer)
         if order.action.changes:

@@ -68,15 +68,12 @@ def look(settings: DeskSettings) -> Look:
     )
 
 
-def set_up(settings: DeskSettings, own_arn: str, has_time: Callable[[], bool]) -> Desk:
+def set_up(settings: DeskSettings, has_time: Callable[[], bool]) -> Desk:
     """Set a desk up.
 
-    Parameters
-    ----------
-    own_arn
-        Of the function, which carries on what it has begun by another invocation of itself. Lambda ends a chain of
-        sixteen or so (developer guide, "recursive loop detection"): in 300 seconds each that is a million
-        communications, and what stands still can be carried on.
+    It carries on what it has begun by another invocation of the same function. Lambda ends a chain of sixteen or so
+    (developer guide, "recursive loop detection"): in 300 seconds each that is a million communications, and what stands
+    still can be carried on.
     """
     found = look(settings)
 
@@ -93,7 +90,7 @@ def set_up(settings: DeskSettings, own_arn: str, has_time: Callable[[], bool]) -
 
     def later(action_id: str) -> None:
         try:
-            _invoke(own_arn, {"action": "carryOut", "actionId": action_id})
+            _invoke(settings.own_arn, {"action": "carryOut", "actionId": action_id})
         except (ClientError, BotoCoreError) as error:
             raise NotCarriedOn(f"action {action_id} stands still, carryOut goes on: {type(error).__name__}") from None
 

@@ -358,12 +358,15 @@ class DeskSettings:
     ----------
     spaces
         In which id spaces a communication is looked for by its id alone.
+    own_arn
+        Of the function itself, which carries on by another invocation what it has begun.
     lister, state_machine_arn
         What sends at once, and what runs are executions of.
     """
 
     ledger: LedgerSettings
     spaces: tuple[str, ...]
+    own_arn: str
     lister: str
     state_machine_arn: str
 
@@ -373,6 +376,7 @@ class DeskSettings:
         return cls(
             ledger=ledger_settings(environment),
             spaces=parse_json(tuple[str, ...], _read("REDRIVE_SPACES", environment), "id_space"),
+            own_arn=_read("REDRIVE_OWN_ARN", environment),
             lister=_read("REDRIVE_LISTER_ARN", environment),
             state_machine_arn=_read("REDRIVE_STATE_MACHINE_ARN", environment),
         )

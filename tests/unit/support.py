@@ -28,6 +28,7 @@ Answer = Callable[[Request], Response]
 LEDGER = LedgerSettings(table="ledger", max_attempts=3, cooldown_seconds=900, lease_seconds=120)
 DESK = {
     "REDRIVE_SPACES": '["send.email", "send.sms", "phones"]',
+    "REDRIVE_OWN_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:redrive-ledger-admin",
     "REDRIVE_LISTER_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:redrive-list-failed",
     "REDRIVE_STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:redrive-run",
 }
@@ -180,7 +181,6 @@ class Context:
 
     aws_request_id: str = "3f2a9c1d-7f33-4a5e-9a65-0c2a1f0f2b11"
     seconds: float = 30.0
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:redrive-ledger-admin"
 
     def get_remaining_time_in_millis(self) -> int:
         return int(self.seconds * 1000)

@@ -341,7 +341,7 @@ def test_too_many_for_a_run_of_their_own_are_sent_by_a_run_of_their_sources_unle
     assert later.accepted == [("redrive-list-failed", {"sources": ["email"]})]
     later.accepted.clear()
     wait(
-        Ledger(table, ledger_admin._desk(context.invoked_function_arn).look.ledger._settings),
+        Ledger(table, ledger_admin._desk().look.ledger._settings),
         table,
         *map(email, range(20, 25)),
     )

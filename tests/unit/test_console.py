@@ -34,6 +34,8 @@ HOSTILE = """<script>alert(1)</script><img src=x onerror="alert('x')">"quotes' <
 def _sandbox(later: Later, monkeypatch: pytest.MonkeyPatch) -> None:
     console_view._look.cache_clear()
     console_operate._desk.cache_clear()
+    as_function(console_view, VIEW)
+    as_function(console_operate, OPERATE)
 
 
 class Page(HTMLParser):
@@ -80,14 +82,22 @@ def event(forms: dict[str, str] | None = None, params: dict[str, Any] | None = N
     return {**(params or {}), **said, "widgetContext": context}
 
 
+def as_function(function: Any, arn: str) -> None:
+    """Let a function be deployed as the one of this ARN."""
+    function._settings.cache_clear()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("REDRIVE_OWN_ARN", arn)
+        function._settings()
+
+
 def view(forms: dict[str, str] | None = None, **said: Any) -> Page:
-    html = console_view.handler(event(forms, **said), Context("view", invoked_function_arn=VIEW))  # type: ignore[arg-type]
+    html = console_view.handler(event(forms, **said), Context("view"))  # type: ignore[arg-type]
     assert isinstance(html, str)
     return Page(html)
 
 
 def operate(forms: dict[str, str] | None = None, **said: Any) -> Page:
-    html = console_operate.handler(event(forms, **said), Context("operate", invoked_function_arn=OPERATE))  # type: ignore[arg-type]
+    html = console_operate.handler(event(forms, **said), Context("operate"))  # type: ignore[arg-type]
     assert isinstance(html, str)
     return Page(html)
 
@@ -159,7 +169,7 @@ def test_an_operator_plans_sees_the_number_says_who_and_why_and_reads_the_result
     assert "running: 0 of 6 done" in begun.text
     [(function, carried)] = later.accepted
     assert function == "redrive-console-operate"
-    console_operate.handler(carried, Context("own", invoked_function_arn=OPERATE))  # type: ignore[arg-type]
+    console_operate.handler(carried, Context("own"))  # type: ignore[arg-type]
     assert "done: 6 of 6 done" in press(begun, "Look again").text
     assert entry_of(ledger, email(0)).history[-1].by == ANN
     assert ANN in view(page="actions").text
@@ -230,7 +240,7 @@ def test_nothing_happens_by_what_a_widget_is_configured_with(
         assert (
             "wait for a person"
             in Page(
-                str(console_operate.handler(event(params=params), Context("c", invoked_function_arn=OPERATE)))  # type: ignore[arg-type]
+                str(console_operate.handler(event(params=params), Context("c")))  # type: ignore[arg-type]
             ).text
         )
         assert {name for name, _ in front.requests} <= {"Query", "GetItem", "BatchGetItem"}
@@ -284,7 +294,7 @@ def test_hostile_ids_errors_names_and_reasons_are_text_on_every_page(
     plan = press(operate(page="list"), "Discard …", source="email")
     press(plan, "discard 1", **who)
     for _, carried in list(later.accepted):
-        console_operate.handler(carried, Context("own", invoked_function_arn=OPERATE))  # type: ignore[arg-type]
+        console_operate.handler(carried, Context("own"))  # type: ignore[arg-type]
     wait(ledger, table, email(1), error=f"POST /requeue: HTTP 422 {HOSTILE}")
     [action] = [label for label in operate(page="actions").buttons if label.startswith("20")][:1]
     for said in (
