@@ -16,7 +16,7 @@ from redrive.models import Communication
 from redrive.table import Write
 from redrive.waiting import Waiting, communication_of
 
-PAGE = 40
+PAGE = 20
 """Communications in a transaction of at most a hundred writes: two for each, and three for the action and the group."""
 
 PER_SECOND = 200

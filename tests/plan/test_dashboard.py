@@ -157,3 +157,13 @@ def test_an_operators_function_may_carry_on_and_send_and_a_viewers_may_not(plan:
     viewers = plan.policy("complete", "console_view[0]")
     of_the_key = {"UseTheLedgersKey", "DecryptEnvironment", "DecryptRuns"}
     assert set(viewers) == {"UseTheLedger", "SeeRuns", "WriteLogs", "WriteTraces", *of_the_key}
+
+
+def test_who_carries_on_is_told_its_own_arn_and_may_invoke_it(plan: Plan):
+    for owner, part in (("ledger_admin", "ledger-admin"), ("console_operate[0]", "console-operate")):
+        environment = plan.environment("complete", owner)
+        assert environment["REDRIVE_OWN_ARN"] == f"{FUNCTION}{COMPLETE}-{part}"
+        may = plan.policy("complete", owner)["CarryOnAndSend"]["Resource"]
+        assert set(may) == {environment["REDRIVE_OWN_ARN"], environment["REDRIVE_LISTER_ARN"]}
+    view = plan.environment("complete", "console_view[0]")
+    assert view["REDRIVE_OWN_ARN"] == f"{FUNCTION}{COMPLETE}-console-view"
