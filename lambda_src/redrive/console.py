@@ -20,10 +20,12 @@ STYLE = """
 .rd{font:14px/1.45 "Amazon Ember",Helvetica,Arial,sans-serif;overflow-wrap:anywhere}
 .rd h3{margin:12px 0 4px}.rd nav>*{margin-right:12px}.rd-link{cursor:pointer;color:#0972d3;text-decoration:underline}
 .rd-wide{overflow-x:auto}.rd table{border-collapse:collapse;width:100%}
-.rd td,.rd th{padding:4px 8px;border-bottom:1px solid #8886;text-align:left;vertical-align:top}
+.rd td,.rd th{overflow-wrap:break-word;padding:4px 8px;border-bottom:1px solid #8886;text-align:left;vertical-align:top}
 .rd input{max-width:100%;margin:2px 8px 2px 0}.rd label{display:inline-block}.rd .btn{margin:2px 6px 2px 0}
 .rd-warn{border-left:4px solid #d13212;padding:2px 8px;margin:6px 0}.rd-good{border-left-color:#1d8102}
 .rd small{opacity:.8}.rd pre{white-space:pre-wrap}
+@media(max-width:600px){.rd thead{display:none}.rd tr{display:block;border-bottom:1px solid #888}
+.rd td{display:block;border:0;padding:1px 0;overflow-wrap:anywhere}}
 """
 
 GROUPS_SHOWN = 50

@@ -133,6 +133,8 @@ def _needed(request: Request, service: str, operation: str) -> list[tuple[str, s
         resource = f"arn:aws:sqs:{place}:{str(name).rpartition('/')[2]}"
     elif service == "dynamodb" and "TableName" in parameters:
         resource = f"arn:aws:dynamodb:{place}:table/{parameters['TableName'].rpartition('/')[2]}"
+    elif service == "monitoring" and "DashboardName" in parameters:
+        resource = f"arn:aws:cloudwatch::{protocol.ACCOUNT}:dashboard/{parameters['DashboardName']}"
     elif service == "lambda" and (function := FUNCTION.match(request.path)):
         resource = f"arn:aws:lambda:{place}:function:{function['name']}"
     return [(action, resource)]

@@ -141,10 +141,11 @@ def test_one_kind_of_three_is_released_each_once_over_several_invocations_one_of
     admin(console, "confirm", actionId=plan["actionId"], count=plan["count"], **WHO)
     wait_until(lambda: shown(console, plan)["done"], "some", MOST_SECONDS)
     wait_until(lambda: kill(console, "ledger_admin"), "an invocation to be killed")
+    look = {"action": "actions", "limit": 1}
+    wait_until(lambda: "errorType" not in console.invoke("ledger_admin", look), "a sandbox that was not killed")
     half = shown(console, plan)
     assert half["state"] == "running"
     assert 0 < half["done"] < KINDS[RELEASED]
-    time.sleep(2)
     console.client("lambda").invoke(
         FunctionName=name,
         InvocationType="Event",
