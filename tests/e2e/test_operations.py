@@ -17,6 +17,11 @@ GROUP = "email/422/unprocessable-content"
 EXAMPLE_RUN = "20261124T021500Z"
 """The run that the runbook takes as an example."""
 
+EXAMPLE_ACTION, EXAMPLE_COUNT = "20261126T184105.123456Z-3f2a9c1d", '"count": 31'
+"""The plan, and its number."""
+
+WHO = {"by": "a test", "why": "it is over"}
+
 
 def _options(words: list[str]) -> dict[str, str]:
     """Read `--name value` pairs; what has no name is the file of the answer."""
@@ -27,9 +32,11 @@ def _options(words: list[str]) -> dict[str, str]:
     return found
 
 
-def _carry_out(stack: Stack, words: list[str], run_id: str) -> tuple[dict[str, Any], Any]:
+def _carry_out(stack: Stack, words: list[str], examples: dict[str, str]) -> tuple[dict[str, Any], Any]:
     """Do what a command says, as the AWS CLI would; give the payload, if there is one, and the answer."""
-    _, service, operation, *rest = (word.replace(NAME, DEPLOYED).replace(EXAMPLE_RUN, run_id) for word in words)
+    for example, real in {NAME: DEPLOYED, **examples}.items():
+        words = [word.replace(example, real) for word in words]
+    _, service, operation, *rest = words
     options = _options(rest)
     if (service, operation) == ("lambda", "invoke"):
         wanted = options.pop("function-name")
@@ -65,14 +72,18 @@ def night(stack, deployment, scripted_api):
     deployment.restore(REDRIVE_API={"base_url": scripted_api.url}, REDRIVE_SOURCES=plain)
     run = deployment.run()
     deployment.ended(run)
-    said = []
+    said: list[tuple[list[str], dict[str, Any], Any]] = []
     try:
         for words in commands():
             wait_until(lambda: "RUNNING" not in runs.statuses(stack).values(), "the run that a command began")
-            said.append((words, *_carry_out(stack, words, run["runId"])))
+            plan = next((answer for _, payload, answer in reversed(said) if payload.get("action") == "plan"), {})
+            examples = {EXAMPLE_RUN: run["runId"]}
+            if plan:
+                examples |= {EXAMPLE_ACTION: plan["actionId"], EXAMPLE_COUNT: f'"count": {plan["count"]}'}
+            said.append((words, *_carry_out(stack, words, examples)))
     finally:
-        stack.invoke("ledger_admin", {"action": "resume"})
-        stack.invoke("ledger_admin", {"action": "slowDown", "maxRequestsPerSecond": None})
+        stack.invoke("ledger_admin", {"action": "resume", **WHO})
+        stack.invoke("ledger_admin", {"action": "slowDown", "maxRequestsPerSecond": None, **WHO})
     return said
 
 
@@ -92,12 +103,14 @@ def test_the_first_command_stops_everything_and_the_second_lets_it_go_on(night):
 
 def test_what_waits_for_a_person_is_seen_counted_and_released_as_the_runbook_says(night):
     of = {json.dumps(payload, sort_keys=True): answer for _, payload, answer in reversed(night)}
-    answers = [(payload, answer) for _, payload, answer in night if payload.get("action") in ("list", "release")]
+    names = ("list", "plan", "confirm")
+    answers = [(payload, answer) for _, payload, answer in night if payload.get("action") in names]
     assert of['{"action": "groups"}']["groups"][0]["group"] == GROUP
-    [(listing, listed), (_, counted), (release, released)] = answers
+    (listing, listed), (_, counted), (release, released), *discard = answers
     assert (listing["group"], [each["primaryId"] for each in listed["communications"]]) == (GROUP, ["104"])
-    assert (counted["count"], released["count"]) == (1, 1)
+    assert (counted["count"], released["count"], released["state"]) == (1, 1, "running")
     assert release["why"]
+    assert [answer["count"] for _, answer in discard] == [0, 0], "nothing is that old"
 
 
 def test_every_alarm_that_the_runbook_lists_is_of_this_module_and_every_metric_of_ours_that_it_watches_is_published(
