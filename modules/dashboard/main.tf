@@ -14,7 +14,12 @@ locals {
     "What came of it"  = { stat = "Sum", metrics = ["Delivered", "CameBack"] }
     "Turned away"      = { stat = "Sum", metrics = ["Refused", "Failed", "Manual"] }
   }
-  by_service   = ["RunsConcluded", "RunsSkipped", "NotSent"]
+  gauges = {
+    "Waiting for a person"       = ["WaitingForPerson"]
+    "Age of the oldest, seconds" = ["OldestFailedAge", "OldestWaitingAge"]
+    "Sources that are left out"  = ["BreakerOpen"]
+  }
+  by_service   = ["RunsConcluded", "RunsSkipped", "NotSent", "Truncated"]
   by_operation = ["Sent", "AlreadySent", "ComesBack", "DeadLettered"]
 
   graphs = concat(
@@ -24,6 +29,14 @@ locals {
       metrics = [for pair in setproduct(graph.metrics, var.sources) :
         [var.namespace, pair[0], "service", var.name, "source", pair[1], { label = "${pair[0]} ${pair[1]}" }]
       ]
+    }],
+    [for title, gauges in local.gauges : {
+      title = title
+      stat  = "Maximum"
+      metrics = concat(
+        [for gauge in gauges : [var.namespace, gauge, "service", var.name, { label = "${gauge}, all" }]],
+        [for pair in setproduct(gauges, var.sources) : [var.namespace, pair[0], "service", var.name, "source", pair[1], { label = "${pair[0]} ${pair[1]}" }]],
+      )
     }],
     [
       {

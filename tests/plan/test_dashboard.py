@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import json
+import re
 from typing import Any
 
 import pytest
@@ -41,19 +42,22 @@ def _metrics(plan: Plan, call: str) -> list[tuple[str, str, dict[str, str]]]:
 
 
 def _published() -> set[tuple[str, frozenset[str]]]:
-    """Give what the code publishes: names, and the dimensions beside ``service``."""
+    """Give what the code publishes: names, and the dimensions beside ``service``; gauges have a source or none."""
     found: set[tuple[str, frozenset[str]]] = set()
     for path in (ROOT / "lambda_src").rglob("*.py"):
         tree = ast.parse(path.read_text())
+        constants = {part.value for part in ast.walk(tree) if isinstance(part, ast.Constant)}
+        names = {text for text in constants if isinstance(text, str) and text[:1].isupper() and text.isalpha()}
+        names |= {"Requeued", "Skipped", "Refused", "Failed"} if "requeue" in str(path) else set()
+        names |= {"Sent", "AlreadySent", "ComesBack", "DeadLettered"} if "worker" in str(path) else set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "publish":
-                dimensions = frozenset(str(keyword.arg) for keyword in node.keywords)
-                texts = {part.value for part in ast.walk(tree) if isinstance(part, ast.Constant)}
-                names = {text for text in texts if isinstance(text, str) and text[:1].isupper() and text.isalpha()}
-                names |= {"Requeued", "Skipped", "Refused", "Failed"} if "requeue" in str(path) else set()
-                names |= {"Sent", "AlreadySent", "ComesBack", "DeadLettered"} if "worker" in str(path) else set()
-                found |= {(name, dimensions) for name in names}
-    return found
+                given = [keyword.arg for keyword in node.keywords]
+                dimensions = [frozenset(), frozenset({"source"})] if None in given else [frozenset(map(str, given))]
+                found |= set(itertools.product(names, dimensions))
+    lister = (ROOT / "lambda_src" / "redrive" / "lister.py").read_text()
+    assert {"Listed", "ApiLatency"} <= set(re.findall(r'"([A-Za-z]+)":', lister)), "by gauges.publish_all"
+    return found | {("Listed", frozenset({"source"}))}
 
 
 def test_there_is_none_unless_it_is_wanted(plan: Plan):
@@ -90,6 +94,7 @@ def test_each_metric_of_the_functions_is_one_that_they_publish(plan: Plan):
         assert (name, frozenset(dimensions)) in published, name
         named.add(name)
     assert {"Listed", "Requeued", "Delivered", "CameBack", "Refused", "Failed", "Manual", "ApiLatency"} <= named
+    assert {"WaitingForPerson", "OldestFailedAge", "OldestWaitingAge", "Truncated", "BreakerOpen"} <= named
 
 
 def test_each_source_function_and_queue_has_its_graphs(plan: Plan):
@@ -106,7 +111,8 @@ def test_each_source_function_and_queue_has_its_graphs(plan: Plan):
 def test_every_alarm_is_shown_and_every_log_is_looked_through(plan: Plan, call: str):
     [alarms] = _widgets(plan, call, "alarm")
     names = {arn.rpartition(":")[2] for arn in alarms["properties"]["alarms"]}
-    assert names == {each.values["alarm_name"] for each in plan.of(call, "aws_cloudwatch_metric_alarm")}
+    kinds = ("aws_cloudwatch_metric_alarm", "aws_cloudwatch_composite_alarm")
+    assert names == {each.values["alarm_name"] for kind in kinds for each in plan.of(call, kind)}
     [log] = _widgets(plan, call, "log")
     for group in plan.of(call, "aws_cloudwatch_log_group"):
         if group.values["name"].startswith("/aws/lambda/"):
