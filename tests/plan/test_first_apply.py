@@ -121,7 +121,7 @@ def test_tags_reach_everything_that_can_carry_them(plan: Plan):
 
 def test_every_role_has_the_permissions_boundary(plan: Plan):
     roles = plan.of("complete", "aws_iam_role")
-    assert len(roles) == 8
+    assert len(roles) == 10
     assert {role.values["permissions_boundary"] for role in roles} == {
         "arn:aws:iam::123456789012:policy/workload-boundary"
     }
