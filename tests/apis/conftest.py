@@ -19,9 +19,10 @@ import pytest
 
 from local.processes import ProcessFailed, running, tail
 from redrive.api import Api
+from redrive.check import check
 from redrive.listing import Listing
 from redrive.secrets import Secrets
-from redrive.settings import ApiSettings, Source
+from redrive.settings import ApiSettings, CheckSettings, RequeueSettings, Source
 from redrive.transport import Deadline, DeadlineRetry, listing_retry
 from tests.apis import documented, installing
 from tests.plan.conftest import endpoint, initialised  # noqa: F401 (a fixture)
@@ -78,10 +79,20 @@ class Served:
     source: Source
     emails: Emails
 
-    def listing(self, *, is_check: bool = False, **pagination: Any) -> Listing:
+    def listing(self, **pagination: Any) -> Listing:
         """Give a listing by the documented settings, or with some of ``pagination`` otherwise."""
-        source = replace(self.source, pagination=replace(self.source.pagination, **pagination))
-        return Listing({"email": source}, Api(self.api, without_waiting, Secrets()), lambda: True, is_check=is_check)
+        return Listing(self._sources(pagination), Api(self.api, without_waiting, Secrets()), lambda: True)
+
+    def traps(self, **pagination: Any) -> list[dict[str, str]]:
+        """Give the traps that a check sees in them."""
+        settings = CheckSettings(self.api, self._sources(pagination), RequeueSettings("/requeue"))
+        found: list[dict[str, str]] = check(settings, Secrets(), 60, make_retry=without_waiting)["sources"]["email"][
+            "traps"
+        ]
+        return found
+
+    def _sources(self, pagination: dict[str, Any]) -> dict[str, Source]:
+        return {"email": replace(self.source, pagination=replace(self.source.pagination, **pagination))}
 
 
 def without_waiting(deadline: Deadline, try_seconds: float) -> DeadlineRetry:
