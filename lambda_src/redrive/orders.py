@@ -142,6 +142,8 @@ class Order:
         """Say what is missing."""
         if self.action is Call.SHOW and not (self.communications or self.ids or self.run_id or self.action_id):
             return "communications: missing; show needs at least one, or event.ids, event.runId or event.actionId"
+        if self.communications and any((self.group, self.source, self.operation, self.error, self.older_than_seconds)):
+            return "communications: named ones go without a filter"
         if self.action in NAMED and not self.communications:
             return f"communications: missing; {self.action} takes named ones, and plan what a filter means"
         if self.action is Call.PLAN:

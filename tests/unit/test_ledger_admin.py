@@ -380,6 +380,10 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
             {"action": "release", "all": True, **WHO},
             "event.communications: missing; release takes named ones, and plan",
         ),
+        (
+            {"action": "discard", "communications": [NAMED[0]], "source": "email", **WHO},
+            "event.communications: named ones go without a filter",
+        ),
         ({"action": "plan"}, "event.group: missing; plan needs group, source, operation"),
         ({"action": "plan", "all": False}, "event.group: missing; plan needs group, source, operation"),
         ({"action": "plan", "undoes": "x", "source": "email"}, "event.undoes: what a discard has changed is released"),
