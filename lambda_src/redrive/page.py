@@ -219,7 +219,7 @@ def _refusal(where: str, source: Source, answer: ListAnswer) -> tuple[str, str]:
     """Give what is wrong, in words, and the line to change."""
     what = f"GET {urlsplit(answer.url).path}: {in_full(answer.status)}"
     if answer.status == HTTPStatus.NOT_FOUND:
-        empty = f"{where}.empty_statuses = [404]"
+        empty = f"{where}.empty_statuses = [204, 404]"
         words = f"{where}.path: HTTP 404; there is no such endpoint (if it means that nothing failed, set {empty})"
         return words, f"{where}.path = …"
     if answer.status == HTTPStatus.NOT_ACCEPTABLE:

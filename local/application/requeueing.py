@@ -29,7 +29,7 @@ def requeue(store: Store, asked: dict[str, str], key: str) -> Answer:
             changed = "UPDATE communication SET status = ?, enqueued = enqueued + 1 WHERE id = ?"
             database.execute(changed, ["queued" if wait is None else row["status"], row["id"]])
             enqueue(database, asked, due=time.time() + (wait or 0))
-        if status != 503:  # "try again later" is no answer to keep
+        if status == 202:  # whatever was refused, or was in the queue then, is judged again when it is asked again
             keep_answer(database, key, (status, body))
         return status, body
 

@@ -86,6 +86,8 @@ def main() -> int:
             )
     number = found["traps"]
     text = "Nothing was found." if not number else f"{number} trap{'s' if number > 1 else ''}."
+    if any(each["reachable"] not in ("yes", "no") for each in found["requeue"]):
+        text += " Requeue was not checked: see above."
     say(paint(text, "green" if not (number or untried) else "yellow"), indent="")
     return 2 if untried else 1 if number else 0
 

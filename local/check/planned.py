@@ -117,6 +117,8 @@ def read_plan(text: str) -> list[Instance]:
         raise NotUsable("not JSON; write it with: terraform show -json plan > plan.json") from None
     if not isinstance(plan, dict) or "format_version" not in plan:
         raise NotUsable("not Terraform's JSON; write it with: terraform show -json plan > plan.json")
+    if plan.get("errored"):
+        raise NotUsable("this plan broke off: see what terraform plan printed, and plan again")
     if "resource_changes" not in plan:
         kind = "a state" if "values" in plan else "a plan of nothing"
         raise NotUsable(

