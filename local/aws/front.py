@@ -21,6 +21,7 @@ from local.aws.cloud import Cloud
 from local.aws.errors import Refusal
 from local.aws.faults import Faults
 from local.aws.protocol import ACCOUNT, answer, body, credential, operation, refused, region
+from local.aws.repeated import Repeated
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -29,7 +30,6 @@ INVOCATION = re.compile(r"/2015-03-31/functions/(?P<name>.+)/invocations/?")
 MAPPING = re.compile(r"/2015-03-31/event-source-mappings/?(?P<uuid>[^/]+)?/?")
 LAMBDA_CONTROL = re.compile(r"/20\d\d-\d\d-\d\d/(functions|layers)/.+")
 FIRING = re.compile(r"/_local/schedules/(?P<group>[^/]+)/(?P<name>[^/]+)/fire")
-SCHEDULE = re.compile(r"/schedules/[^/]+")
 LOG_TAIL_BYTES = 4096
 
 
@@ -53,23 +53,23 @@ class Front:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._faults = Faults()
-        self._creation = scheduler.Creation()
+        self._repeated = Repeated()
         self._one_at_a_time = threading.Lock()
         self._moto = Moto(create_backend_app)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         request = Request(environ)
-        try:
-            response = self._answer(request)
-        except Refusal as refusal:
-            response = refused(request, refusal)
-        except AWSError as error:  # moto's own
-            response = refused(request, Refusal(error.code, error.error_type, error.message))
-        if response is None:
-            passed: Iterable[bytes] = self._moto(environ, start_response)
-            return passed
+        response = self._repeated.answer(request, lambda: self._whole_answer(request))
         return response(environ, start_response)
+
+    def _whole_answer(self, request: Request) -> Response:
+        try:
+            return self._answer(request) or self._from_moto(request)
+        except Refusal as refusal:
+            return refused(request, refusal)
+        except AWSError as error:  # moto's own
+            return refused(request, Refusal(error.code, error.error_type, error.message))
 
     def _answer(self, request: Request) -> Response | None:
         """Give the answer, or None where the request is moto's alone and nothing follows from it."""
@@ -118,8 +118,6 @@ class Front:
             return response
         if service == "monitoring" and operation(request, service) == alarms.OPERATION:
             return alarms.put_composite(request, partial(self._from_moto, request))
-        if service == "scheduler" and request.method == "POST" and SCHEDULE.fullmatch(request.path):
-            return self._creation.carry_out(request, self._from_moto)
         if service == "lambda" and request.method != "GET" and (mapping := MAPPING.fullmatch(request.path)):
             return self._cloud.mappings.change(request, mapping["uuid"], lambda: self._from_moto(request))
         if service == "lambda" and request.method != "GET" and LAMBDA_CONTROL.fullmatch(request.path):

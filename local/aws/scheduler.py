@@ -1,19 +1,15 @@
-"""EventBridge Scheduler: firing a deployed schedule when its time has come, and creating one once."""
+"""Firing a deployed schedule, as EventBridge Scheduler does when its time has come."""
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 from moto.scheduler.models import Schedule, scheduler_backends
-from werkzeug.wrappers import Request, Response
 
 from local.aws.errors import Refusal
-from local.aws.protocol import body
 
 ACCOUNT = "123456789012"
 
@@ -24,27 +20,6 @@ class Firing:
 
     scheduled_time: str
     execution_id: str
-
-
-class Creation:
-    """Answers a request to create that a client repeats as it answered it before; moto ignores the token.
-
-    Scheduler API reference, CreateSchedule: ``ClientToken`` ensures the idempotency of the request. SDKs set it, and
-    repeat a request whose answer they did not get.
-    """
-
-    def __init__(self) -> None:
-        self._answers: dict[str, Response] = {}
-        self._lock = threading.Lock()
-
-    def carry_out(self, request: Request, pass_on: Callable[[Request], Response]) -> Response:
-        """Give moto's answer, or the one that the same token got."""
-        token = str(body(request).get("ClientToken") or uuid.uuid4())
-        with self._lock:
-            response = self._answers.get(token) or pass_on(request)
-            if response.status_code == HTTPStatus.OK:
-                self._answers[token] = response
-        return response
 
 
 def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str, str], None]) -> Firing:

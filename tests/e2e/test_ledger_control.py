@@ -86,8 +86,8 @@ def test_a_run_that_is_stopped_says_so_and_the_next_takes_the_rest_at_once(scene
     [mail] = scene.mails(wanted=1)
     assert headline(mail) == "The run ended before everything was sent: an operator stopped it."
     assert sum(lines(mail).values()) == FAILED
-    second = scene.run()
-    assert first.counts["requeued"] + second.counts["requeued"] == FAILED
+    sent = {call.body["primaryId"] for call in scene.posts()}  # its children were stopped: not each outcome is written
+    assert scene.run().outcomes.items() >= dict.fromkeys(set(scene.ids) - sent, "requeued").items()
     assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
 
 

@@ -6,9 +6,11 @@ import json
 import time
 from typing import Any
 
+import boto3
 import pytest
 import requests
 
+from local.aws.repeated import TERRAFORM
 from tests.local.emulated import ACCOUNT, REGION, Aws, allow, eventually
 
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
@@ -114,11 +116,20 @@ def test_a_disabled_schedule_does_not_fire(aws: Aws, lister: str) -> None:
     assert requests.post(url, timeout=10).status_code == 409
 
 
-def test_a_schedule_is_created_once_by_a_request_that_is_repeated(aws: Aws, lister: str) -> None:
-    schedule(aws, "repeated", lister, ClientToken="once")
-    schedule(aws, "repeated", lister, ClientToken="once")
-    with pytest.raises(aws.scheduler.exceptions.ConflictException):
-        schedule(aws, "repeated", lister, ClientToken="another")
+def test_what_terraform_repeats_is_carried_out_once_and_answered_as_before(aws: Aws) -> None:
+    keys = {"aws_access_key_id": TERRAFORM, "aws_secret_access_key": TERRAFORM, "region_name": REGION}
+    client = boto3.client("logs", endpoint_url=aws.endpoint, **keys)
+
+    def repeat(request: Any, **_: Any) -> None:
+        del request.headers["amz-sdk-invocation-id"]
+        request.headers["amz-sdk-invocation-id"] = "one request and its repetitions"
+
+    client.meta.events.register_last("before-send.logs.CreateLogGroup", repeat)
+    for _ in range(2):
+        client.create_log_group(logGroupName="/repeated")
+    client.meta.events.unregister("before-send.logs.CreateLogGroup", repeat)
+    with pytest.raises(client.exceptions.ResourceAlreadyExistsException):
+        client.create_log_group(logGroupName="/repeated")
 
 
 def test_a_schedule_that_is_not_deployed_is_not_found(aws: Aws) -> None:
