@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
-from local import runs, verdict
+from local import browser, runs, verdict
 from local.runs import Run
 from local.sinks import Mail
 from local.stack import FIRST_LOOP, OFFSET, Stack, wait_until
@@ -74,6 +76,17 @@ def main_run(stack) -> MainRun:
     wait_until(lambda: not stack.store.query(queued), "the application's deliveries")
     checks = verdict.judge(stack, BATCH_SIZE, answer, run)
     return MainRun(answer, run, stack.mails.notifications(), checks)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    program = browser.find()
+    if program is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(browser.MISSING)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=browser.arguments())
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")

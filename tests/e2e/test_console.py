@@ -14,9 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from local import browser, runs
+from local import runs
 from local.stack import Stack, wait_until
 from redrive import ledger_rules as rules
 from redrive.ledger import _waiting_item, entry_of, group_of, key_of, to_item, waiting_key
@@ -165,17 +165,6 @@ def test_one_kind_of_three_is_released_each_once_over_several_invocations_one_of
     assert "done" in ends, "an invocation after the one that was killed"
     if PILE >= 5000:
         assert "running" in ends, "an invocation whose time was over left the rest to the next one"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    program = browser.find()
-    if program is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(browser.MISSING)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=browser.arguments())
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from local import browser
 from local.application.store import Store
 from local.processes import serving
 from local.sinks import MailSink, SmsGateway
@@ -40,17 +38,6 @@ def application(tmp_path_factory):
         arguments = ["--database", str(store.path), "--smtp", "{}:{}".format(*mails.address), "--gateway", gateway.url]
         with serving("local.application", arguments, folder) as ready:
             yield Application(ready["url"], store, mails, gateway)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    program = browser.find()
-    if program is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(browser.MISSING)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=browser.arguments())
-        yield launched
-        launched.close()
 
 
 @dataclass
