@@ -31,3 +31,11 @@ check "a_reservation_is_enough" {
     error_message = "lambda.reserved_concurrency.requeue_communication (${coalesce(var.lambda.reserved_concurrency.requeue_communication, 0)}) is below the ${module.workflow.requests_at_a_time} requests at a time that max_concurrency allows: the others are throttled and wait. Lower max_concurrency instead."
   }
 }
+
+# A gateway that lost its route answers 404 to one request in ten, and nothing tells that from a row that is gone.
+check "one_in_ten_condemns_few" {
+  assert {
+    condition     = var.redrive_limit.max_attempts >= 3
+    error_message = "redrive_limit.max_attempts is ${var.redrive_limit.max_attempts}: while a gateway wrongly answers one request in ten with 404, one communication in ${var.redrive_limit.max_attempts == 1 ? "ten" : "a hundred"} would wait for a person through no fault of its own. From 3 on it is one in a thousand or fewer."
+  }
+}

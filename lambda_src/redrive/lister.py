@@ -121,7 +121,7 @@ class Lister:
             "exhaustedBatches": len(exhausted),
             "hasLock": self.request.needs_lock,
         }
-        if not runs.begin(self.run_id, self.request_id, record):
+        if self._was_started() or not runs.begin(self.run_id, self.request_id, record):
             return result | {"eligible": 0, "batches": 0}
         numbered = enumerate([*batches, *exhausted], start=1)
         runs.write_batches(Batch(self.run_id, n, self.request_id, tuple(batch)) for n, batch in numbered)
@@ -134,11 +134,25 @@ class Lister:
         except StartUnconfirmed:
             self.is_unconfirmed = True
             raise
-        with self._noted("the run's record"):
-            runs.write(self.run_id, {"execution": self.execution})
-            if self.request.needs_lock:
-                runs.note_execution(self.run_id, self.request_id, self.execution)
+        self._note_execution()
         return result | {"execution": self.execution}
+
+    def _was_started(self) -> bool:
+        """Tell whether an earlier delivery started the execution, also one that died before it could write so."""
+        if not (self._runs.record(self.run_id) or {}).get("batches"):
+            return False
+        machine = StateMachine(step_functions(), self._settings.state_machine_arn)
+        status = machine.status(self.run_id)
+        if status and status.is_running:
+            self.execution = machine.execution(self.run_id)
+            self._note_execution()  # it needs the lock until it ends
+        return status is not None
+
+    def _note_execution(self) -> None:
+        with self._noted("the run's record"):
+            self._runs.write(self.run_id, {"execution": self.execution})
+            if self.request.needs_lock:
+                self._runs.note_execution(self.run_id, self.request_id, self.execution)
 
     def _report(self, selection: Selection, chosen: list[list[Communication]]) -> None:
         """Write down what would be sent, and have it mailed."""
@@ -203,8 +217,8 @@ class Lister:
     def _has_something_to_say(self) -> bool:
         """Tell whether a digest is due with nothing to send: that bad news is over, or what was collected."""
         memory, _, _ = self._runs.memory()
-        is_over = memory.bad and memory.bad <= {*self._idle(), EVERY_SOURCE}
-        return bool(is_over) or 0 < memory.due <= clock.now()
+        is_over = memory.may_be_over(clock.now()) and memory.bad <= {*self._idle(), EVERY_SOURCE}
+        return is_over or 0 < memory.due <= clock.now()
 
     def _idle(self) -> list[str]:
         """Name the sources that were read to their end, and of which nothing is left that could still go out."""

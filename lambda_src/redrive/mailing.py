@@ -2,16 +2,19 @@
 
 The same news goes out at most once in 24 hours, whatever comes between. That all is well is the same news whatever the
 words; so is that more of the same kind waits for a person, but that is sent when the 24 hours are over. After bad news
-one digest says that it is over. What is not sent is added up for the next digest.
+one digest says that it is over: at once, but only once a week, so that an API that fails every few hours does not send
+two mails a day; within that week it is over when nothing was bad for a day. What is not sent is added up for the next
+digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 DAY = 86400.0
+WEEK = 7 * DAY
 
 SLACK = 900.0
 """So much less than a day is a day: a run that is daily ends a little earlier or later each time."""
@@ -64,7 +67,9 @@ class Memory:
     sent
         By headline, when it was last sent; of the last 24 hours.
     bad
-        Sources of which bad news was sent that is not over.
+        Sources of which bad news was sent, and not yet that it is over.
+    was_bad, was_over
+        When a run was last bad, and when a digest last said that it is over.
     last
         When any digest was last sent.
     due
@@ -77,10 +82,17 @@ class Memory:
 
     sent: Mapping[str, float] = field(default_factory=dict)
     bad: frozenset[str] = frozenset()
+    was_bad: float = 0
+    was_over: float = 0
     last: float = 0
     due: float = 0
     quiet: Mapping[str, int] = field(default_factory=dict)
     unnamed: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def may_be_over(self, now: float) -> bool:
+        """Tell whether bad news may be said to be over, if no source is bad any more."""
+        is_calm = now - self.was_bad >= DAY - SLACK
+        return bool(self.bad) and (is_calm or now - self.was_over >= WEEK - SLACK)
 
 
 @dataclass(frozen=True)
@@ -126,7 +138,9 @@ def decide(
     mood = Mood.of_run(moods.values())
     bad = frozenset(source for source, each in moods.items() if each is Mood.BAD)
     still_bad = memory.bad - {source for source, each in moods.items() if each is Mood.GOOD}
-    is_over = bool(memory.bad) and not bad | still_bad
+    is_over = memory.may_be_over(now) and not bad | still_bad
+    if not is_over:
+        still_bad = still_bad or memory.bad  # that it is over is still to be said
     newest = sorted(memory.sent.items(), key=lambda sent: -sent[1])[:MAX_REMEMBERED]
     recent = {text: at for text, at in newest if now - at < DAY - SLACK}
     text = ALL_IS_WELL if mood is Mood.GOOD and is_ordinary else headline
@@ -139,13 +153,15 @@ def decide(
         has_news = any(group not in recent for group in groups)
         is_sent = is_over or is_due or (is_wanted and (is_new or has_news))
     if is_over and not is_sent:
-        still_bad = memory.bad  # it is still to be said
+        still_bad = memory.bad
     if is_sent or (is_daily and is_wanted):
         still_bad |= bad
+    was_bad = now if bad else memory.was_bad
     if is_sent:
         sent = {**recent, **dict.fromkeys([text, *groups], now)}
-        return Decision(True, is_over, Memory(sent, still_bad, now))
+        return Decision(True, is_over, Memory(sent, still_bad, was_bad, now if is_over else memory.was_over, now))
     begins = memory.last if is_daily else now if groups else 0
     due = memory.due or (begins + DAY if begins and is_wanted else 0)
     quiet = {name: memory.quiet.get(name, 0) + count for name, count in {**counts, "runs": 1}.items()}
-    return Decision(False, False, Memory(recent, still_bad, memory.last, due, {**memory.quiet, **quiet}))
+    remembered = replace(memory, sent=recent, bad=still_bad, was_bad=was_bad, due=due, quiet={**memory.quiet, **quiet})
+    return Decision(False, False, remembered)

@@ -245,6 +245,8 @@ class Runs:
         memory = Memory(
             sent=item.get("sent", {}),
             bad=frozenset(item.get("bad", ())),
+            was_bad=item.get("wasBad", 0),
+            was_over=item.get("wasOver", 0),
             last=item.get("last", 0),
             quiet={name: int(count) for name, count in item.get("quiet", {}).items()},
             unnamed=item.get("unnamed", {}),
@@ -268,6 +270,8 @@ class Runs:
         remembered = {
             "sent": memory.sent,
             "bad": sorted(memory.bad),
+            "wasBad": memory.was_bad,
+            "wasOver": memory.was_over,
             "last": memory.last,
             "quiet": memory.quiet,
             "unnamed": memory.unnamed,

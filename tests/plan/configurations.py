@@ -227,6 +227,7 @@ RIGHT = configuration(
             alarms={"enabled": True},
             max_concurrency=20,
             lambda_={"reserved_concurrency": {"requeue_communication": 19}},
+            redrive_limit={"max_attempts": 2},
         ),
         "secret_emails": call(
             "secret-emails", notifications={"emails": '${sensitive(["a@example.com", "b@example.com"])}'}

@@ -122,6 +122,14 @@ def test_a_plan_warns_of_a_reservation_below_the_requests_at_a_time(plan: Plan):
     assert "lambda.reserved_concurrency.requeue_communication (19) is below the 20 requests at a time" in message
 
 
+def test_a_plan_warns_of_so_few_attempts_that_one_in_ten_condemns(plan: Plan):
+    warnings = plan.warnings("one_in_ten_condemns_few")
+    assert set(warnings) == {"unheard"}
+    [message] = warnings["unheard"]
+    assert "redrive_limit.max_attempts is 2" in message
+    assert "one communication in a hundred" in message
+
+
 def test_addresses_may_be_secret(plan: Plan):
     subscriptions = plan.of("secret_emails", "aws_sns_topic_subscription")
     assert {each.values["endpoint"] for each in subscriptions} == {"a@example.com", "b@example.com"}

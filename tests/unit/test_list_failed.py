@@ -516,6 +516,7 @@ def test_another_delivery_after_the_run_starts_and_changes_nothing(
     lists["/emails"] = [1]
     invoke(SCHEDULED, context)
     runs.unlock(RUN, context.aws_request_id)
+    machine.ends()
     before, batches = record(runs), sends(runs)
     lists["/emails"] = [1, 2]
     answer = invoke(SCHEDULED, Context("another delivery"))
@@ -523,6 +524,35 @@ def test_another_delivery_after_the_run_starts_and_changes_nothing(
     assert (record(runs), sends(runs)) == (before, batches)
     assert runs.lock() is None
     assert len(machine.runs()) == 1
+
+
+@pytest.mark.parametrize("delivery", ["the same", "another"])
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_delivery_after_a_lister_that_died_right_after_the_start_changes_nothing(
+    delivery: str, is_over: bool, lists: Lists, machine: Machine, runs: Runs, context: Context
+) -> None:
+    def dies(**_: Any) -> None:
+        raise SystemExit
+
+    lists["/emails"] = [1]
+    events = step_functions().meta.events
+    events.register("after-call.sfn.StartExecution", dies)
+    with pytest.raises(SystemExit):
+        invoke(SCHEDULED, context)
+    events.unregister("after-call.sfn.StartExecution", dies)
+    request = context.aws_request_id if delivery == "the same" else delivery
+    runs.unlock(RUN, context.aws_request_id)
+    if is_over:
+        machine.ends()
+    elif delivery == "the same":
+        assert runs.take_lock(RUN, request, clock.now() + 900) is None
+    before, batches = record(runs), sends(runs)
+    lists["/emails"] = [1, 2]
+    answer = invoke(SCHEDULED, Context(request))
+    assert (answer["eligible"], answer["batches"], answer["execution"]) == (0, 0, None)
+    assert (record(runs) | before, sends(runs)) == (record(runs), batches)
+    assert len(machine.runs()) == 1
+    assert (runs.lock() is None) is is_over, "the execution that is on needs it"
 
 
 def test_without_the_ledger_nothing_is_started(

@@ -82,6 +82,24 @@ def test_bad_news_that_was_not_sent_is_not_over_either() -> None:
     assert not inbox.run("requeued", GOOD).is_over
 
 
+def test_the_second_time_in_a_week_it_is_over_only_when_nothing_was_bad_for_a_day() -> None:
+    inbox = Inbox()
+    inbox.run("down", BAD)
+    assert inbox.run("requeued", GOOD).is_over
+    inbox.run("down again", BAD)
+    calm = [inbox.run("requeued", GOOD).is_over for _ in range(25)]
+    assert [n for n, is_over in enumerate(calm) if is_over] == [23]
+    inbox.run("down", BAD, after=8 * DAY)
+    assert inbox.run("requeued", GOOD).is_over, "a week after the last time at once"
+
+
+def test_it_is_over_at_last_also_where_another_source_was_bad_meanwhile_and_nobody_was_told() -> None:
+    inbox = Inbox()
+    inbox.run("down", BAD)
+    assert not inbox.run("down", GOOD | {"sms": Mood.BAD}).is_sent
+    assert inbox.run("requeued", GOOD | {"sms": Mood.GOOD}).is_over
+
+
 def test_it_is_not_over_while_another_source_is_bad_that_was_not_asked() -> None:
     inbox = Inbox()
     inbox.run("down", BAD | {"sms": Mood.BAD})

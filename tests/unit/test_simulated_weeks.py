@@ -352,7 +352,7 @@ def test_an_api_that_fails_now_and_then_condemns_nobody(many: float, status: int
     assert not weeks.manual
     waits = [wait for each, wait in zip(everyone, weeks.waits(everyone), strict=True) if each.key not in weeks.manual]
     assert max(waits) < (12 * HOUR if many >= 2 else DAY)
-    assert max(weeks.weekly_mails()) <= 14, "that it is bad once a day, and that it is over"
+    assert max(weeks.weekly_mails()) < 10, "that it is bad once a day, and once that it is over"
 
 
 def test_an_api_that_begins_to_refuse_everything_in_the_middle_of_a_run_condemns_nobody() -> None:
