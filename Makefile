@@ -31,7 +31,7 @@ bench: ## Measure how fast, how small and how cheap it is: make bench [QUICK=1|F
 	@$(if $(filter-out 0 1,$(QUICK)),echo "QUICK must be 0 or 1; it is '$(QUICK)'" >&2; exit 2)
 	@$(if $(filter-out 0 1,$(FULL)),echo "FULL must be 0 or 1; it is '$(FULL)'" >&2; exit 2)
 	@$(RUN) -m bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(FULL)),--full)
-	@$(if $(filter-out 0,$(QUICK)),,$(RUN) docs/generate.py) # the README's costs are made of what was counted
+	@$(if $(filter-out 0,$(QUICK)),,$(RUN) docs/generate.py) # the documents' costs are made of what was counted
 
 cost: ## What it costs: make cost FAILED=1000000 [BATCH_SIZE=20] [API_MS=200] [RETRY_RATE=0.02]
 	@$(SETUP) dev
@@ -57,7 +57,7 @@ build: ## Rebuild the packages in dist/
 	@$(SETUP) dev
 	$(RUN) build.py
 
-docs: ## Write the inputs, outputs and costs into the README
+docs: ## Write the inputs, outputs, costs and the drawing into the documents
 	@$(SETUP) dev
 	$(RUN) docs/generate.py
 

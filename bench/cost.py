@@ -82,6 +82,16 @@ def standing_queue(prices: Mapping[str, Any]) -> float:
     return sum(dollars({"alarm_month": QUEUE_ALARMS, "queue_request": IDLE_REQUESTS}, prices).values())
 
 
+HOURLY_RUNS = 720
+"""In a month, by the default schedule."""
+
+
+def month(failed: int, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
+    """Give what a month costs in which so many fail, spread over its hourly runs; without what stands."""
+    of_a_run = Workload(math.ceil(failed / HOURLY_RUNS))
+    return HOURLY_RUNS * sum(dollars(WAYS["this module"](of_a_run, counts), prices).values())
+
+
 def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[str]:
     """Say what is neither measured nor a price."""
     each, worker = counts["module"], counts["worker"]

@@ -38,7 +38,7 @@ def _states(machine: dict[str, Any], indent: str) -> Iterator[str]:
             yield f'{indent}state "{label}" as {_name(name)} {{'
             yield from _states(inner, f"{indent}  ")
             yield f"{indent}}}"
-        else:
+        elif label != _name(name):
             yield f'{indent}state "{label}" as {_name(name)}'
         yield from (f"{indent}{_name(name)} --> {target}" for target in _targets(state))
 

@@ -1,8 +1,7 @@
-"""Write the module's inputs, outputs, costs and state machine into the README: ``python docs/generate.py [--check]``.
+"""Write into the documents what the module's own files say: ``python docs/generate.py [--check]``.
 
-They come from ``variables.tf``, ``outputs.tf``, the cost model and the definition alone, so that the README cannot say
-anything else.
-``--check`` writes nothing and fails where it does.
+Inputs and outputs come from ``variables*.tf`` and ``outputs.tf``, costs from the cost model, the drawing from the state
+machine's definition, so that no document can say anything else. ``--check`` writes nothing, and fails where one does.
 """
 
 from __future__ import annotations
@@ -10,7 +9,9 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from bench import cost  # noqa: E402 (it lies beside this folder)
 from bench.model import Workload  # noqa: E402
 from docs.drawing import mermaid  # noqa: E402
 
-README = ROOT / "README.md"
 PRICED = (10_000, 1_000_000)
+MONTHLY = 50_000
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,22 @@ class Variable:
 
 
 def main(check: bool) -> None:
-    """Write the README, or compare it and exit with what is wrong."""
-    old = new = README.read_text(encoding="utf-8")
-    for name, write in (("STATE MACHINE", drawing), ("INPUTS AND OUTPUTS", tables), ("COSTS", costs)):
-        begin, end = f"<!-- BEGIN {name} -->", f"<!-- END {name} -->"
-        if begin not in new or end not in new:
-            sys.exit(f"{README.name} has no place for the {name.lower()}: put {begin} and {end} where they belong.")
-        new = f"{new[: new.index(begin)]}{begin}\n\n{write()}\n{new[new.index(end) :]}"
-    if check and new != old:
-        sys.exit(
-            f"{README.name} does not show the inputs, outputs, costs and the state machine as they are. Run: make docs"
-        )
-    if not check:
-        README.write_text(new, encoding="utf-8", newline="\n")
+    """Write every block of every page, or compare them and exit with what is out of date."""
+    stale = []
+    for page, blocks in PAGES.items():
+        path = ROOT / page
+        old = new = path.read_text(encoding="utf-8")
+        for name, write in blocks.items():
+            begin, end = f"<!-- BEGIN {name} -->", f"<!-- END {name} -->"
+            if begin not in new or end not in new:
+                sys.exit(f"{page} has no place for the {name.lower()}: put {begin} and {end} where they belong.")
+            new = f"{new[: new.index(begin)]}{begin}\n\n{write()}\n{new[new.index(end) :]}"
+        if new != old:
+            stale.append(page)
+            if not check:
+                path.write_text(new, encoding="utf-8", newline="\n")
+    if check and stale:
+        sys.exit(f"Out of date: {', '.join(stale)}. Run: make docs")
 
 
 def drawing() -> str:
@@ -81,42 +85,66 @@ def costs() -> str:
     return "\n".join([*(cost.table(work, counts, prices) for work in works), *notes]) + "\n"
 
 
-def tables() -> str:
-    """Give the Markdown of all inputs and outputs."""
-    inputs = variables()
-    lines = ["### Inputs", "", "| name | what it is | type | default |", "| --- | --- | --- | --- |"]
+def cost_of_a_month() -> str:
+    """Give the two lines that the README has of the costs."""
+    counts, prices = cost.read(cost.COUNTS), cost.read(cost.PRICES)
+    work, standing = cost.month(MONTHLY, counts, prices), cost.standing(counts, prices)
+    text = (
+        f"{MONTHLY:,} failed communications a month cost about {work + standing:.0f} USD: {work:.2f} for the work of "
+        f"hourly runs, and {standing:.2f} for alarms and metrics, whatever happens "
+        f"(list prices, {prices['region']}). [What is in it, and other ways](docs/costs.md)."
+    )
+    return textwrap.fill(text, 120) + "\n"
+
+
+def tables(module: str = ".") -> str:
+    """Give the Markdown of all inputs and outputs of a module, in full."""
+    inputs = variables(module)
+    lines = ["## Inputs", "", "| name | what it is | type | default |", "| --- | --- | --- | --- |"]
     lines += [_row(variable) for variable in sorted(inputs, key=lambda variable: variable.default is not None)]
     for variable in inputs:
         if variable.is_object:
-            lines += ["", f"#### `{variable.name}`", "", *map(_field, variable.fields)]
-            lines += ["", "```hcl", variable.type, "```"]
-    lines += ["", "### Outputs", "", "| name | what it is |", "| --- | --- |"]
-    lines += [f"| `{name}` | {_cell(description)} |" for name, description in outputs()]
+            lines += ["", f"### `{variable.name}`", "", *map(_field, variable.fields)]
+            lines += [""] * bool(variable.fields) + ["```hcl", variable.type, "```"]
+    lines += ["", "## Outputs", "", "| name | what it is |", "| --- | --- |"]
+    lines += [f"| `{name}` | {_cell(description)} |" for name, description in outputs(module)]
     return "\n".join(lines) + "\n"
 
 
-def variables() -> list[Variable]:
-    """Read the inputs, in the order of the file."""
-    source = (ROOT / "variables.tf").read_text(encoding="utf-8")
+def names() -> str:
+    """Give the Markdown of the names alone of the module's inputs and outputs."""
+    inputs = variables()
+    required, optional = (
+        ", ".join(f"`{variable.name}`" for variable in inputs if (variable.default is None) is must)
+        for must in (True, False)
+    )
+    given = ", ".join(f"`{name}`" for name, _ in outputs())
+    text = [f"**Required**: {required}.", f"**Optional**: {optional}.", f"**Outputs**: {given}."]
+    return "\n\n".join(textwrap.fill(line, 120, break_on_hyphens=False) for line in text) + "\n"
+
+
+def variables(module: str = ".") -> list[Variable]:
+    """Read the inputs of a module, in the order of its files."""
     return [
         Variable(
             name,
             _text(block["description"]),
-            _expression(source, name, "type"),
-            _expression(source, name, "default") if "default" in block else None,
+            _expression(file, name, "type"),
+            _expression(file, name, "default") if "default" in block else None,
         )
-        for name, block in _blocks("variables.tf", "variable")
+        for file in sorted((ROOT / module).glob("variables*.tf"))
+        for name, block in _blocks(file, "variable")
     ]
 
 
-def outputs() -> list[tuple[str, str]]:
-    """Read the outputs: name and description, in the order of the file."""
-    return [(name, _text(block["description"])) for name, block in _blocks("outputs.tf", "output")]
+def outputs(module: str = ".") -> list[tuple[str, str]]:
+    """Read the outputs of a module: name and description, in the order of the file."""
+    return [(name, _text(block["description"])) for name, block in _blocks(ROOT / module / "outputs.tf", "output")]
 
 
-def _blocks(file: str, kind: str) -> list[tuple[str, dict[str, Any]]]:
-    with (ROOT / file).open(encoding="utf-8") as opened:
-        found = hcl2.load(opened)[kind]
+def _blocks(file: Path, kind: str) -> list[tuple[str, dict[str, Any]]]:
+    with file.open(encoding="utf-8") as opened:
+        found = hcl2.load(opened).get(kind, [])
     return [(name.strip('"'), block) for entry in found for name, block in entry.items()]
 
 
@@ -126,14 +154,15 @@ def _text(value: str) -> str:
     return textwrap.dedent(heredoc[2]).strip() if heredoc else value.strip('"').replace('\\"', '"')
 
 
-def _expression(source: str, variable: str, attribute: str) -> str:
+def _expression(file: Path, variable: str, attribute: str) -> str:
     """Give an attribute of a variable as it is written; hcl2 gives a type back without its layout."""
+    source = file.read_text(encoding="utf-8")
     block = re.search(rf'^variable "{variable}" {{\n(.*?)^}}', source, re.DOTALL | re.MULTILINE)
     found = re.search(
         rf"^  {attribute} += (.*?)$(?=\n  \w|\n\n|\n?\Z)", block[1] if block else "", re.DOTALL | re.MULTILINE
     )
     if not found:
-        raise ValueError(f"variables.tf: cannot read the {attribute} of {variable}")
+        raise ValueError(f"{file.name}: cannot read the {attribute} of {variable}")
     return textwrap.dedent("  " + found[1]).strip()
 
 
@@ -152,6 +181,16 @@ def _field(line: str) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"STATE MACHINE": drawing, "COST OF A MONTH": cost_of_a_month, "NAMES": names},
+    "docs/inputs.md": {"INPUTS AND OUTPUTS": tables},
+    "docs/costs.md": {"COSTS": costs},
+    "modules/queue/README.md": {"INPUTS AND OUTPUTS": partial(tables, "modules/queue")},
+    "modules/dashboard/README.md": {"INPUTS AND OUTPUTS": partial(tables, "modules/dashboard")},
+}
+"""Which blocks each page has, and who writes them."""
 
 
 if __name__ == "__main__":

@@ -83,6 +83,12 @@ def test_larger_batches_are_cheaper_and_a_run_sends_one_mail():
     assert model.seed(Workload(10_000), COUNTS)["email"] == 500
 
 
+def test_a_month_is_its_hourly_runs_each_of_its_share():
+    spread = cost.month(72_000, COUNTS, PRICES)
+    assert spread == pytest.approx(720 * sum(priced(MODULE, failed=100).values()))
+    assert spread > sum(priced(MODULE, failed=72_000).values())
+
+
 def test_a_slower_api_costs_time_of_functions_and_nothing_else():
     quick, slow = (priced(MODULE, failed=10_000, api_ms=ms) for ms in (0, 1000))
     assert slow["Lambda"] - quick["Lambda"] == pytest.approx((10_200 + 100) * 0.25 * 0.0000133334)
