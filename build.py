@@ -1,9 +1,10 @@
 """Package the functions: ``python build.py`` writes ``dist/``, ``python build.py --check`` judges it.
 
 ``dist/`` is committed, so that nothing is built at plan or apply and a consumer of the module needs no Python.
-It holds a zip per function and two layers: ``redrive.zip`` with the package that the functions share, and
-``dependencies.zip`` with the libraries of ``requirements/layer.txt``. Only the source decides what is in a zip; how it
-is compressed does not count, for zlibs differ. A zip that holds the right bytes stays as it is, wherever it is built.
+It holds a zip per function and a layer, ``dependencies.zip``, with the libraries of ``requirements/layer.txt``. The
+package that the functions share is in each one's zip, because a function and its layers are changed by two calls: in
+between, a new package would meet an old handler. Only the source decides what is in a zip; how it is compressed does
+not count, for zlibs differ. A zip that holds the right bytes stays as it is, wherever it is built.
 
 A build leaves the libraries alone while ``dist/dependencies.sha256`` names their layer and what it is made from
 as they are now: with nothing to do it needs neither pip nor a network. ``--check`` does not take that record's
@@ -20,6 +21,7 @@ import re
 import struct
 import sys
 import zlib
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -28,7 +30,7 @@ DEPENDENCIES, RECORD = "dependencies.zip", "dependencies.sha256"
 RECORDED = ("build.py", "requirements/layer.txt", "requirements/layer-pruned.toml")
 
 # in bytes; the project's own, far below AWS's quotas
-FUNCTION_LIMIT, PACKAGE_LIMIT, DEPENDENCIES_LIMIT = 20_000, 190_000, 1_000_000
+FUNCTION_LIMIT, DEPENDENCIES_LIMIT = 210_000, 1_000_000
 
 OLDEST_PYTHON = "3.11"  # of the runtimes: a wheel of pure Python for it serves the later ones too
 LAYER_FOLDER = "python/"  # what of a layer Lambda's Python looks through
@@ -106,10 +108,16 @@ def archive(path: Path, files: dict[str, bytes], limit: int, below: str = "") ->
     contents = {(below + file).encode(): files[file] for file in sorted(files)}
     zipped = path.read_bytes() if path.is_file() else b""
     if not is_zip_of(contents, zipped):
-        zipped = zip_of(contents, [zlib.compress(content, 9, wbits=RAW) for content in contents.values()])
+        zipped = zip_of(contents, [compressed(content) for content in contents.values()])
     if len(zipped) > limit:
         raise BuildError(f"{name} would have {len(zipped):,} bytes: at most {limit:,} may go in")
     return zipped
+
+
+@cache
+def compressed(content: bytes) -> bytes:
+    """Compress bytes once, though every function's zip holds them."""
+    return zlib.compress(content, 9, wbits=RAW)
 
 
 def zip_of(contents: dict[bytes, bytes], streams: list[bytes]) -> bytes:
@@ -147,17 +155,15 @@ def is_zip_of(contents: dict[bytes, bytes], zipped: bytes) -> bool:
 
 
 def own_code(root: Path) -> dict[str, bytes]:
-    """Package each folder of ``lambda_src``: the functions', and the shared one as a layer. Raises BuildError."""
+    """Package each function of ``lambda_src``, a folder, with the package that all share. Raises BuildError."""
     folders, zips = source_folders(root), dict[str, bytes]()
+    shared = folders.pop(PACKAGE, {})
     for folder, files in folders.items():
-        path = root / "dist" / f"{folder}.zip"
-        if folder == PACKAGE:
-            zips[path.name] = archive(path, files, PACKAGE_LIMIT, below=LAYER_FOLDER)
-        elif f"{folder}/handler.py" in files:
-            zips[path.name] = archive(path, files, FUNCTION_LIMIT)
-        else:
+        if f"{folder}/handler.py" not in files:
             raise BuildError(f"lambda_src/{folder} is neither a function, with a handler.py, nor {PACKAGE}: remove it")
-    if PACKAGE not in folders or len(folders) == 1:
+        path = root / "dist" / f"{folder}.zip"
+        zips[path.name] = archive(path, files | shared, FUNCTION_LIMIT)
+    if not shared or not zips:
         raise BuildError(f"lambda_src must have {PACKAGE}, the package, and a function, a folder with a handler.py")
     return zips
 

@@ -26,7 +26,7 @@ module "api" {
   api     = var.api
 }
 
-# what the functions import: the libraries, and the package they share
+# what the functions import: the libraries
 module "layers" {
   source = "./modules/layers"
 

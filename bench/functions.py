@@ -40,7 +40,7 @@ def plain_install(folder: Path) -> Path:
 
 def cold_starts(url: str, folder: Path, starts: int) -> list[Row]:
     """Start each function anew, in turns of random order: INIT and the first invocation."""
-    naive, search, own = BENCH / "naive", (plain_install(folder),), sandboxes.layers(folder)
+    naive, search, own = BENCH / "naive", (plain_install(folder),), (sandboxes.layer(folder),)
     packages = {
         "requeue_communication": (_deployed("requeue_communication", folder, own), ITEM),
         "list_failed": (_deployed("list_failed", folder, own), {}),
@@ -74,7 +74,7 @@ def cold_starts(url: str, folder: Path, starts: int) -> list[Row]:
 
 def warm_requeue(url: str, folder: Path, turns: int) -> Row:
     """Requeue again and again in one sandbox."""
-    search = (BENCH / "inside", *sandboxes.layers(folder))
+    search = (BENCH / "inside", sandboxes.layer(folder))
     package = Package("warm.handler", sandboxes.unpacked("requeue_communication", folder), search)
     with sandboxes.sandbox(package, url, sandboxes.settings(url) | {"BASE_URL": url}, folder) as started:
         times, _ = sandboxes.invoke(started, {"turns": turns, "item": ITEM})
@@ -92,7 +92,8 @@ def warm_requeue(url: str, folder: Path, turns: int) -> Row:
 def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list[Row]:
     """List so many, each size in a fresh process."""
     rows = []
-    package = Package("listing.handler", BENCH / "inside", sandboxes.layers(folder))
+    search = (BENCH / "inside", sandboxes.layer(folder))
+    package = Package("listing.handler", sandboxes.unpacked("list_failed", folder), search)
     for size in sizes:
         with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
             event = {"turns": turns, "url": f"{url}/failed/{size}"}
@@ -118,7 +119,7 @@ def peaks(url: str, folder: Path, sizes: tuple[int, ...]) -> list[Row]:
     for name in ("list_failed", "conclude"):
         taken = []
         for size in (sizes[0], sizes[-1]):
-            search = (BENCH / "inside", *sandboxes.layers(folder))
+            search = (BENCH / "inside", sandboxes.layer(folder))
             package = Package("peak.handler", sandboxes.unpacked(name, folder), search)
             with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
                 got, _ = sandboxes.invoke(started, {"function": name, "event": _event(name, size)})
@@ -148,5 +149,5 @@ def _check(name: str, size: int, answer: dict[str, Any]) -> None:
         raise MeasurementFailed(f"{name}: {got} instead of {wanted}: {answer}")
 
 
-def _deployed(name: str, folder: Path, layers: tuple[Path, ...]) -> Package:
-    return Package(f"{name}.handler.handler", sandboxes.unpacked(name, folder), layers)
+def _deployed(name: str, folder: Path, search: tuple[Path, ...]) -> Package:
+    return Package(f"{name}.handler.handler", sandboxes.unpacked(name, folder), search)

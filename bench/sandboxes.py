@@ -52,9 +52,9 @@ def unpacked(name: str, folder: Path) -> Path:
     return into
 
 
-def layers(folder: Path) -> tuple[Path, ...]:
-    """Give what the module's layers put on the search path."""
-    return tuple(unpacked(name, folder) / "python" for name in ("redrive", "dependencies"))
+def layer(folder: Path) -> Path:
+    """Give what the module's layer puts on the search path."""
+    return unpacked("dependencies", folder) / "python"
 
 
 @contextmanager

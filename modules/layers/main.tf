@@ -1,18 +1,10 @@
-# What the functions import and AWS does not bring. Pure Python: one zip for every runtime and architecture.
-locals {
-  packages = {
-    dependencies = "The libraries that the functions of ${var.prefix} import"
-    redrive      = "The package that the functions of ${var.prefix} share"
-  }
-}
-
+# What the functions import and AWS does not bring. Pure Python: one zip for every runtime and architecture. The package
+# that the functions share is in the zip of each: it changes in the same call as its handler, a layer in another.
 resource "aws_lambda_layer_version" "this" {
-  for_each = local.packages
-
-  layer_name               = "${var.prefix}-${each.key}"
-  description              = each.value
-  filename                 = "${path.module}/../../dist/${each.key}.zip"
-  source_code_hash         = filebase64sha256("${path.module}/../../dist/${each.key}.zip")
+  layer_name               = "${var.prefix}-dependencies"
+  description              = "The libraries that the functions of ${var.prefix} import"
+  filename                 = "${path.module}/../../dist/dependencies.zip"
+  source_code_hash         = filebase64sha256("${path.module}/../../dist/dependencies.zip")
   compatible_runtimes      = [var.lambda.runtime]
   compatible_architectures = [var.lambda.architecture]
 

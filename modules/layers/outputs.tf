@@ -1,4 +1,4 @@
 output "arns" {
   description = "ARNs of these versions of the layers."
-  value       = values(aws_lambda_layer_version.this)[*].arn
+  value       = [aws_lambda_layer_version.this.arn]
 }

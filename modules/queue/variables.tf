@@ -225,7 +225,7 @@ variable "lambda" {
 }
 
 variable "layers" {
-  description = "ARNs of the layers with the libraries and the package that the worker imports, where they are there already; null to make them."
+  description = "ARNs of the layers with the libraries that the worker imports, where they are there already; null to make them."
   type        = list(string)
   default     = null
 }

@@ -25,13 +25,13 @@ def test_a_changed_source_is_named_and_nothing_is_written(small: Project) -> Non
     before = small.built()
     small.write("lambda_src/redrive/words.py", "HELLO = 'good evening'\n")
     said = small.run("--check", fails=True)
-    assert said.splitlines() == ["dist/redrive.zip is not what the source gives.", REMEDY]
+    assert said.splitlines() == ["dist/greet.zip is not what the source gives.", REMEDY]
     assert small.built() == before
     small.run()
     small.run("--check")
 
 
-@pytest.mark.parametrize("name", ["greet.zip", "redrive.zip", "dependencies.zip", "dependencies.sha256"])
+@pytest.mark.parametrize("name", ["greet.zip", "dependencies.zip", "dependencies.sha256"])
 def test_a_missing_file_is_named_and_made_again(name: str, small: Project) -> None:
     (small.dist / name).unlink()
     assert small.run("--check", fails=True).splitlines() == [f"dist/{name} is missing.", REMEDY]
@@ -74,7 +74,7 @@ def other_local_date(zipped: bytes) -> bytes:
 
 def one_more(zipped: bytes) -> bytes:
     with zipfile.ZipFile(buffer := io.BytesIO(zipped), "a") as opened:
-        opened.writestr("python/redrive/zzz.py", "")
+        opened.writestr("redrive/zzz.py", "")
     return buffer.getvalue()
 
 
@@ -101,7 +101,7 @@ def bytes_between(zipped: bytes) -> bytes:
         pytest.param(lambda zipped: rezipped(zipped, external_attr=0o100755 << 16), id="mode"),
         pytest.param(lambda zipped: rezipped(zipped, create_system=0), id="system"),
         pytest.param(lambda zipped: rezipped(zipped, date_time=(1980, 1, 2, 0, 0, 0)), id="date"),
-        pytest.param(lambda zipped: rezipped(zipped, filename="python/redrive/wards.py"), id="name"),
+        pytest.param(lambda zipped: rezipped(zipped, filename="redrive/wards.py"), id="name"),
         pytest.param(lambda zipped: rezipped(zipped, compress_type=zipfile.ZIP_STORED), id="not compressed"),
         pytest.param(lambda zipped: rezipped(zipped, extra=b"\x99\x99\0\0"), id="extra field"),
         pytest.param(lambda zipped: rezipped(zipped, comment=b"hello"), id="comment of an entry"),
@@ -118,11 +118,11 @@ def bytes_between(zipped: bytes) -> bytes:
 )
 def test_a_tampered_package_is_caught_and_mended(tamper: Callable[[bytes], bytes], small: Project) -> None:
     good = small.built()
-    tampered = tamper(good["redrive.zip"])
-    assert tampered != good["redrive.zip"]
-    (small.dist / "redrive.zip").write_bytes(tampered)
-    assert small.run("--check", fails=True).splitlines() == ["dist/redrive.zip is not what the source gives.", REMEDY]
-    assert small.run().startswith("dist/redrive.zip: ")
+    tampered = tamper(good["greet.zip"])
+    assert tampered != good["greet.zip"]
+    (small.dist / "greet.zip").write_bytes(tampered)
+    assert small.run("--check", fails=True).splitlines() == ["dist/greet.zip is not what the source gives.", REMEDY]
+    assert small.run().startswith("dist/greet.zip: ")
     assert small.built() == good
 
 

@@ -84,7 +84,7 @@ def test_a_layer_that_is_up_to_date_needs_neither_pip_nor_wheels(small: Project,
     shutil.rmtree(small.root / ".build")
     assert small.run(python=without_pip, PATH="") == "dist/ is up to date.\n"
     small.write("lambda_src/redrive/words.py", "HELLO = 'good evening'\n")
-    assert small.run(python=without_pip, PATH="").startswith("dist/redrive.zip: ")
+    assert small.run(python=without_pip, PATH="").startswith("dist/greet.zip: ")
 
 
 def test_a_second_build_from_nothing_needs_no_network(small: Project, offline: None) -> None:

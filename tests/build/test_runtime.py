@@ -101,48 +101,45 @@ def runs(code: str, *folders: Path) -> str:
     return done.stdout
 
 
-def layers(unpacked: Path) -> list[Path]:
-    """Give the folders that Lambda merges into /opt/python."""
-    return [unpacked / name / "python" for name in ("redrive", "dependencies")]
+def layer(unpacked: Path) -> Path:
+    """Give the folder that is in /opt/python on Lambda."""
+    return unpacked / "dependencies" / "python"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_module_of_a_function_loads(function: str, unpacked: Path) -> None:
+def test_every_module_of_a_function_and_of_the_package_loads(function: str, unpacked: Path) -> None:
     code = EVERY_MODULE + f"import {function}.handler as function\nassert callable(function.handler)\n"
-    assert runs(code, unpacked / function, *layers(unpacked)) == ""
-
-
-def test_every_module_of_the_package_loads_without_any_function(unpacked: Path) -> None:
-    code = EVERY_MODULE + "print(len([name for name in sys.modules if name.startswith('redrive.')]))"
+    code += "print(len([name for name in sys.modules if name.startswith('redrive.')]))"
     modules = [path for path in (build.ROOT / "lambda_src/redrive").rglob("*.py") if path.name != "__init__.py"]
-    assert int(runs(code, *layers(unpacked))) == len(modules)
+    assert int(runs(code, unpacked / function, layer(unpacked))) == len(modules)
 
 
-def test_the_layers_share_no_file_that_one_would_hide_of_the_other(unpacked: Path) -> None:
-    package, libraries = ({path.name for path in layer.iterdir()} for layer in layers(unpacked))
-    assert package == {"redrive"}
-    assert package.isdisjoint(libraries)
+def test_a_function_hides_no_module_of_the_layer(unpacked: Path) -> None:
+    libraries = {path.name for path in layer(unpacked).iterdir()}
+    for function in FUNCTIONS:
+        own = {path.name for path in (unpacked / function).iterdir()}
+        assert own == {function, "redrive"}
+        assert own.isdisjoint(libraries)
 
 
 def test_no_library_module_misses_one_that_was_left_out(unpacked: Path) -> None:
-    layer = unpacked / "dependencies" / "python"
-    missed = runs(EVERY_MODULE, layer).split()
-    ours = {path.stem for path in layer.iterdir()}
+    missed = runs(EVERY_MODULE, layer(unpacked)).split()
+    ours = {path.stem for path in layer(unpacked).iterdir()}
     assert [name for name in missed if name.partition(".")[0] in ours] == []
 
 
 def test_no_function_of_a_library_imports_one_that_was_left_out(unpacked: Path, tmp_path: Path) -> None:
-    layer = unpacked / "dependencies" / "python"
+    libraries = layer(unpacked)
     for wheel in build.wheels(build.ROOT):
         with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
             opened.extractall(tmp_path)
     missed = set()
-    for path in layer.rglob("*.py"):
-        name = path.relative_to(layer).as_posix()
+    for path in libraries.rglob("*.py"):
+        name = path.relative_to(libraries).as_posix()
         for module in imported(path.read_text(encoding="utf-8"), name):
             parts = module.split(".")
             for parent in (".".join(parts[: depth + 1]) for depth in range(len(parts))):
-                if has_module(tmp_path, parent) and not has_module(layer, parent):
+                if has_module(tmp_path, parent) and not has_module(libraries, parent):
                     missed.add((name, parent))
                     break
     assert missed == NEVER_REACHED.keys()
@@ -172,4 +169,4 @@ def has_module(folder: Path, module: str) -> bool:
 
 
 def test_the_libraries_do_their_work(unpacked: Path) -> None:
-    assert runs(LIBRARIES_AT_WORK, unpacked / "dependencies" / "python").endswith("done\n")
+    assert runs(LIBRARIES_AT_WORK, layer(unpacked)).endswith("done\n")

@@ -226,8 +226,8 @@ def test_no_queue_takes_a_request_without_tls(plan: Plan, call: str):
 
 
 def test_the_worker_alone_brings_its_layers_and_in_the_module_shares_those_of_the_others(plan: Plan):
-    assert len(plan.of("first_loop", "aws_lambda_layer_version")) == 2
-    assert len(plan.of("complete", "aws_lambda_layer_version")) == 2
+    assert len(plan.of("first_loop", "aws_lambda_layer_version")) == 1
+    assert len(plan.of("complete", "aws_lambda_layer_version")) == 1
     assert not [layer for layer in plan.of("complete", "aws_lambda_layer_version") if "module.queue" in layer.address]
 
 

@@ -181,13 +181,13 @@ def test_a_paused_schedule_is_there_and_disabled(plan: Plan):
     assert plan.one("own_topic", "aws_scheduler_schedule").values["state"] == "DISABLED"
 
 
-def test_every_function_imports_from_the_layers_with_the_libraries_and_the_package(plan: Plan):
+def test_every_function_imports_from_the_layer_with_the_libraries(plan: Plan):
     layers = {
         layer.values["layer_name"]: Path(layer.values["filename"]).name
         for layer in plan.of("minimal", "aws_lambda_layer_version")
     }
     prefix = "communications-redrive-production"
-    assert layers == {f"{prefix}-dependencies": "dependencies.zip", f"{prefix}-redrive": "redrive.zip"}
+    assert layers == {f"{prefix}-dependencies": "dependencies.zip"}
     for function in plan.of("minimal", "aws_lambda_function"):
         assert function.unknown["layers"], f"{function.address} has none"  # AWS numbers their versions
 
