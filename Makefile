@@ -64,7 +64,8 @@ docs: ## Write the inputs, outputs, costs and the drawing into the documents
 lock: ## Pin the newest versions, with hashes, in requirements/*.txt (needs uv on the PATH)
 	cd requirements && for set in layer dev runtime checkov terraform; do \
 	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done
-	cd requirements && uv pip compile --universal --upgrade --no-deps --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" emulator.in -o emulator.txt
+	cd requirements && for set in emulator provider; do \
+	  uv pip compile --universal --upgrade --no-deps --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done
 	cd tests/apis/environments && for set in *.in; do \
 	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set -o $${set%.in}.txt; done
 

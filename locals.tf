@@ -3,7 +3,7 @@ locals {
 
   account = {
     partition = data.aws_partition.current.partition
-    region    = data.aws_region.current.id
+    region    = data.aws_service.here.region
     id        = data.aws_caller_identity.current.account_id
   }
 

@@ -18,7 +18,7 @@ from local import terraform
 from local.aws.runtime import ROOT
 from local.processes import serving
 
-PROVIDER = {"aws": {"source": "hashicorp/aws", "version": ">= 5.100"}}
+PROVIDER = {"aws": {"source": "hashicorp/aws", "version": ">= 5.100, < 7"}}
 NOTHING: dict[str, Any] = {
     "terraform": {"required_providers": PROVIDER},
     "provider": {"aws": {"region": "eu-west-1"}},

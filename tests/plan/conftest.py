@@ -33,18 +33,19 @@ SECONDS_TO_START = 30
 class Runner(TerraformRunner):
     """Runs Terraform as ``local/terraform.py`` finds it, against one AWS, and keeps what it prints."""
 
-    def __init__(self, folder: Path, endpoint: str) -> None:
+    def __init__(self, folder: Path, endpoint: str, program: str = "") -> None:
         super().__init__(str(folder / "data"), module_dir=str(folder), tf_bin=str(folder / "terraform"))
         self.state_path = ""  # Terraform's own default: the option for it is deprecated
-        self.variables = terraform.environment() | {
+        self.variables = terraform.environment(program) | {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        program = Path(self.tf_bin)
-        program.write_text(f'#!/bin/sh\nexec {" ".join(map(_quoted, terraform.command()))} "$@"\n')
-        program.chmod(0o755)
+        command = terraform.programs()[program] if program else terraform.command()
+        script = Path(self.tf_bin)
+        script.write_text(f'#!/bin/sh\nexec {" ".join(map(_quoted, command))} "$@"\n')
+        script.chmod(0o755)
 
     def plan(self, output: str = "") -> str:
         """Plan, and give what is printed."""
@@ -95,13 +96,13 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def initialised(configuration: dict[str, Any], endpoint: str) -> Iterator[Runner]:
+def initialised(configuration: dict[str, Any], endpoint: str, program: str = "") -> Iterator[Runner]:
     """Put a configuration into a folder two levels below the module, as the examples are, so that ``../..`` is it."""
     (ROOT / ".local").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="plan-", dir=ROOT / ".local"))
     try:
         (folder / "main.tf.json").write_text(json.dumps(configuration, indent=2))
-        runner = Runner(folder, endpoint)
+        runner = Runner(folder, endpoint, program)
         runner.init()
         yield runner
     finally:
@@ -111,7 +112,12 @@ def initialised(configuration: dict[str, Any], endpoint: str) -> Iterator[Runner
 @pytest.fixture(scope="session")
 def plan(endpoint: str) -> Plan:
     """The plan of a first apply of every right configuration."""
-    with initialised(RIGHT, endpoint) as runner:
+    return planned(RIGHT, endpoint)
+
+
+def planned(configuration: dict[str, Any], endpoint: str, program: str = "") -> Plan:
+    """Plan a first apply, by the Terraform of this name or the one that comes first."""
+    with initialised(configuration, endpoint, program) as runner:
         file = Path(runner.work_dir) / "plan"
         try:
             printed = runner.plan(str(file))
