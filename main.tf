@@ -1,27 +1,3 @@
-data "aws_caller_identity" "current" {}
-data "aws_partition" "current" {}
-
-# Of the provider's region: provider 5 has no data.aws_region.region, and provider 6 warns of every other name for it.
-data "aws_service" "here" {
-  service_id = "sts"
-}
-
-# the rules between inputs
-module "consistency" {
-  source = "./modules/consistency"
-
-  names = { name = var.name, stage = var.stage }
-  sizes = { batch_size = var.batch_size, max_per_run = var.max_per_run }
-  timeouts = {
-    connect_timeout_seconds  = var.api.connect_timeout_seconds
-    read_timeout_seconds     = var.api.read_timeout_seconds
-    function_timeout_seconds = var.lambda.timeout_seconds.requeue_communication
-    lister_timeout_seconds   = var.lambda.timeout_seconds.list_failed
-    max_delay_seconds        = var.retry.max_delay_seconds
-    cooldown_seconds         = var.redrive_limit.cooldown_seconds
-  }
-}
-
 # the application's API: what a function must know and may do to call it
 module "api" {
   source = "./modules/api"
@@ -65,22 +41,10 @@ module "list_failed" {
   context     = local.context
   execution   = local.execution
 
-  package = "${path.module}/dist/list_failed.zip"
-  lambda  = local.lambda.list_failed
-  vpc     = var.vpc
-
-  environment = merge(local.environment, {
-    REDRIVE_API               = jsonencode(module.api.settings)
-    REDRIVE_LEDGER            = local.ledger_json
-    REDRIVE_RUN               = local.run_json
-    REDRIVE_SOURCES           = local.sources_json
-    REDRIVE_REQUEUE           = local.requeue_json
-    REDRIVE_BATCH_SIZE        = tostring(var.batch_size)
-    REDRIVE_MAX_PER_RUN       = tostring(var.max_per_run)
-    REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
-    REDRIVE_CONCLUDE_ARN      = module.conclude.arn
-    REDRIVE_MODE              = var.mode
-  })
+  package            = "${path.module}/dist/list_failed.zip"
+  lambda             = local.lambda.list_failed
+  vpc                = var.vpc
+  environment        = local.list_failed_environment
   environment_source = "api.headers or the path, requeue_path, filters and pagination of sources, or split the sources over two instances of the module"
   policy_documents = concat(
     [data.aws_iam_policy_document.start_runs.json, data.aws_iam_policy_document.see_runs.json, module.api.policy],
@@ -103,19 +67,10 @@ module "workflow" {
   context   = local.context
   execution = local.execution
 
-  batch_function = {
-    arn             = module.batch.arn
-    timeout_seconds = var.lambda.timeout_seconds.batch
-  }
-  requeue_function = {
-    arn             = module.requeue_communication.arn
-    timeout_seconds = var.lambda.timeout_seconds.requeue_communication
-  }
-  conclude_function = {
-    arn             = module.conclude.arn
-    timeout_seconds = var.lambda.timeout_seconds.conclude
-  }
-  topic = local.topic
+  batch_function    = { arn = module.batch.arn, timeout_seconds = var.lambda.timeout_seconds.batch }
+  requeue_function  = { arn = module.requeue_communication.arn, timeout_seconds = var.lambda.timeout_seconds.requeue_communication }
+  conclude_function = { arn = module.conclude.arn, timeout_seconds = var.lambda.timeout_seconds.conclude }
+  topic             = local.topic
 
   batch_size              = var.batch_size
   max_per_run             = var.max_per_run
@@ -133,10 +88,9 @@ module "batch" {
   context     = local.context
   execution   = local.execution
 
-  package = "${path.module}/dist/batch.zip"
-  lambda  = local.lambda.batch
-
-  environment        = merge(local.environment, { REDRIVE_LEDGER = local.ledger_json, REDRIVE_RUN = local.run_json })
+  package            = "${path.module}/dist/batch.zip"
+  lambda             = local.lambda.batch
+  environment        = local.batch_environment
   environment_source = "name and stage"
   policy_documents   = module.ledger.policies.batch
 }
@@ -150,16 +104,10 @@ module "requeue_communication" {
   context     = local.context
   execution   = local.execution
 
-  package = "${path.module}/dist/requeue_communication.zip"
-  lambda  = local.lambda.requeue_communication
-  vpc     = var.vpc
-
-  environment = merge(local.environment, {
-    REDRIVE_API     = jsonencode(module.api.settings)
-    REDRIVE_LEDGER  = local.ledger_json
-    REDRIVE_REQUEUE = local.requeue_json
-    REDRIVE_RUN     = local.run_json
-  })
+  package            = "${path.module}/dist/requeue_communication.zip"
+  lambda             = local.lambda.requeue_communication
+  vpc                = var.vpc
+  environment        = local.requeue_environment
   environment_source = "api.headers or the requeue_path of sources, or split the sources over two instances of the module"
   policy_documents   = concat([module.api.policy], module.ledger.policies.requeue)
 }
@@ -173,15 +121,9 @@ module "conclude" {
   context     = local.context
   execution   = local.execution
 
-  package = "${path.module}/dist/conclude.zip"
-  lambda  = local.lambda.conclude
-
-  environment = merge(local.environment, {
-    REDRIVE_LEDGER            = local.ledger_json
-    REDRIVE_RUN               = local.run_json
-    REDRIVE_NOTIFICATIONS     = jsonencode({ on = var.notifications.on, digest = var.notifications.digest, topic_arn = local.topic.arn })
-    REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
-  })
+  package            = "${path.module}/dist/conclude.zip"
+  lambda             = local.lambda.conclude
+  environment        = local.conclude_environment
   environment_source = "name and stage"
   policy_documents = concat(
     [data.aws_iam_policy_document.send_digests.json, data.aws_iam_policy_document.see_runs.json],
@@ -208,10 +150,9 @@ module "ledger_admin" {
   context     = local.context
   execution   = local.execution
 
-  package = "${path.module}/dist/ledger_admin.zip"
-  lambda  = local.lambda.ledger_admin
-
-  environment        = merge(local.environment, local.desk_environment, { REDRIVE_OWN_ARN = "${local.function_arn_prefix}:${local.names.ledger_admin}" })
+  package            = "${path.module}/dist/ledger_admin.zip"
+  lambda             = local.lambda.ledger_admin
+  environment        = local.desk_environments.ledger_admin
   environment_source = "the id_space of sources"
   policy_documents = concat(
     [data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["ledger_admin"].json],
@@ -229,10 +170,9 @@ module "console_view" {
   context     = local.context
   execution   = local.execution
 
-  package = "${path.module}/dist/console_view.zip"
-  lambda  = local.lambda.console_view
-
-  environment        = merge(local.environment, local.desk_environment, { REDRIVE_OWN_ARN = "${local.function_arn_prefix}:${local.names.console_view}" })
+  package            = "${path.module}/dist/console_view.zip"
+  lambda             = local.lambda.console_view
+  environment        = local.desk_environments.console_view
   environment_source = "the id_space of sources"
   policy_documents   = concat([data.aws_iam_policy_document.see_runs.json], module.ledger.policies.look)
 }
@@ -247,10 +187,9 @@ module "console_operate" {
   context     = local.context
   execution   = local.execution
 
-  package = "${path.module}/dist/console_operate.zip"
-  lambda  = local.lambda.console_operate
-
-  environment        = merge(local.environment, local.desk_environment, { REDRIVE_OWN_ARN = "${local.function_arn_prefix}:${local.names.console_operate}" })
+  package            = "${path.module}/dist/console_operate.zip"
+  lambda             = local.lambda.console_operate
+  environment        = local.desk_environments.console_operate
   environment_source = "the id_space of sources"
   policy_documents = concat(
     [data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["console_operate"].json],
@@ -328,7 +267,7 @@ module "notifications" {
 
   create_topic   = local.create_topic
   notifications  = var.notifications
-  publisher_arns = [for name in [local.names.run, local.names.conclude] : "arn:${local.account.partition}:iam::${local.account.id}:role/${name}"]
+  publisher_arns = [for name in [local.names.run, local.names.conclude] : "${local.role_arn_prefix}/${name}"]
   alarm_arns     = [for name in concat(values(local.alarm_names), local.queue_alarm_names) : "${local.alarm_arn_prefix}:${name}"]
 }
 
@@ -343,27 +282,20 @@ module "alerts" {
   metrics     = { namespace = var.name, service = local.prefix }
 
   lister   = { name = module.list_failed.name }
-  conclude = { name = module.conclude.name }
+  conclude = { name = module.conclude.name, arn = module.conclude.arn }
   ledger   = { name = module.ledger.table_name }
+  schedule = { name = module.schedule.name, period_minutes = local.schedule_period_minutes }
   state_machine = {
     name             = module.workflow.state_machine_name
     arn              = module.workflow.state_machine_arn
     incomplete_error = module.workflow.incomplete_error
   }
-  run_ended = {
-    rule_name     = local.rule_names.run_ended
-    function_name = module.conclude.name
-    function_arn  = module.conclude.arn
-  }
+  run_ended_rule_name = local.names.run_ended
 
   # Not the lister: Lambda keeps its event when it is throttled and reports it when it gives up. An alarm would be a second mail.
   throttled_functions = {
     requeue_communication = module.requeue_communication.name
     batch                 = module.batch.name
     conclude              = module.conclude.name
-  }
-  schedule = {
-    name           = module.schedule.name
-    period_minutes = local.schedule_period_minutes
   }
 }

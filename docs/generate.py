@@ -1,7 +1,8 @@
 """Write into the documents what the module's own files say: ``python docs/generate.py [--check]``.
 
 Inputs and outputs come from ``variables*.tf`` and ``outputs.tf``, costs from the cost model, the drawing from the state
-machine's definition, so that no document can say anything else. ``--check`` writes nothing, and fails where one does.
+machine's definition, so that no document can say anything else. What ``modules/queue`` has in common with the module is
+copied there. ``--check`` writes nothing, and fails where one does.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ from docs.drawing import mermaid  # noqa: E402
 
 PRICED = (10_000, 1_000_000)
 MONTHLY = 50_000
+
+CONCERNS = ["", "_api", "_sources", "_requeue", "_runs", "_notifications", "_lambda", "_queue"]
+"""The files of inputs, ``variables<concern>.tf``, in the order in which a reader wants them."""
+
+SHARED = ("variables.tf", "variables_api.tf")
+"""Files that ``modules/queue`` has too, word for word."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,12 @@ def main(check: bool) -> None:
             stale.append(page)
             if not check:
                 path.write_text(new, encoding="utf-8", newline="\n")
+    for name in SHARED:
+        shared, copy = (ROOT / name).read_text(encoding="utf-8"), ROOT / "modules" / "queue" / name
+        if copy.read_text(encoding="utf-8") != shared:
+            stale.append(f"modules/queue/{name}")
+            if not check:
+                copy.write_text(shared, encoding="utf-8", newline="\n")
     if check and stale:
         sys.exit(f"Out of date: {', '.join(stale)}. Run: make docs")
 
@@ -124,7 +137,8 @@ def names() -> str:
 
 
 def variables(module: str = ".") -> list[Variable]:
-    """Read the inputs of a module, in the order of its files."""
+    """Read the inputs of a module, concern by concern."""
+    files = {file.stem.removeprefix("variables"): file for file in (ROOT / module).glob("variables*.tf")}
     return [
         Variable(
             name,
@@ -132,7 +146,7 @@ def variables(module: str = ".") -> list[Variable]:
             _expression(file, name, "type"),
             _expression(file, name, "default") if "default" in block else None,
         )
-        for file in sorted((ROOT / module).glob("variables*.tf"))
+        for file in (files[concern] for concern in sorted(files, key=CONCERNS.index))
         for name, block in _blocks(file, "variable")
     ]
 

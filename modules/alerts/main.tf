@@ -2,7 +2,7 @@
 # sends the one digest of that run.
 
 resource "aws_cloudwatch_event_rule" "run_ended" {
-  name        = var.run_ended.rule_name
+  name        = var.run_ended_rule_name
   description = "Runs of ${var.state_machine.name} that ended without having concluded themselves"
   tags        = var.context.tags
 
@@ -25,7 +25,7 @@ resource "aws_cloudwatch_event_rule" "run_ended" {
 resource "aws_cloudwatch_event_target" "run_ended" {
   rule      = aws_cloudwatch_event_rule.run_ended.name
   target_id = "conclude"
-  arn       = var.run_ended.function_arn
+  arn       = var.conclude.arn
 
   retry_policy {
     maximum_event_age_in_seconds = 3600
@@ -36,7 +36,7 @@ resource "aws_cloudwatch_event_target" "run_ended" {
 resource "aws_lambda_permission" "run_ended" {
   statement_id  = "RunsThatEndedOtherwise"
   action        = "lambda:InvokeFunction"
-  function_name = var.run_ended.function_name
+  function_name = var.conclude.name
   principal     = "events.amazonaws.com"
   source_arn    = "arn:${var.context.account.partition}:events:${var.context.account.region}:${var.context.account.id}:rule/${aws_cloudwatch_event_rule.run_ended.name}"
 }

@@ -57,21 +57,17 @@ variable "ledger" {
   })
 }
 
-variable "run_ended" {
-  description = "The EventBridge rule for runs that ended otherwise, and the function that it tells."
-
-  type = object({
-    rule_name     = string
-    function_name = string
-    function_arn  = string
-  })
+variable "run_ended_rule_name" {
+  description = "Name of the EventBridge rule for runs that ended otherwise."
+  type        = string
 }
 
 variable "conclude" {
-  description = "The function that concludes runs."
+  description = "The function that concludes runs, also those that ended otherwise."
 
   type = object({
     name = string
+    arn  = string
   })
 }
 

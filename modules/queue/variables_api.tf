@@ -1,5 +1,5 @@
-# The same as the variable of the whole module, word for word: what is wrong with it is said together with what is wrong
-# with the other inputs only where the user gives it.
+# The same file as in modules/queue: see variables.tf.
+
 variable "api" {
   description = <<-EOT
     The application's API and how to log in to it. Secrets only by the ARN of a Secrets Manager secret.
@@ -50,7 +50,10 @@ variable "api" {
   }
 
   validation {
-    condition     = var.api.auth.secret_arn != null || !contains(["bearer", "api_key", "basic", "oauth2_client_credentials"], var.api.auth.type)
+    condition = (
+      var.api.auth.secret_arn != null
+      || !contains(["bearer", "api_key", "basic", "oauth2_client_credentials"], var.api.auth.type)
+    )
     error_message = "api.auth.secret_arn must be the ARN of a Secrets Manager secret where api.auth.type is ${var.api.auth.type}."
   }
 
@@ -83,32 +86,68 @@ variable "api" {
   }
 
   validation {
-    condition     = var.api.auth.type != "aws_iam" || length(var.api.auth.resource_arns) > 0 || can(regex("^https://[a-z0-9]+\\.execute-api\\.[a-z0-9-]+\\.", var.api.base_url))
+    condition = (
+      var.api.auth.type != "aws_iam" || length(var.api.auth.resource_arns) > 0
+      || can(regex("^https://[a-z0-9]+\\.execute-api\\.[a-z0-9-]+\\.", var.api.base_url))
+    )
     error_message = "api.auth.resource_arns must say what the functions may call where api.auth.type is aws_iam and api.base_url is not https://<id>.execute-api.<region>…, such as [\"arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*\"]."
   }
 
   validation {
-    condition     = alltrue([for arn in var.api.auth.resource_arns : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
-    error_message = "api.auth.resource_arns must be ARNs; not so: ${join(", ", [for arn in var.api.auth.resource_arns : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])}."
+    condition = alltrue([for arn in var.api.auth.resource_arns : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
+    error_message = format(
+      "api.auth.resource_arns must be ARNs; not so: %s.",
+      join(", ", [for arn in var.api.auth.resource_arns : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
+    )
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.api.headers) : !can(regex("(?i)auth|token|secret|key|password|credential|cookie|session", name))])
-    error_message = "api.headers must hold no credentials, as they would stand in plan and state: use api.auth instead of ${join(", ", [for name in keys(var.api.headers) : name if can(regex("(?i)auth|token|secret|key|password|credential|cookie|session", name))])}."
+    condition = alltrue([
+      for name in keys(var.api.headers) :
+      !can(regex("(?i)auth|token|secret|key|password|credential|cookie|session", name))
+    ])
+    error_message = format(
+      "api.headers must hold no credentials, as they would stand in plan and state: use api.auth instead of %s.",
+      join(", ", [
+        for name in keys(var.api.headers) : name
+        if can(regex("(?i)auth|token|secret|key|password|credential|cookie|session", name))
+      ]),
+    )
   }
 
   validation {
-    condition     = length(setintersection([for name in keys(var.api.headers) : lower(name)], ["host", "content-length", "content-type", "transfer-encoding", "connection"])) == 0
-    error_message = "api.headers must leave out what every request sets for itself: ${join(", ", [for name in keys(var.api.headers) : name if contains(["host", "content-length", "content-type", "transfer-encoding", "connection"], lower(name))])}."
+    condition = alltrue([
+      for name in keys(var.api.headers) :
+      !contains(["host", "content-length", "content-type", "transfer-encoding", "connection"], lower(name))
+    ])
+    error_message = format(
+      "api.headers must leave out what every request sets for itself: %s.",
+      join(", ", [
+        for name in keys(var.api.headers) : name
+        if contains(["host", "content-length", "content-type", "transfer-encoding", "connection"], lower(name))
+      ]),
+    )
   }
 
   validation {
-    condition     = alltrue([for name, value in var.api.headers : can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) && can(regex("^[\\x20-\\x7e]*$", value))])
-    error_message = "api.headers must have header names (letters, digits, hyphens) and values of printable ASCII on one line; not so: ${join(", ", [for name, value in var.api.headers : name if !can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) || !can(regex("^[\\x20-\\x7e]*$", value))])}."
+    condition = alltrue([
+      for name, value in var.api.headers :
+      can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) && can(regex("^[\\x20-\\x7e]*$", value))
+    ])
+    error_message = format(
+      "api.headers must have header names (letters, digits, hyphens) and values of printable ASCII on one line; not so: %s.",
+      join(", ", [
+        for name, value in var.api.headers : name
+        if !can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) || !can(regex("^[\\x20-\\x7e]*$", value))
+      ]),
+    )
   }
 
   validation {
-    condition     = var.api.connect_timeout_seconds > 0 && var.api.connect_timeout_seconds <= 60 && var.api.read_timeout_seconds > 0 && var.api.read_timeout_seconds <= 600
+    condition = (
+      var.api.connect_timeout_seconds > 0 && var.api.connect_timeout_seconds <= 60
+      && var.api.read_timeout_seconds > 0 && var.api.read_timeout_seconds <= 600
+    )
     error_message = "api.connect_timeout_seconds must be above 0 and at most 60, api.read_timeout_seconds above 0 and at most 600; they are ${var.api.connect_timeout_seconds} and ${var.api.read_timeout_seconds}."
   }
 

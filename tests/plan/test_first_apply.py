@@ -8,6 +8,7 @@ from collections import Counter
 
 import hcl2
 
+from docs import generate
 from tests.plan.configurations import LEAST
 from tests.plan.conftest import ROOT
 from tests.plan.planned import Plan
@@ -128,7 +129,9 @@ def test_every_role_has_the_permissions_boundary(plan: Plan):
 
 
 def test_the_complete_example_uses_every_variable():
-    declared = {name.strip('"') for block in _blocks(ROOT / "variables.tf", "variable") for name in block}
+    files = ROOT.glob("variables*.tf")
+    declared = {name.strip('"') for file in files for block in _blocks(file, "variable") for name in block}
+    assert declared == {variable.name for variable in generate.variables()}
     [call] = [
         block for entry in _blocks(ROOT / "examples" / "complete" / "main.tf", "module") for block in entry.values()
     ]

@@ -25,7 +25,7 @@ HOSTILE = sorted(SCRIPTS.keys() - {"good"})
 
 def deployed_megabytes() -> int:
     """Give the memory that the module gives to the lister unless told otherwise."""
-    default = re.search(r"list_failed\s+= optional\(number, (\d+)\)", (ROOT / "variables.tf").read_text())
+    default = re.search(r"list_failed\s+= optional\(number, (\d+)\)", (ROOT / "variables_lambda.tf").read_text())
     assert default
     return int(default[1])
 

@@ -1,0 +1,175 @@
+variable "notifications" {
+  description = <<-EOT
+    Who is notified, and of what.
+    - emails: addresses; each gets a mail from AWS to confirm first.
+    - on: success, failure or both. Failure includes runs that ended otherwise, what is new for a person, and the alarms.
+    - digest: run for a digest of each run that has something new to say, daily for at most one in 24 hours, which adds up the runs since the last.
+    - topic_arn: a topic of yours instead of one of the module's. Its policy must allow what the output topic_policy says.
+    - create_topic: false where topic_arn is that of a topic made in the same apply, as the plan does not know it yet.
+    - topic_kms_key_arn: the key of that topic, if it has one.
+    - alerts_topic_arn: a topic of yours for alarms alone; null for the same as digests. There alarms are published whatever `on` says, also those that a digest says, too, and each says when it is over. Its policy must allow what the output alerts_topic_policy says.
+    - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn. filter_policy takes only digests with these attributes, such as { severity = ["error", "warning"] }: result, severity (error, warning or info) and stage. Alarms have none, so a filter drops them.
+  EOT
+
+  type = object({
+    emails            = optional(list(string), [])
+    on                = optional(list(string), ["success", "failure"])
+    digest            = optional(string, "run")
+    topic_arn         = optional(string)
+    create_topic      = optional(bool)
+    topic_kms_key_arn = optional(string)
+    alerts_topic_arn  = optional(string)
+    subscriptions = optional(list(object({
+      protocol              = string
+      endpoint              = string
+      raw_message_delivery  = optional(bool)
+      subscription_role_arn = optional(string)
+      filter_policy         = optional(map(list(string)))
+    })), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([for email in var.notifications.emails : can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))])
+    error_message = format(
+      "notifications.emails must be plain addresses, such as operations@example.com; not so: %s.",
+      join(", ", [for email in var.notifications.emails : email if !can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))]),
+    )
+  }
+
+  validation {
+    condition = length(setsubtract(var.notifications.on, ["success", "failure"])) == 0
+    error_message = format(
+      "notifications.on must hold success, failure, both or nothing; it also holds %s.",
+      join(", ", setsubtract(var.notifications.on, ["success", "failure"])),
+    )
+  }
+
+  validation {
+    condition     = contains(["run", "daily"], var.notifications.digest)
+    error_message = "notifications.digest must be run or daily; it is \"${var.notifications.digest}\"."
+  }
+
+  validation {
+    condition     = var.notifications.topic_arn == null ? true : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.notifications.topic_arn))
+    error_message = "notifications.topic_arn must be the ARN of a standard SNS topic (alarms cannot publish to a FIFO topic), such as arn:aws:sns:eu-west-1:123456789012:operations; it is \"${coalesce(var.notifications.topic_arn, "null")}\"."
+  }
+
+  validation {
+    condition     = var.notifications.alerts_topic_arn == null ? true : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.notifications.alerts_topic_arn))
+    error_message = "notifications.alerts_topic_arn must be the ARN of a standard SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts; it is \"${coalesce(var.notifications.alerts_topic_arn, "null")}\"."
+  }
+
+  validation {
+    condition     = var.notifications.create_topic == null ? true : var.notifications.create_topic == (var.notifications.topic_arn == null)
+    error_message = "notifications.create_topic must be false where notifications.topic_arn is given and true where it is not, or be left out."
+  }
+
+  validation {
+    condition     = var.notifications.topic_kms_key_arn == null ? true : var.notifications.topic_arn != null && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.notifications.topic_kms_key_arn))
+    error_message = "notifications.topic_kms_key_arn must be the ARN of a KMS key, not of an alias, and goes with notifications.topic_arn; the module's own topic is encrypted with kms_key_arn."
+  }
+
+  validation {
+    condition = length(setsubtract(
+      var.notifications.subscriptions[*].protocol,
+      ["email-json", "sms", "https", "sqs", "lambda", "firehose", "application"],
+    )) == 0
+    error_message = format(
+      "notifications.subscriptions[*].protocol must be email-json, sms, https, sqs, lambda, firehose or application (email: see notifications.emails); not so: %s.",
+      join(", ", setsubtract(
+        var.notifications.subscriptions[*].protocol,
+        ["email-json", "sms", "https", "sqs", "lambda", "firehose", "application"],
+      )),
+    )
+  }
+
+  validation {
+    condition = length(setsubtract(
+      flatten([for subscription in var.notifications.subscriptions : try(keys(subscription.filter_policy), [])]),
+      ["result", "severity", "stage"],
+    )) == 0
+    error_message = format(
+      "notifications.subscriptions[*].filter_policy may have result, severity and stage; it also has %s.",
+      join(", ", setsubtract(
+        flatten([for subscription in var.notifications.subscriptions : try(keys(subscription.filter_policy), [])]),
+        ["result", "severity", "stage"],
+      )),
+    )
+  }
+
+  validation {
+    condition = alltrue([
+      for subscription in var.notifications.subscriptions :
+      (subscription.protocol == "firehose") == (subscription.subscription_role_arn != null)
+    ])
+    error_message = "notifications.subscriptions[*].subscription_role_arn must be given where the protocol is firehose, and only there."
+  }
+}
+
+variable "alarms" {
+  description = <<-EOT
+    CloudWatch alarms for what no digest says, and for what goes on too long. docs/operations.md has what to do for each.
+    - enabled: false for none of them.
+    - actions: ARNs of what each alarm also tells when it begins and when it is over, such as further SNS topics or incidents of Systems Manager.
+    - waiting_days: days that a communication may wait for a person; 0 for any.
+    - failed_hours: hours that a communication may have failed although runs go, which is what you promise your customers; 0 for any. Counted from failed_at where a source has it, else from when the module first sent it.
+    - truncated_runs: runs in a row that may lack the time to read every list to its end; 0 for any.
+    - skipped_runs: firings in a row that may find another run on; 0 for any. At most as many as there are in seven days.
+    - runbook: where docs/operations.md is, as alarms name it, such as the URL of your copy.
+  EOT
+
+  type = object({
+    enabled        = optional(bool, true)
+    actions        = optional(list(string), [])
+    waiting_days   = optional(number, 3)
+    failed_hours   = optional(number, 48)
+    truncated_runs = optional(number, 3)
+    skipped_runs   = optional(number, 6)
+    runbook        = optional(string, "docs/operations.md")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([for arn in var.alarms.actions : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
+    error_message = format(
+      "alarms.actions must be ARNs; not so: %s.",
+      join(", ", [for arn in var.alarms.actions : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
+    )
+  }
+
+  validation {
+    condition     = var.alarms.waiting_days >= 0 && var.alarms.waiting_days <= 365 && var.alarms.failed_hours >= 0 && var.alarms.failed_hours <= 8760
+    error_message = "alarms.waiting_days must be from 0 to 365 and alarms.failed_hours from 0 to 8760; they are ${var.alarms.waiting_days} and ${var.alarms.failed_hours}."
+  }
+
+  validation {
+    condition = alltrue([
+      for runs in [var.alarms.truncated_runs, var.alarms.skipped_runs] :
+      runs >= 0 && runs <= 24 && floor(runs) == runs
+    ])
+    error_message = "alarms.truncated_runs and alarms.skipped_runs must be whole numbers from 0 to 24; they are ${var.alarms.truncated_runs} and ${var.alarms.skipped_runs}."
+  }
+
+  validation {
+    condition     = can(regex("^[^\\s#]{1,300}$", var.alarms.runbook))
+    error_message = "alarms.runbook must be a path or URL of at most 300 characters without spaces and #, to which #… is added; it is \"${var.alarms.runbook}\"."
+  }
+}
+
+variable "dashboard" {
+  description = <<-EOT
+    A CloudWatch dashboard for the person on call: what to do now, graphs, alarms, the last errors, and what waits for a person.
+    - enabled: true for it, and for the function console_view, which its widget shows.
+    - operators: false for none of the buttons: no widget, and no function, that changes anything. Who may use them is IAM's: the output dashboard has both policies.
+  EOT
+
+  type = object({
+    enabled   = optional(bool, false)
+    operators = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+}

@@ -1,0 +1,131 @@
+variable "mode" {
+  description = "What the schedule does with what it finds: redrive sends it; report lists and judges, mails by source and reason what would be sent, and sends nothing. A person's call of list_failed sends in both modes."
+  type        = string
+  default     = "redrive"
+  nullable    = false
+
+  validation {
+    condition     = contains(["redrive", "report"], var.mode)
+    error_message = "mode must be redrive or report; it is \"${var.mode}\"."
+  }
+}
+
+variable "schedule" {
+  description = <<-EOT
+    When a run starts.
+    - expression: rate() or cron() of EventBridge Scheduler, such as rate(15 minutes) or cron(0 7 ? * MON-FRI *).
+    - timezone: IANA time zone in which a cron() is read, such as Europe/Berlin.
+    - enabled: false pauses it.
+    - flexible_window_minutes: by how much a run may start late, to spread load; 0 for on time.
+    - period_minutes: the longest time between two runs, for the alarm when the schedule misses three. Read from rate(), and a day for a cron() that fires every day; for any other cron() there is no alarm unless this is given, and none where it is more than seven days.
+  EOT
+
+  type = object({
+    expression              = optional(string, "rate(1 hour)")
+    timezone                = optional(string, "UTC")
+    enabled                 = optional(bool, true)
+    flexible_window_minutes = optional(number, 0)
+    period_minutes          = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = anytrue([
+      can(regex("^rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\\)$", var.schedule.expression)),
+      can(regex("^cron\\([^\\s()]+( [^\\s()]+){5}\\)$", var.schedule.expression)),
+    ])
+    error_message = "schedule.expression must be rate(value unit), such as rate(1 hour) or rate(15 minutes), or cron() with six fields, such as cron(0 7 ? * MON-FRI *); it is \"${var.schedule.expression}\"."
+  }
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$", var.schedule.timezone))
+    error_message = "schedule.timezone must be UTC or the name of an IANA time zone, such as Europe/Berlin; it is \"${var.schedule.timezone}\"."
+  }
+
+  validation {
+    condition     = var.schedule.flexible_window_minutes >= 0 && var.schedule.flexible_window_minutes <= 1440 && floor(var.schedule.flexible_window_minutes) == var.schedule.flexible_window_minutes
+    error_message = "schedule.flexible_window_minutes must be a whole number from 0 (off) to 1440; it is ${var.schedule.flexible_window_minutes}."
+  }
+
+  validation {
+    condition     = var.schedule.period_minutes == null ? true : var.schedule.period_minutes >= 1 && floor(var.schedule.period_minutes) == var.schedule.period_minutes
+    error_message = "schedule.period_minutes must be a whole number of minutes, at least 1, or null; it is ${coalesce(var.schedule.period_minutes, 0)}."
+  }
+}
+
+variable "batch_size" {
+  description = "Most communications of one batch, which is one child execution of a run."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.batch_size >= 1 && var.batch_size <= 100 && floor(var.batch_size) == var.batch_size
+    error_message = "batch_size must be a whole number from 1 to 100; it is ${var.batch_size}."
+  }
+}
+
+variable "max_per_run" {
+  description = "Most communications of one run; the rest waits for the next."
+  type        = number
+  default     = 10000
+  nullable    = false
+
+  validation {
+    condition     = var.max_per_run >= 1 && var.max_per_run <= 100000 && floor(var.max_per_run) == var.max_per_run
+    error_message = "max_per_run must be a whole number from 1, and at least batch_size, to 100000; it is ${var.max_per_run}."
+  }
+}
+
+variable "max_concurrency" {
+  description = "Most requests to the API at a time, over the whole run; they are split into batches side by side and communications of each."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.max_concurrency >= 1 && var.max_concurrency <= 1000 && floor(var.max_concurrency) == var.max_concurrency
+    error_message = "max_concurrency must be a whole number from 1 to 1000; it is ${var.max_concurrency}."
+  }
+}
+
+variable "max_requests_per_second" {
+  description = "Most requeue requests in a second, over the whole run, retries included; below 1 for less than one a second, null for no limit. Each costs a write to the ledger's table."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.max_requests_per_second == null ? true : var.max_requests_per_second > 0 && var.max_requests_per_second <= 500
+    error_message = "max_requests_per_second must be above 0 and at most 500, or null for no limit; it is ${coalesce(var.max_requests_per_second, 0)}."
+  }
+}
+
+variable "run_hours" {
+  description = "Hours after which a run opens no further batch, and leaves the rest to the next run; null for no such deadline."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.run_hours == null ? true : var.run_hours > 0 && var.run_hours <= 168
+    error_message = "run_hours must be above 0 and at most 168, or null for no deadline; it is ${coalesce(var.run_hours, 0)}."
+  }
+}
+
+variable "breaker" {
+  description = <<-EOT
+    The circuit breaker of a run, one for each source.
+    - turned_away: so many communications in a row that the API does not take leave the source out for the rest of the run. It is counted by whole batches.
+  EOT
+
+  type = object({
+    turned_away = optional(number, 50)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.breaker.turned_away >= 1 && var.breaker.turned_away <= 10000 && floor(var.breaker.turned_away) == var.breaker.turned_away
+    error_message = "breaker.turned_away must be a whole number from 1 to 10000; it is ${var.breaker.turned_away}."
+  }
+}
