@@ -13,10 +13,11 @@ demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED
 	@$(SETUP) dev runtime terraform
 	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(FAILED),--failed='$(FAILED)') $(if $(LOOP),--loop='$(LOOP)') $(if $(filter-out 0,$(KEEP)),--keep)
 
-check: ## Try a plan's settings against your API: make check PLAN=plan.json [MODULE=module.redrive]
+check: ## Try a plan's settings against your API: make check PLAN=plan.json [MODULE=module.redrive] [STRICT=1]
 	@$(if $(PLAN),,echo "PLAN is missing: write one with terraform plan -out=plan && terraform show -json plan > plan.json" >&2; exit 2)
 	@$(SETUP) dev
-	@$(RUN) -m local.check $(if $(MODULE),--module='$(MODULE)') '$(PLAN)'
+	@$(if $(filter-out 0 1,$(STRICT)),echo "STRICT must be 0 or 1; it is '$(STRICT)'" >&2; exit 2)
+	@$(RUN) -m local.check $(if $(MODULE),--module='$(MODULE)') $(if $(filter 1,$(STRICT)),--strict) '$(PLAN)'
 
 test: ## Run every test: make test [ARGS="tests/unit -k pagination"]
 	@$(SETUP) dev runtime terraform browser

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from redrive.administration import Desk
 from redrive.desk import Hours, set_up
+from redrive.models import shown_id
 from redrive.observability import observed
 from redrive.orders import Call, Order
 from redrive.parsing import parse
@@ -44,7 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             logger.info("carried on", extra=answer)
         if order.action.changes:
             changed = [
-                {key: each[key] for key in ("primaryId", "operation", "source")}
+                {"primaryId": shown_id(each["primaryId"]), "operation": each["operation"], "source": each["source"]}
                 for each in answer.get("communications", ())
             ]
             logger.info("changed", extra={"by": order.by, "why": order.why, "changed": changed or answer})

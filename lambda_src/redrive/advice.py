@@ -6,7 +6,8 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 from redrive.errors import CredentialsRefused
-from redrive.settings import ApiSettings, AuthType
+from redrive.lines import pagination_line
+from redrive.settings import ApiSettings, AuthType, Pagination, PaginationStyle
 from redrive.trial import Failure
 
 _SETTING = re.compile(r"(api\.[a-z_.]+|requeue\.[a-z_]+|sources\.[^.\s:]+\.[a-z_.]+): ")
@@ -50,11 +51,19 @@ def line_of(failure: Failure, name: str, api: ApiSettings) -> str:
     return next((line.format(name=name) for words, line in _LINES if words in failure.text), "")
 
 
-def settings_of_next(where: str, url: str) -> str:
-    """Give the line under which the lister counts for itself what a next link counts; empty where it counts nothing."""
+def settings_of_next(where: str, pagination: Pagination, url: str) -> str:
+    """Give the line under which the lister counts for itself what a next link counts; empty where it counts nothing.
+
+    Parameters
+    ----------
+    where
+        ``sources.email.pagination``
+    pagination
+        As configured.
+    """
     for name, value in parse_qsl(urlsplit(url).query):
         if value.isdecimal() and _PAGES.fullmatch(name):
-            return f'{where}.pagination = {{ style = "page", page_param = "{name}" }}'
+            return pagination_line(where, pagination, PaginationStyle.PAGE, page_param=name)
         if value.isdecimal() and _OFFSETS.fullmatch(name):
-            return f'{where}.pagination = {{ style = "offset", offset_param = "{name}" }}'
+            return pagination_line(where, pagination, PaginationStyle.OFFSET, offset_param=name)
     return ""

@@ -361,7 +361,9 @@ def _ca_bundle(arn: str, secrets: Secrets) -> str:
     try:
         ssl.create_default_context(cadata=certificates)
     except (ssl.SSLError, ValueError):
-        raise ConfigurationError(f"secret {arn}: must hold certificates in PEM; api.ca_bundle_secret_arn") from None
+        raise ConfigurationError(
+            f"{secrets.named(arn)}: must hold certificates in PEM; api.ca_bundle_secret_arn"
+        ) from None
     with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
         file.write(certificates)
     return file.name

@@ -41,6 +41,15 @@ REFUSED = frozenset({400, 401, 403})
 """What a token endpoint says to wrong credentials (RFC 6749, 5.2), or some say instead."""
 
 
+SECRET_FIELDS: dict[AuthType, tuple[str, ...]] = {
+    AuthType.BEARER: ("token",),
+    AuthType.API_KEY: ("api_key",),
+    AuthType.BASIC: ("username", "password"),
+    AuthType.OAUTH2_CLIENT_CREDENTIALS: ("client_id", "client_secret"),
+}
+"""What the secret of each type holds."""
+
+
 class ApiAuth(AuthBase, ABC):
     """Signs requests; :meth:`renew` is called once after a 401 or 403."""
 
@@ -148,7 +157,7 @@ class ClientCredentialsAuth(ApiAuth):
         return self._client(fresh=True) != before
 
     def _client(self, *, fresh: bool = False) -> tuple[str, ...]:
-        return self._secrets.fields(self._secret_arn, ("client_id", "client_secret"), fresh=fresh)
+        return self._secrets.fields(self._secret_arn, SECRET_FIELDS[AuthType.OAUTH2_CLIENT_CREDENTIALS], fresh=fresh)
 
     def _fetch_token(self, *, fresh_secret: bool) -> None:
         status, body, asked = self._ask(self._client(fresh=fresh_secret))
@@ -250,13 +259,12 @@ def api_auth(api: ApiSettings, secrets: Secrets, deadline: Deadline, verify: str
         case AuthType.OAUTH2_CLIENT_CREDENTIALS:
             return ClientCredentialsAuth(settings, secrets, deadline, verify)
     arn = _required(settings.secret_arn, "secret_arn", settings.type)
-    match settings.type:
-        case AuthType.BEARER:
-            return SecretAuth(secrets, arn, ("token",), _sign_bearer)
-        case AuthType.API_KEY:
-            return SecretAuth(secrets, arn, ("api_key",), _sign_header(settings.header))
-        case AuthType.BASIC:
-            return SecretAuth(secrets, arn, ("username", "password"), _sign_basic)
+    sign: dict[AuthType, Callable[..., None]] = {
+        AuthType.BEARER: _sign_bearer,
+        AuthType.API_KEY: _sign_header(settings.header),
+        AuthType.BASIC: _sign_basic,
+    }
+    return SecretAuth(secrets, arn, SECRET_FIELDS[settings.type], sign[settings.type])
 
 
 def _required(value: str | None, field: str, auth_type: AuthType) -> str:

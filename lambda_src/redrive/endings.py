@@ -87,13 +87,13 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
         if place := hints.next_at or hints.pages_at:
             raise ListingError(
                 f"{where}.style: none, yet the API pages its list: there is {place} in the answer",
-                hints.line(where, pagination.style),
+                hints.line(where, pagination),
             )
     elif hints.next_at:
         setting = f"{where}.style" if pagination.style in NUMBERED else f"{where}.next"
         setting = f"{where}.style" if pagination.style is PaginationStyle.LINK_HEADER else setting
         raise ListingError(
-            f"{setting}: the last answer says in {hints.next_at} that more follow", hints.line(where, pagination.style)
+            f"{setting}: the last answer says in {hints.next_at} that more follow", hints.line(where, pagination)
         )
 
 

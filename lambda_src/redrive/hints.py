@@ -15,9 +15,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from redrive.expressions import is_field
+from redrive.lines import pagination_line
 from redrive.link_header import read_links
-from redrive.models import moment
-from redrive.settings import PaginationStyle
+from redrive.models import is_personal, moment
+from redrive.settings import Pagination, PaginationStyle
 
 DEPTH = 4
 """Objects within objects that are looked into, as in GraphQL's answers; lists are not: they hold items."""
@@ -57,21 +58,14 @@ class Hints:
     pages_at: str | None = None
     next: tuple[PaginationStyle, str] | None = None
 
-    def line(self, where: str, style: PaginationStyle) -> str:
-        """Give the line of the configuration that leads to further pages.
-
-        Parameters
-        ----------
-        where
-            ``sources.email.pagination``
-        style
-            As configured.
-        """
+    def line(self, where: str, pagination: Pagination) -> str:
+        """Give the line of the configuration that leads to further pages; see :func:`redrive.lines.pagination_line`."""
         found, expression = self.next or (PaginationStyle.PAGE, "")
-        next_ = f"next = {json.dumps(expression)}" if expression else ""
-        if found is style:
-            return f"{where}.{next_ or 'style = …'}"
-        return f'{where} = {{ style = "{found}", {next_} }}' if next_ else f'{where}.style = "{found}"'
+        if found is pagination.style:
+            return f"{where}.next = {json.dumps(expression)}" if expression else f"{where}.style = …"
+        if not expression:
+            return f'{where}.style = "{found}"'
+        return pagination_line(where, pagination, found, next=expression)
 
 
 class _Entry(NamedTuple):
@@ -157,16 +151,17 @@ def list_hint(body: Any) -> str | None:
     return next((each.expression for each in _entries(body) if _is_list_of_objects(each.value)), None)
 
 
-def field_hint(items: list[Any], what: str) -> str | None:
-    """Give a field of a list's items that may be their ``id`` or ``failed_at``."""
+def field_hint(items: list[Any], what: str, configured: str | None) -> str | None:
+    """Give another field of a list's items that may be their ``id`` or ``failed_at``."""
     first = next((item for item in items if isinstance(item, dict)), {})
-    fields = {name: value for name, value in first.items() if _is_identifier(name)}
+    fields = {name: value for name, value in first.items() if _is_identifier(name) and name != configured}
     if what == "id":
         scalars = [
             name for name, value in fields.items() if isinstance(value, str | int) and not isinstance(value, bool)
         ]
         ranked = [name for name in scalars if _plain(name) in ("id", "uuid", "guid", "pk", "key")]
-        return next(iter(ranked + [name for name in scalars if _plain(name).endswith("id")]), None)
+        named = ranked + [name for name in scalars if _plain(name).endswith("id")]
+        return next((name for name in named if not is_personal(str(fields[name]))), None)
     times = [name for name, value in fields.items() if isinstance(value, str) and moment(value) is not None]
     return next(iter([name for name in times if "fail" in name.lower()] + times), None)
 

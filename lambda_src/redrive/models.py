@@ -20,6 +20,14 @@ MAX_SECONDS = 10**11
 MAX_MILLISECONDS = 10**14
 """A larger number is no time: microseconds, taken for milliseconds, would lie in the future for ever."""
 
+_PERSONAL = re.compile(
+    r"(mailto|tel|sms):.+|([^<>]*\s)?<?[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+>?|(\+|00)[1-9][0-9\s()./-]{6,24}", re.IGNORECASE
+)
+"""An e-mail address, or a phone number as it is dialled from abroad: digits alone are an id like others."""
+
+_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+"""Of a mail (RFC 5322, 3.6.4): it looks like an address, and is none."""
+
 RUN_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -109,6 +117,16 @@ def primary_id(value: object) -> str | None:
     if not (isinstance(value, str) and value.strip() and value.isprintable()) or value in (".", ".."):
         return None
     return value if len(value.encode()) <= MAX_ID_BYTES else None
+
+
+def is_personal(primary_id: str) -> bool:
+    """Tell whether an id looks like the address of a person, which belongs in no log."""
+    return _PERSONAL.fullmatch(primary_id) is not None and not _MESSAGE_ID.fullmatch(primary_id)
+
+
+def shown_id(primary_id: str) -> str:
+    """Give an id as it may be shown: of what looks like an address the first letter alone."""
+    return f"{primary_id[:1]}…" if is_personal(primary_id) else primary_id
 
 
 def moment(value: object) -> float | None:

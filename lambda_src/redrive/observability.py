@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from redrive.errors import RedriveError
+from redrive.models import shown_id
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -39,6 +40,8 @@ def _metrics() -> Metrics:
 def observed(context: LambdaContext, **keys: object) -> Iterator[Logger]:
     """Give a logger whose lines carry the request's id and the given keys; log an error that leaves the block."""
     log = logger()
+    if "primaryId" in keys:
+        keys["primaryId"] = shown_id(str(keys["primaryId"]))
     with log.append_context_keys(function_request_id=context.aws_request_id, **keys):
         try:
             yield log

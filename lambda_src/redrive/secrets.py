@@ -75,8 +75,12 @@ class Secrets:
                 kept_seconds = STALE_SECONDS
             self._kept[arn] = time.monotonic() + kept_seconds, value
         if not isinstance(value, str) or not value.strip():
-            raise ConfigurationError(f"secret {arn}: must hold a text")
+            raise ConfigurationError(f"{self.named(arn)}: must hold a text")
         return value.strip()
+
+    def named(self, arn: str) -> str:
+        """Give what a secret is called in errors."""
+        return f"secret {arn}"
 
     def _read(self, arn: str, waits: Sequence[float]) -> object:
         """Ask Secrets Manager, again after each of these waits at most, as far as the deadline allows."""
@@ -115,9 +119,8 @@ class Secrets:
         found = tuple(value for name in names if is_usable(value := fields.get(name)))
         if len(found) < len(names):
             shape = ", ".join(f'"{name}": "…"' for name in names)
-            raise ConfigurationError(
-                f"secret {arn}: must be JSON such as {{{shape}}}, each a printable text, ASCII where it stands alone"
-            )
+            bare = " or the bare text, in printable ASCII" if len(names) == 1 else ", each a printable text"
+            raise ConfigurationError(f"{self.named(arn)}: must be JSON such as {{{shape}}}{bare}")
         return found
 
 

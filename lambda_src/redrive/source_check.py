@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +13,9 @@ from redrive.api import Api
 from redrive.endings import NO_NEXT_PAGE, PAGE_AGAIN, same_pages
 from redrive.errors import ApiUnavailable, ConfigurationError, ListingError, RedriveError
 from redrive.hints import pages_its_lists, read_hints, total_hint
+from redrive.lines import pagination_line
 from redrive.listing import Listing, unusable
+from redrive.models import is_personal, shown_id
 from redrive.page import Content, Unlisted, page_of
 from redrive.page_requests import (
     NUMBERED,
@@ -30,6 +33,10 @@ from redrive.trial import NOT_TO_THE_END, ONE_ITEM, Answered, Failure, Trap, Tri
 
 MAX_IDS = 3
 """Ids of a source in the answer: enough to find one in the application."""
+
+
+_URL = re.compile(r"https?://|/?[^?#\s]*\?[^=\s]+=")
+"""What is a URL and no token: it has a scheme, or a query."""
 
 
 class SourceCheck:
@@ -53,6 +60,7 @@ class SourceCheck:
         self._failure = listing.errors.get(name)
         self._evidence = listing.readers[name].evidence
         self._traps: list[Trap] = []
+        self._said: list[str] = []
 
     def result(self, has_time: Callable[[], bool]) -> dict[str, Any]:
         """Probe further, and give what was found."""
@@ -69,7 +77,7 @@ class SourceCheck:
             "requests": [shown_exchange(self._source, self._api, exchange) for exchange in self._trial.exchanges],
             "pages": len(progress.asked),
             "items": sum(progress.lengths),
-            "ids": list(dict.fromkeys(ids))[:MAX_IDS],
+            "ids": list(map(shown_id, dict.fromkeys(ids)))[:MAX_IDS],
             "end": self._end(),
             "traps": [{"trap": self._safe(trap.text), "line": trap.line} for trap in self._traps],
             "notes": list(self._notes()),
@@ -103,6 +111,7 @@ class SourceCheck:
 
     def _notes(self) -> Iterator[str]:
         progress = self._progress
+        yield from dict.fromkeys(self._said)
         if progress.first and not progress.lengths:
             yield "nothing is listed now: ids, times and further pages could not be tried"
         for words, found in (("young", self._listing.too_young), ("old", self._listing.too_old)):
@@ -114,17 +123,12 @@ class SourceCheck:
     def _read(self) -> None:
         progress, pagination = self._progress, self._source.pagination
         where = f"{self._where}.pagination"
+        self._judge_ids()  # by a wrong id a page looks like another, so what else is found may come of that
+        self._judge_tokens()
         if failure := self._failure:
             self._add(failure.text, line_of(failure, self._name, self._settings.api))
         for note in self._listing.readers[self._name].notes:
             self._add(*note)
-        self._usable(self._listing.unusable[self._name])
-        if progress.repeated:
-            self._add(
-                f"{progress.repeated} of {sum(progress.lengths)} items have an id that came before: the id is none of "
-                "its own, or the list has no fixed order and its pages overlap",
-                f"{self._where}.id = …",
-            )
         if pagination.style is PaginationStyle.NONE:
             if progress.first and not failure and (place := _pages(progress.first)):
                 self._add(
@@ -141,13 +145,46 @@ class SourceCheck:
         for exchange in self._trial.exchanges:
             self._lacking(exchange.request)
 
+    def _judge_ids(self) -> None:
+        progress = self._progress
+        self._usable(self._listing.unusable[self._name])
+        if progress.repeated:
+            self._add(
+                f"{progress.repeated} of {sum(progress.lengths)} items have an id that came before: the id is none of "
+                "its own, or the list has no fixed order and its pages overlap",
+                self._line_of_field("id"),
+            )
+        if personal := sum(map(is_personal, progress.ids)):
+            self._add(
+                f"{personal} of {len(progress.ids)} ids look like an e-mail address or a phone number: the ledger and "
+                "mails would hold them; a primary key of the communication itself says nothing of a person",
+                self._line_of_field("id"),
+            )
+
+    def _judge_tokens(self) -> None:
+        """See whether what is sent as a token is the next page's URL."""
+        pagination = self._source.pagination
+        if pagination.style is not PaginationStyle.CURSOR:
+            return
+        requests = [each.request for each in self._trial.exchanges]
+        tokens = [value for each in requests for name, value in each.params if name == pagination.cursor_param]
+        if any(map(_URL.match, tokens)):
+            where, next_ = f"{self._where}.pagination", pagination.next
+            self._add(
+                f"{where}.next: {next_!r} gives the next page's URL, not a token: it is followed by style next_url",
+                pagination_line(where, pagination, PaginationStyle.NEXT_URL, next=next_),
+            )
+
     def _usable(self, counts: Mapping[str, int]) -> None:
-        """Say what of the items is of no use, with a field of the last ones that may be what is meant."""
-        fields = [each.found.fields for each in self._trial.exchanges if isinstance(each.found, Answered)]
+        """Say what of the items is of no use."""
         for setting, text in unusable(self._name, self._source, counts):
-            hint = next((found[setting] for found in reversed(fields) if found.get(setting)), None)
-            is_new = hint and hint != getattr(self._source, setting)
-            self._add(text, f'{self._where}.{setting} = "{hint}"' if is_new else f"{self._where}.{setting} = …")
+            self._add(text, self._line_of_field(setting))
+
+    def _line_of_field(self, setting: str) -> str:
+        """Give the line with another field of the last items that may be what is meant."""
+        fields = [each.found.fields for each in self._trial.exchanges if isinstance(each.found, Answered)]
+        hint = next((found[setting] for found in reversed(fields) if found.get(setting)), None)
+        return f'{self._where}.{setting} = "{hint}"' if hint else f"{self._where}.{setting} = …"
 
     def _lacking(self, request: PageRequest | None) -> None:
         """See what of the filters a next link lacks: what had to be put back."""
@@ -157,10 +194,12 @@ class SourceCheck:
         own = first_request(self._source, self._api).url
         lacking = sorted({name for name, _ in request.params} & self._source.filters.keys())
         if lacking and request.url != own:
-            self._add(
-                f"the API's next link lacks the filters {', '.join(lacking)}: alone it would list what never failed; "
-                "they are put back on every page",
-                settings_of_next(self._where, request.url),
+            where = f"{self._where}.pagination"
+            line = settings_of_next(where, self._source.pagination, request.url)
+            self._said.append(
+                f"the API's next link lacks the filters {', '.join(lacking)}, without which it lists what never "
+                "failed; they are put back on every page, so nothing is wrong"
+                + (f". By {line} no link is needed" if line else "")
             )
 
     # What only further requests show
@@ -256,7 +295,7 @@ class SourceCheck:
             self._add(
                 f"{where}.{setting}: asked for one item of {progress.lengths[0]}, the API gives one, and no next page "
                 "is seen; a longer list would end after its first page",
-                hints.line(where, pagination.style) if hints.next else f"{where}.{setting} = …",
+                hints.line(where, pagination) if hints.next else f"{where}.{setting} = …",
             )
 
     def _second_item(self) -> None:

@@ -77,7 +77,7 @@ class Answered(NamedTuple):
     ids
         Those of its items.
     fields
-        By setting, a field of its items that may be what is meant: ``id``, ``failed_at``.
+        By setting (``id``, ``failed_at``), another field of its items that may be what is meant.
     """
 
     status: int
@@ -89,13 +89,14 @@ class Answered(NamedTuple):
     fields: dict[str, str | None]
 
     @classmethod
-    def by(cls, found: Content | Unlisted, size: int) -> Answered:
+    def by(cls, found: Content | Unlisted, size: int, source: Source) -> Answered:
         """Take what is kept of what was read."""
         answer = found.answer
         kind = answer.headers.get("Content-Type", "")
         if isinstance(found, Unlisted):
             return cls(answer.status, kind, size, answer.milliseconds, None, (), {})
-        fields = {setting: field_hint(found.items, setting) for setting in ("id", "failed_at")}
+        configured = {"id": source.id, "failed_at": source.failed_at}
+        fields = {setting: field_hint(found.items, setting, field) for setting, field in configured.items()}
         return cls(answer.status, kind, size, answer.milliseconds, found.extent, found.ids, fields)
 
 
@@ -164,5 +165,5 @@ def ask(
             trial.add(Exchange(purpose, request, Failure.of(error)))
         raise
     if trial:
-        trial.add(Exchange(purpose, request, Answered.by(found, size)))
+        trial.add(Exchange(purpose, request, Answered.by(found, size, source)))
     return found

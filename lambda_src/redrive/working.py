@@ -22,6 +22,7 @@ from redrive.errors import (
     QueueUnavailable,
     RedriveError,
 )
+from redrive.models import shown_id
 from redrive.queueing import Message, Queues
 from redrive.settings import QueueSettings
 from redrive.transport import Deadline
@@ -104,7 +105,8 @@ class Batch:
             with self._logger.append_context_keys(**ids):
                 self._give_up(message, None, str(error))
             return
-        ids |= {"primaryId": entry.primary_id, "operation": entry.operation}
+        id_ = entry.primary_id
+        ids |= {"primaryId": shown_id(id_) if isinstance(id_, str) else id_, "operation": entry.operation}
         with self._logger.append_context_keys(**ids):
             self._logger.info("entry received")  # what is found of it when the function is ended meanwhile
             self._work(message, entry)

@@ -11,7 +11,8 @@ Neither an AWS account nor Secrets Manager is asked. Credentials are read from e
 
 Only api.auth.type aws_iam signs with AWS credentials: those of AWS_ACCESS_KEY_ID, AWS_PROFILE and so on.
 
-Ends with 0 if nothing was found, 1 for traps, 2 if something could not be tried or was asked for wrongly.
+Ends with 0 if nothing was found, 1 for traps, 2 if something could not be tried or was asked for wrongly; with
+--strict also where requeue was not checked, or a source lists nothing now.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 from local.check.planned import Instance, NotUsable, read_plan
 from local.check.report import show, show_request
 from local.terminal import paint, say
+from redrive.auth import SECRET_FIELDS
 from redrive.check import check
 from redrive.errors import ConfigurationError
 from redrive.secrets import Secrets
@@ -57,6 +59,10 @@ class GivenSecrets(Secrets):
             return value
         raise ConfigurationError(f"{setting}: set the environment variable {variable} to what this secret holds")
 
+    def named(self, arn: str) -> str:
+        """Give what a secret is called in errors: here, its variable."""
+        return f"the environment variable {self.variables[arn][0]}"
+
 
 def main() -> int:
     """Check; give the exit code."""
@@ -74,7 +80,14 @@ def main() -> int:
         say("\nInterrupted.", indent="")
         return 130
     show(found)
+    return _conclude(found, instance, is_strict=asked.strict)
+
+
+def _conclude(found: dict[str, Any], instance: Instance, *, is_strict: bool) -> int:
+    """Say how it went; give the exit code."""
     untried = [name for name, source in found["sources"].items() if not source["tried"]]
+    empty = [name for name, source in found["sources"].items() if source["tried"] and not source["items"]]
+    is_unchecked = any(each["reachable"] not in ("yes", "no") for each in found["requeue"])
     say()
     if untried:
         say(f"Could not be tried: {', '.join(untried)}.", indent="")
@@ -86,10 +99,11 @@ def main() -> int:
             )
     number = found["traps"]
     text = "Nothing was found." if not number else f"{number} trap{'s' if number > 1 else ''}."
-    if any(each["reachable"] not in ("yes", "no") for each in found["requeue"]):
-        text += " Requeue was not checked: see above."
-    say(paint(text, "green" if not (number or untried) else "yellow"), indent="")
-    return 2 if untried else 1 if number else 0
+    text += " Requeue was not checked: see above." if is_unchecked else ""
+    text += f" Nothing is listed now: {', '.join(empty)}." if empty else ""
+    is_incomplete = bool(untried or (is_strict and (is_unchecked or empty)))
+    say(paint(text, "green" if not (number or is_incomplete) else "yellow"), indent="")
+    return 2 if is_incomplete else 1 if number else 0
 
 
 def _check(settings: CheckSettings) -> dict[str, Any]:
@@ -101,7 +115,15 @@ def _check(settings: CheckSettings) -> dict[str, Any]:
     secrets = GivenSecrets({arn: variable for arn, variable in arns.items() if arn})
     for arn in secrets.variables:
         secrets.text(arn)  # before anything is asked
-    return check(settings, secrets, LONGEST_SECONDS, show_request)
+    auth = api_settings.auth
+    if auth.secret_arn and auth.type in SECRET_FIELDS:
+        secrets.fields(auth.secret_arn, SECRET_FIELDS[auth.type])
+    found = check(settings, secrets, LONGEST_SECONDS, show_request)
+    for trap in (trap for source in found["sources"].values() for trap in source["traps"]):
+        if trap["line"] == "api.auth.secret_arn = …":
+            trap["trap"] += f"; so it answers to what {SECRET} holds"
+            trap["line"] = f"{SECRET}='…', or api.auth where the credentials are right"
+    return found
 
 
 def _arguments() -> argparse.Namespace:
@@ -111,6 +133,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("plan", help="the plan in JSON, or - for standard input")
     parser.add_argument("--module", metavar="ADDRESS", help="which instance, where the plan has several")
     parser.add_argument("--source", action="append", metavar="NAME", help="this source alone; may come several times")
+    parser.add_argument("--strict", action="store_true", help="fail also where something could not be checked")
     parser.add_argument("--show-sensitive", action="store_true", help="use and show what the plan marks sensitive")
     return parser.parse_args()
 

@@ -114,7 +114,7 @@ def read_plan(text: str) -> list[Instance]:
     try:
         plan = json.loads(text)
     except ValueError:
-        raise NotUsable("not JSON; write it with: terraform show -json plan > plan.json") from None
+        plan = _of_a_test(text)
     if not isinstance(plan, dict) or "format_version" not in plan:
         raise NotUsable("not Terraform's JSON; write it with: terraform show -json plan > plan.json")
     if plan.get("errored"):
@@ -128,6 +128,26 @@ def read_plan(text: str) -> list[Instance]:
     if not found:
         raise NotUsable(f"no instance of the module is in this plan: no function of a {FUNCTION} with REDRIVE_SOURCES")
     return sorted(found, key=lambda instance: instance.address)
+
+
+def _of_a_test(text: str) -> dict[str, Any]:
+    """Give the plan in what ``terraform test -json -verbose`` writes, a JSON object a line; raises ``NotUsable``."""
+    try:
+        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        plans = [line["test_plan"] for line in lines if line.get("type") == "test_plan"]
+        wrong = [line["diagnostic"] for line in lines if line.get("@level") == "error" and "diagnostic" in line]
+    except (ValueError, AttributeError, KeyError):
+        lines = plans = wrong = []
+    if not lines:
+        raise NotUsable("not JSON; write it with: terraform show -json plan > plan.json")
+    if wrong:
+        said = "\n".join(f"{each.get('summary')}: {each.get('detail')}" for each in wrong[:3])
+        raise NotUsable(f"this plan broke off; terraform test said:\n{said}")
+    if not plans:
+        raise NotUsable(
+            "terraform test has written no plan: it needs -json and -verbose, and a run with command = plan"
+        )
+    return {"format_version": plans[-1].get("plan_format_version"), **plans[-1]}
 
 
 def _instances(plan: dict[str, Any]) -> Iterator[Instance]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +16,8 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from tests.plan.conftest import ROOT
+from tests.plan.configurations import call, configuration
+from tests.plan.conftest import ROOT, initialised
 from tests.plan.planned import Plan
 
 MINIMAL = "module.minimal.module.communications_redrive"
@@ -31,6 +33,7 @@ class Application:
         self.listed: list[dict[str, Any]] = [{"id": number} for number in range(5)]
         self.headers: dict[str, str] = {}
         self.token = ""
+        self.requeue_is_silent = False
         self.url = ""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -45,6 +48,8 @@ class Application:
         methods = {"emails": "GET", "requeue": "POST"}.get(request.path.rpartition("/")[2])
         if methods is None:
             return Response(status=404)
+        if self.requeue_is_silent and request.method == "OPTIONS":
+            return Response(status=501)
         if request.method not in methods:
             return Response(status=405, headers={"Allow": methods})
         shown = self.listed if "status" in request.args else [*self.listed, {"id": "sent"}]
@@ -78,14 +83,19 @@ def check(plan: Plan, application: Application, tmp_path: Path) -> Check:
             change(shown)
         file = tmp_path / "plan.json"
         file.write_text(json.dumps(shown))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REDRIVE_"))}
-        environment = kept | secrets | {"NO_PROXY": "127.0.0.1", "AWS_EC2_METADATA_DISABLED": "true"}
-        command = [sys.executable, "-m", "local.check", str(file), *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout + done.stderr
+        return tried(str(file), *arguments, **secrets)
 
     return checking
+
+
+def tried(*arguments: str, **secrets: str) -> tuple[int, str]:
+    """Check as a person does; give the exit code and what was printed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REDRIVE_"))}
+    environment = kept | secrets | {"NO_PROXY": "127.0.0.1", "AWS_EC2_METADATA_DISABLED": "true"}
+    command = [sys.executable, "-m", "local.check", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
 
 
 def lister(shown: dict[str, Any], instance: str) -> dict[str, Any]:
@@ -130,8 +140,58 @@ def test_credentials_come_from_the_environment_and_are_not_shown(check: Check, a
     assert "s3cr3t" not in printed
     code, printed = check("--module", "module.weekly", REDRIVE_CHECK_SECRET="wr0ng")
     assert code == 1
-    assert "HTTP 401" in printed
+    assert "HTTP 401 Unauthorized; so it answers to what REDRIVE_CHECK_SECRET holds" in printed
+    assert "REDRIVE_CHECK_SECRET='…'" in printed
     assert "wr0ng" not in printed
+
+
+@pytest.mark.parametrize("secret", ['{"token": "s3cr3t"}', '{"api_key": ["s3cr3t"]}', "s3cr3t\u00fc", '{"s3cr3t'])
+def test_credentials_of_another_form_are_said_to_be_and_nothing_is_asked(
+    check: Check, application: Application, secret: str
+) -> None:
+    code, printed = check("--module", "module.weekly", REDRIVE_CHECK_SECRET=secret)
+    assert code == 2
+    assert 'the environment variable REDRIVE_CHECK_SECRET: must be JSON such as {"api_key": "…"} or the bare text' in (
+        " ".join(printed.split())
+    )
+    assert "s3cr3t" not in printed
+    assert application.requests == []
+
+
+def test_strict_means_that_everything_was_checked(check: Check, application: Application) -> None:
+    assert check("--module", MINIMAL, "--strict")[0] == 0
+    application.listed = []
+    code, printed = check("--module", MINIMAL)
+    assert (code, "Nothing is listed now: email." in printed) == (0, True)
+    assert check("--module", MINIMAL, "--strict")[0] == 2
+    application.listed = [{"id": 1}]
+    application.requeue_is_silent = True
+    code, printed = check("--module", MINIMAL)
+    assert (code, "Requeue was not checked" in printed) == (0, True)
+    assert check("--module", MINIMAL, "--strict")[0] == 2
+
+
+def test_a_plan_may_be_made_without_aws(endpoint: str, application: Application, tmp_path: Path) -> None:
+    """Nobody is asked: at the endpoint nothing listens, there are no credentials, and the state is elsewhere."""
+    wanted = configuration({"redrive": call("redrive", api={"base_url": application.url})})
+    with initialised(wanted, endpoint) as runner:
+        wanted["terraform"] = {"backend": {"s3": {"bucket": "state", "key": "redrive", "region": "eu-west-1"}}}
+        (Path(runner.module_dir) / "main.tf.json").write_text(json.dumps(wanted))
+        shutil.copy(ROOT / "local" / "check" / "offline.tftest.hcl", runner.module_dir)
+        environment = {name: value for name, value in runner.variables.items() if not name.startswith("AWS_")}
+        environment |= {"TF_DATA_DIR": f"{runner.work_dir}-offline", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+        for arguments in (["init", "-backend=false"], ["test", "-filter=offline.tftest.hcl", "-json", "-verbose"]):
+            command = [runner.tf_bin, *arguments]
+            done = subprocess.run(
+                command, cwd=runner.module_dir, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    file = tmp_path / "offline.json"
+    file.write_text(done.stdout)
+    code, printed = tried(str(file))
+    assert code == 0, printed
+    assert "module.redrive against http://127.0.0.1" in printed
+    assert "/emails" in {request.path for request in application.requests}
 
 
 def test_an_api_that_is_not_there_could_not_be_tried(check: Check, application: Application) -> None:
@@ -229,6 +289,11 @@ def test_the_certificates_of_a_private_authority_come_from_the_environment(check
         ('{"format_version": "1.0", "values": {}}', "a state; name the plan's file"),
         ('{"format_version": "1.2", "resource_changes": []}', "no instance of the module is in this plan"),
         ('{"format_version": "1.2", "errored": true, "resource_changes": []}', "this plan broke off"),
+        ('{"type": "version"}\n{"type": "test_summary"}', "terraform test has written no plan"),
+        (
+            '{"type": "version"}\n{"@level": "error", "diagnostic": {"summary": "No", "detail": "such path"}}',
+            "terraform test said:\nNo: such path",
+        ),
     ],
 )
 def test_what_is_no_plan_is_said_to_be_none(tmp_path: Path, text: str, words: str) -> None:
@@ -236,4 +301,4 @@ def test_what_is_no_plan_is_said_to_be_none(tmp_path: Path, text: str, words: st
     done = subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert words in done.stdout
-    assert "terraform show -json" in done.stdout or "resource_changes" in text
+    assert "terraform show -json" in done.stdout or "resource_changes" in text or "type" in text

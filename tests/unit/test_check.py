@@ -6,12 +6,14 @@ import json
 import re
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from urllib3.util.retry import Retry
 from werkzeug.wrappers import Request, Response
 
+from local.check.report import show
 from redrive import clock
 from redrive.api import Api
 from redrive.check import check
@@ -21,6 +23,7 @@ from redrive.settings import ApiSettings, CheckSettings, Pagination, PaginationS
 from redrive.transport import Deadline, listing_retry
 from tests.unit.support import ScriptedApi, as_json
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "check.md"
 TOKENS = [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER]
 WHERE = "sources.email.pagination"
 PROBES = {
@@ -240,14 +243,14 @@ def test_a_full_first_page_without_a_next_one(api: ScriptedApi, traps: Traps) ->
     ("more", "line"),
     [
         ({"meta": {"next_cursor": "abc"}}, f'{WHERE}.next = "meta.next_cursor"'),
-        ({"links": {"next": "/emails?page=2"}}, f'{WHERE} = {{ style = "next_url", next = "links.next" }}'),
+        ({"links": {"next": "/emails?page=2"}}, f'{WHERE} = {{ style = "next_url", next = "links.next", size = 10 }}'),
         (
             {"_links": {"next": {"href": "/emails?page=2"}}},
-            f'{WHERE} = {{ style = "next_url", next = "_links.next.href" }}',
+            f'{WHERE} = {{ style = "next_url", next = "_links.next.href", size = 10 }}',
         ),
         (
             {"@odata.nextLink": "https://a.example/x?$skip=1"},
-            f'{WHERE} = {{ style = "next_url", next = "\\"@odata.nextLink\\"" }}',
+            f'{WHERE} = {{ style = "next_url", next = "\\"@odata.nextLink\\"", size = 10 }}',
         ),
     ],
 )
@@ -266,10 +269,50 @@ def test_a_short_list_shows_too_that_no_next_page_is_seen(
     assert line == f"{WHERE}.{'style' if style is PaginationStyle.LINK_HEADER else 'next'} = …"
 
 
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"size_param": "per_page"}, 'size_param = "per_page", size = 10'),
+        ({"size_param": None, "total": "meta.total"}, 'size_param = "", size = 10, total = "meta.total"'),
+        ({"size": 100}, ""),
+    ],
+)
+def test_an_object_to_write_holds_what_still_counts(
+    api: ScriptedApi, traps: Traps, changes: dict[str, Any], kept: str
+) -> None:
+    api.answer = lambda request: as_json({"emails": items(ids(200)[:100]), "links": {"next": "/emails?page=2"}})
+    lines = [trap["line"] for trap in traps(source(PaginationStyle.CURSOR, pagination=changes, filters={}))]
+    assert f'{WHERE} = {{ style = "next_url", next = "links.next"{", " if kept else ""}{kept} }}' in lines
+
+
+@pytest.mark.parametrize(
+    "url", ["http://{host}/emails?status=failed&page={page}", "/emails?page={page}", "?page={page}&status=failed"]
+)
+def test_a_token_that_is_a_url_names_the_style_that_follows_it(api: ScriptedApi, traps: Traps, url: str) -> None:
+    def answer(request: Request) -> Response:
+        if "cursor" in request.args:
+            return as_json({"error": "cursor?"}, 400)
+        return as_json({"emails": items(ids(10)), "paging": {"next": url.format(host=request.host, page=2)}})
+
+    api.answer = answer
+    found = traps(source(PaginationStyle.CURSOR, pagination={"next": "paging.next"}))
+    assert "gives the next page's URL, not a token" in found[0]["trap"]
+    assert found[0]["line"] == f'{WHERE} = {{ style = "next_url", next = "paging.next", size = 10 }}'
+
+
+def test_a_token_of_odd_letters_is_one(api: ScriptedApi, traps: Traps) -> None:
+    def answer(request: Request) -> Response:
+        tokens = {None: "/a+b/c==", "/a+b/c==": "?x", "?x": None}
+        return as_json({"emails": items([request.args.get("cursor", "0")]), "next": tokens[request.args.get("cursor")]})
+
+    api.answer = answer
+    assert traps(source(PaginationStyle.CURSOR, filters={}, pagination={"size_param": None})) == []
+
+
 @pytest.mark.parametrize("count", [4, 47])
 @pytest.mark.parametrize("style", [PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER])
-def test_a_next_link_without_the_filters(
-    api: ScriptedApi, settings: ApiSettings, traps: Traps, style: PaginationStyle, count: int
+def test_a_next_link_without_the_filters_is_no_trap_for_nothing_is_lost(
+    api: ScriptedApi, settings: ApiSettings, checked: Check, style: PaginationStyle, count: int
 ) -> None:
     def answer(request: Request) -> Response:
         if request.path != "/emails":
@@ -284,9 +327,11 @@ def test_a_next_link_without_the_filters(
         return as_json(shown | {"next": link})
 
     api.answer = answer
-    text, line = only(traps(source(style)))
-    assert "next link lacks the filters status" in text
-    assert line == f'{WHERE} = {{ style = "page", page_param = "page" }}'
+    found = checked(email=source(style))["sources"]["email"]
+    assert not found["traps"]
+    (note,) = found["notes"]
+    assert "next link lacks the filters status" in note
+    assert f'By {WHERE} = {{ style = "page", page_param = "page", size = 10 }} no link is needed' in note
 
 
 @pytest.mark.parametrize("style", [PaginationStyle.PAGE, PaginationStyle.OFFSET, *TOKENS])
@@ -368,7 +413,7 @@ def test_ids_that_repeat(api: ScriptedApi, traps: Traps) -> None:
     api.answer = serving([{"id": f"c-{n % 6}", "at": n} for n in range(20)])
     text, line = only(traps(source()))
     assert "14 of 20 items have an id that came before" in text
-    assert line == "sources.email.id = …"
+    assert line == "sources.email.id = …"  # none of the others may be one
 
 
 def test_items_without_an_id_name_a_field_that_may_be_one(api: ScriptedApi, traps: Traps) -> None:
@@ -376,6 +421,46 @@ def test_items_without_an_id_name_a_field_that_may_be_one(api: ScriptedApi, trap
     text, line = only(traps(source()))
     assert text == "5 items without a usable id; sources.email.id is 'id'"
     assert line == 'sources.email.id = "emailId"'
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.PAGE, PaginationStyle.OFFSET, PaginationStyle.CURSOR])
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ({"mailId": 1, "to": "x"}, "without a usable id"),
+        ({"id": "failed", "mailId": 1}, "an id that came before"),
+        ({"id": {"a": 1}, "mailId": 1}, "without a usable id"),
+    ],
+)
+def test_a_wrong_id_is_said_before_what_comes_of_it(
+    api: ScriptedApi, traps: Traps, style: PaginationStyle, item: dict[str, Any], words: str
+) -> None:
+    api.answers(as_json({"emails": [item] * 10, "next": "x"}))
+    first, *others = traps(source(style))
+    assert words in first["trap"]
+    assert first["line"] == 'sources.email.id = "mailId"'
+    assert others
+
+
+@pytest.mark.parametrize(
+    "address", ["ann@example.com", "Ann Smith <ann@example.com>", "+49 151 23456789", "0049151234567", "mailto:ann@x"]
+)
+def test_ids_that_are_addresses_are_a_trap_and_are_not_shown(api: ScriptedApi, checked: Check, address: str) -> None:
+    api.answer = serving([{"id": address, "mailId": 7}])
+    answer = checked(email=source())
+    text, line = only(answer["sources"]["email"]["traps"])
+    assert text.startswith("1 of 1 ids look like an e-mail address or a phone number")
+    assert line == 'sources.email.id = "mailId"'
+    assert answer["sources"]["email"]["ids"] == [f"{address[0]}…"]
+    assert address not in json.dumps(answer, ensure_ascii=False)
+
+
+def test_ids_of_digits_and_of_messages_are_no_addresses(api: ScriptedApi, checked: Check) -> None:
+    shown = ["491512345678", "<a.1@mail.example.com>", "em@1"]
+    api.answer = serving([{"id": each} for each in shown])
+    found = checked(email=source())["sources"]["email"]
+    assert found["ids"] == shown
+    assert not found["traps"]
 
 
 def test_what_is_listed_without_the_filters_shows_the_id_where_nothing_failed(api: ScriptedApi, traps: Traps) -> None:
@@ -531,6 +616,23 @@ def test_two_sources_that_list_the_same_are_noted(api: ScriptedApi, checked: Che
     (note,) = answer["sources"]["again"]["notes"]
     assert note.startswith("4 of its ids are listed by sources.email too")
     assert answer["sources"]["again"]["items"] == 4
+
+
+def test_the_documents_sample_is_what_is_printed(
+    api: ScriptedApi, checked: Check, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lists = serving([1001 + number for number in range(47)], others=[])
+
+    def answer(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            is_there = request.path == "/communications/requeue"
+            return Response(headers={"Allow": "OPTIONS, POST"}) if is_there else Response(status=404)
+        return lists(request)
+
+    api.answer = answer
+    show(checked(requeue=RequeueSettings("/communications/requeue"), email=source(filters={"state": "failed"})))
+    printed = capsys.readouterr().out.strip()
+    assert printed in DOCUMENT.read_text("utf-8"), printed
 
 
 # What may not appear

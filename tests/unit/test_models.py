@@ -19,6 +19,7 @@ from redrive.models import (
     operator_run_id,
     primary_id,
     scheduled_run_id,
+    shown_id,
 )
 
 RUN = "20261124T021500Z"
@@ -154,3 +155,8 @@ def test_anything_else_is_no_moment(value: object) -> None:
 def test_any_value_of_an_answer_is_a_finite_moment_or_none(value: object) -> None:
     at = moment(value)
     assert at is None or math.isfinite(at)
+
+
+def test_an_id_that_is_an_address_is_not_shown() -> None:
+    assert shown_id("ann@example.com") == "a…"
+    assert shown_id("em-1001") == "em-1001"
