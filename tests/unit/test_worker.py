@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request, Response
 
 from redrive.api import Api
 from redrive.errors import ConfigurationError, CredentialsRefused
+from redrive.observability import observed
 from redrive.queueing import sqs
 from tests.unit.first_loop import ENTRY, KEY, MAX_RECEIVES, FirstLoop, entry, invoke
 from tests.unit.support import Context, ScriptedApi, as_json
@@ -544,6 +545,18 @@ def test_a_setting_that_is_missing_is_named(loop: FirstLoop, context: Context, m
     name = "".join(word.title() if number else word for number, word in enumerate(missing.split("_")))
     with pytest.raises(ConfigurationError, match=f"queue.{name}: missing"):
         invoke({"Records": []}, context)
+
+
+def test_an_id_that_is_an_address_stays_out_of_the_log(
+    loop: FirstLoop, api: ScriptedApi, context: Context, logged: Lines
+) -> None:
+    loop.enqueue(entry("ann@example.com"))
+    loop.turn(context)
+    with observed(context, primaryId="ben@example.com") as logger:  # type: ignore[arg-type]
+        logger.info("communication done")
+    lines = logged()
+    assert [line["primaryId"] for line in lines if "primaryId" in line] == ["a…", "a…", "b…"]
+    assert "@example.com" not in json.dumps(lines)
 
 
 def test_an_outcome_is_a_line_with_ids_and_a_metric_of_its_operation(
