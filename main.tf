@@ -275,11 +275,12 @@ module "notifications" {
 module "alerts" {
   source = "./modules/alerts"
 
-  context     = local.context
-  alarms      = var.alarms
-  alarm_names = local.alarm_names
-  channel     = local.alarm_channel
-  metrics     = { namespace = var.name, service = local.prefix }
+  context       = local.context
+  alarms        = var.alarms
+  alarm_names   = local.alarm_names
+  channel       = local.alarm_channel
+  dashboard_url = local.dashboard_url
+  metrics       = { namespace = var.name, service = local.prefix }
 
   lister   = { name = module.list_failed.name }
   conclude = { name = module.conclude.name, arn = module.conclude.arn }

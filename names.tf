@@ -51,6 +51,9 @@ locals {
   # As modules/queue names them: they need the topic, so the topic cannot wait for them to be told.
   queue_alarm_names = var.queue.enabled ? [for part in ["queue-age", "dead-letters", "worker-errors"] : "${local.prefix}-${part}"] : []
 
+  console_domain = lookup({ aws-cn = "amazonaws.cn", aws-us-gov = "amazonaws-us-gov.com" }, local.account.partition, "aws.amazon.com")
+  dashboard_url  = var.dashboard.enabled ? "https://${local.account.region}.console.${local.console_domain}/cloudwatch/home?region=${local.account.region}#dashboards/dashboard/${local.prefix}" : null
+
   function_arn_prefix = "arn:${local.account.partition}:lambda:${local.account.region}:${local.account.id}:function"
   alarm_arn_prefix    = "arn:${local.account.partition}:cloudwatch:${local.account.region}:${local.account.id}:alarm"
   role_arn_prefix     = "arn:${local.account.partition}:iam::${local.account.id}:role"

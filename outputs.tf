@@ -104,10 +104,11 @@ output "rule_arns" {
 }
 
 output "dashboard" {
-  description = "The dashboard; null where it is not enabled. Its name, and what a person must be allowed (IAM policies, JSON) who looks at it, or operates by it."
+  description = "The dashboard; null where it is not enabled. Its name, where it is looked at, and what a person must be allowed (IAM policies, JSON) who looks at it, or operates by it."
   value = one([for dashboard in module.dashboard : {
     name            = dashboard.name
     arn             = dashboard.arn
+    url             = local.dashboard_url
     viewer_policy   = dashboard.viewer_policy
     operator_policy = dashboard.operator_policy
   }])

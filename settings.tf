@@ -90,9 +90,14 @@ locals {
   })
 
   conclude_environment = merge(local.every_environment, {
-    REDRIVE_LEDGER            = local.ledger_json
-    REDRIVE_RUN               = local.run_json
-    REDRIVE_NOTIFICATIONS     = jsonencode({ on = var.notifications.on, digest = var.notifications.digest, topic_arn = local.topic.arn })
+    REDRIVE_LEDGER = local.ledger_json
+    REDRIVE_RUN    = local.run_json
+    REDRIVE_NOTIFICATIONS = jsonencode({ for key, value in {
+      on            = var.notifications.on
+      digest        = var.notifications.digest
+      topic_arn     = local.topic.arn
+      dashboard_url = local.dashboard_url
+    } : key => value if value != null })
     REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
   })
 

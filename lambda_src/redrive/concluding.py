@@ -253,6 +253,7 @@ class Concluder:
             record=record,
             done=done,
             requeue_path=self._settings.run.requeue_path,
+            dashboard_url=self._settings.notifications.dashboard_url,
             ending=end.ending or (_BATCH_FAILED if end.is_early and not _is_explained(record, done) else None),
             news=news,
             quiet=memory.quiet,

@@ -14,7 +14,7 @@ from redrive.mailing import EVERY_SOURCE, Mood
 from redrive.results import Result
 from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_LISTED, NOT_TRIED, UNDER_WAY
 from redrive.waiting import Group
-from redrive.wording import console_url, counted, rfc3339, time_of
+from redrive.wording import console_url, counted, invocation, rfc3339, time_of
 
 MAX_KEY = 200
 """Characters of a headline by which it is remembered."""
@@ -23,7 +23,7 @@ MAX_SUBJECT = 100
 """Characters in the subject of an SNS e-mail; one more, or one that is not ASCII, fails the publish (API reference)."""
 
 COULD_NOT_START = "COULD NOT START"
-NOTHING_LEFT = "nothing is left that could be sent"
+NOTHING_LEFT = "nothing is left to send"
 
 MAX_GROUPS = 10
 """Groups of failures that a digest names; of the others it says how many there are."""
@@ -115,6 +115,8 @@ class Story:
         Sources of which bad news was sent that is not over.
     is_over
         Whether the digest says that it is.
+    dashboard_url
+        Where the dashboard is looked at; empty where there is none.
     """
 
     name: str
@@ -129,6 +131,11 @@ class Story:
     manual: tuple[Group, ...] = ()
     bad: frozenset[str] = frozenset()
     is_over: bool = False
+    dashboard_url: str = ""
+
+    def function(self, name: str) -> str:
+        """Give the full name of one of the module's functions."""
+        return f"{self.name}-{self.stage}-{name}"
 
 
 def write(story: Story) -> Digest:
@@ -151,9 +158,10 @@ def write(story: Story) -> Digest:
         _advice(story),
         _counts(lines, int(story.record.get("listed", 0))),
         _list("Turned away:", [_alike(each) for each in _by_count(list(story.done.failures.values()))]),
-        _list("New for a person:", [_alike(each) for each in _by_count(list(story.manual))], _HOW_TO),
+        _list("New for a person:", [_alike(each) for each in _by_count(list(story.manual))], _how_to(story)),
         _list("Problems:", problems),
         _since(story.quiet, story.news),
+        f"Dashboard:\n{story.dashboard_url}" if story.dashboard_url else "",
         f"Execution:\n{console_url(execution)}" if execution else "",
     ]
     return Digest(
@@ -169,7 +177,14 @@ def write(story: Story) -> Digest:
     )
 
 
-_HOW_TO = "Look at them in the application, then release or discard them with the function ledger-admin."
+def _how_to(story: Story) -> str:
+    """Say where a person decides about what waits."""
+    how = "Look at them in the application, then release or discard them"
+    if story.dashboard_url:
+        return f"{how} on the dashboard."
+    function = story.function("ledger-admin")
+    command = invocation(function, '{"action": "groups"}')
+    return f"{how} with the function {function}. This lists them:\n{command}"
 
 
 def _moods(story: Story, problems: Sequence[str]) -> dict[str, Mood]:
@@ -225,10 +240,10 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer
     if any(lines[name] for name in NOT_OUT):
         return "Some communications were not sent."
     if story.is_over:
-        return f"It is over: {'communications are requeued again' if lines['requeued'] else NOTHING_LEFT}."
+        return f"Resolved: {'communications are requeued again' if lines['requeued'] else NOTHING_LEFT}."
     if story.manual:
         return "Some communications wait for a person."
-    return "All that could be sent was requeued."
+    return "Everything that could be sent was requeued."
 
 
 def same_news(headline: str) -> str:
@@ -257,7 +272,7 @@ def _result(lines: Counter[str], not_out: int, problems: Sequence[str], story: S
     if story.done.refused:
         return Result.NOTHING_SENT, "nothing could be sent"
     if story.is_over:
-        return Result.OVER, f"it is over, {counted(lines['requeued'])} requeued"
+        return Result.RESOLVED, f"resolved, {counted(lines['requeued'])} requeued"
     if story.manual:
         person = f"{sum(group.count for group in story.manual):,} for a person"
         return Result.FOR_A_PERSON, f"{counted(lines['requeued'])} requeued, {person}"

@@ -91,7 +91,7 @@ def write(story: Story) -> Digest:
     if problems:
         kind, result = Result.REPORT_INCOMPLETE, f"report, list incomplete: {would}"
     elif story.is_over and not sends:
-        headline = f"It is over: {digest.NOTHING_LEFT}."
+        headline = f"Resolved: {digest.NOTHING_LEFT}."
     blocks = [
         headline,
         "\n".join(filter(None, [f"{where}, report {story.run_id}", time_of(story.run_id)])),
@@ -99,8 +99,9 @@ def write(story: Story) -> Digest:
         *(_of_source(source, counts) for source, counts in sorted(record["report"].items())),
         f"{lines[LEFT]:,} more are beyond max_per_run." if lines[LEFT] else "",
         "\n".join(["Problems:", *(f"- {problem}" for problem in problems)]) if problems else "",
-        _how_to_send(f"{story.name}-{story.stage}-list-failed") if sends else "",
+        *(_how_to_send(story) if sends else ()),
         'To let the schedule send: mode = "redrive".',
+        f"Dashboard:\n{story.dashboard_url}" if story.dashboard_url else "",
     ]
     return Digest(
         subject=re.sub(r"[^ -~]", "?", f"{result} - {where}")[: digest.MAX_SUBJECT],
@@ -128,13 +129,14 @@ def _of_source(source: str, counts: Mapping[str, Any]) -> str:
     return "\n".join([f"{source}:", *rows])
 
 
-def _how_to_send(function: str) -> str:
-    """Give the calls that send it: a few first, then what is left of it."""
-    return "\n\n".join(
-        [
-            "Nobody has sent them. This sends ten of them:",
-            wording.invocation(function, '{"limit": 10}'),
-            "This sends all of them, in one run:",
-            wording.invocation(function, "{}"),
-        ]
-    )
+def _how_to_send(story: Story) -> list[str]:
+    """Give the calls that send it, a few first, then the rest, and those that stop it and look at it."""
+    lister, admin = story.function("list-failed"), story.function("ledger-admin")
+    pause = '{"action": "pause", "by": "YOUR NAME", "why": "WHY"}'
+    calls = {
+        "Nobody has sent them. This sends ten of them:": wording.invocation(lister, '{"limit": 10}'),
+        "This sends all of them, in one run:": wording.invocation(lister, "{}"),
+        "This stops it, for an hour:": wording.invocation(admin, pause),
+        "This shows how far it is:": wording.invocation(admin, '{"action": "now"}'),
+    }
+    return [f"{what}\n{call}" for what, call in calls.items()]

@@ -23,7 +23,7 @@ class Result(StrEnum):
     LIST_INCOMPLETE = "list_incomplete"
     SOURCE_NEEDS_A_LOOK = "source_needs_a_look"
     FOR_A_PERSON = "for_a_person"
-    OVER = "over"
+    RESOLVED = "resolved"
     REQUEUED = "requeued"
     REPORT = "report"
     REPORT_INCOMPLETE = "report_incomplete"
@@ -33,7 +33,7 @@ class Result(StrEnum):
         """Say how urgent it is."""
         if self in (Result.COULD_NOT_START, Result.ENDED_EARLY, Result.NOTHING_SENT):
             return Severity.ERROR
-        return Severity.INFO if self in (Result.OVER, Result.REQUEUED, Result.REPORT) else Severity.WARNING
+        return Severity.INFO if self in (Result.RESOLVED, Result.REQUEUED, Result.REPORT) else Severity.WARNING
 
 
 def attributes(result: Result, stage: str) -> dict[str, str]:

@@ -206,11 +206,18 @@ class DigestKind(StrEnum):
 
 @dataclass(frozen=True)
 class NotificationSettings:
-    """``notifications``: which results are sent, how often, and where to."""
+    """``notifications``: which results are sent, how often, and where to.
+
+    Attributes
+    ----------
+    dashboard_url
+        Where the dashboard is looked at, for the digests; empty where there is none.
+    """
 
     topic_arn: str
     on: tuple[NotifyOn, ...] = (NotifyOn.SUCCESS, NotifyOn.FAILURE)
     digest: DigestKind = DigestKind.RUN
+    dashboard_url: str = ""
 
 
 @dataclass(frozen=True)

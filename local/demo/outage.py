@@ -11,7 +11,7 @@ from local.verdict import Check, at_the_customers, equal
 INTRODUCTION = """
 It is the morning after an outage: hundreds of emails and SMS wait as failed, and the API still
 answers 503 to everything. A run begins, its circuit breaker opens, and one digest says so. An hour
-later the API is well again: the next run sends them all, and the digest says that it is over.
+later the API is well again: the next run sends them all, and the digest says that it is resolved.
 Terraform, the module, its Lambdas and the application are real; AWS itself is embedded.
 """
 HOUR = 3600
@@ -71,10 +71,10 @@ def _judge(stack: Stack, total: int, outage: Run | None, recovered: Run | None, 
         equal("and ended well", "SUCCEEDED", recovered.status),
         equal("two digests in all", 2, len(mails)),
         Check(
-            "the first says what the API answered, the second that it is over",
+            "the first says what the API answered, the second that it is resolved",
             tuple(
                 f"{words!r} is not in {mail.body.splitlines()[0]!r}"
-                for words, mail in zip(("turned everything away", "It is over"), mails, strict=False)
+                for words, mail in zip(("turned everything away", "Resolved"), mails, strict=False)
                 if words not in mail.body
             ),
         ),

@@ -4,6 +4,8 @@
 # console.
 
 locals {
+  where = "${var.dashboard_url == null ? "" : "Dashboard: ${var.dashboard_url} "}Runbook: ${var.alarms.runbook}"
+
   own_channel   = compact(concat([var.channel.has_own_topic ? var.channel.topic_arn : null], var.alarms.actions))
   alarm_actions = compact(concat([var.channel.notifies ? var.channel.topic_arn : null], var.alarms.actions))
 
@@ -31,7 +33,7 @@ locals {
       period      = 300
       runs        = 1
       actions     = local.alarm_actions
-      description = "A communication has waited for a person for more than ${var.alarms.waiting_days} days, and no run sends it again. Check what waits with the function ledger-admin, then release or discard it."
+      description = "A communication has waited for a person for more than ${var.alarms.waiting_days} days, and no run sends it again. Check what waits ${var.dashboard_url == null ? "with the function ledger-admin" : "on the dashboard"}, then release or discard it."
     }
     failed_too_long = {
       metric_name = "OldestFailedAge"
@@ -80,7 +82,7 @@ resource "aws_cloudwatch_metric_alarm" "gauge" {
   for_each = { for name, gauge in local.gauges : name => gauge if gauge.is_on && var.alarms.enabled }
 
   alarm_name        = var.alarm_names[each.key]
-  alarm_description = "${each.value.description} Runbook: ${var.alarms.runbook}#${replace(each.key, "_", "-")}"
+  alarm_description = "${each.value.description} ${local.where}#${replace(each.key, "_", "-")}"
 
   namespace           = var.metrics.namespace
   metric_name         = each.value.metric_name
@@ -105,7 +107,7 @@ resource "aws_cloudwatch_metric_alarm" "ledger_throttled" {
   for_each = var.alarms.enabled ? { reads = "ReadThrottleEvents", writes = "WriteThrottleEvents" } : {}
 
   alarm_name        = var.alarm_names["ledger_${each.key}_throttled"]
-  alarm_description = "DynamoDB has throttled ${each.key} of the table ${var.ledger.name} for 15 minutes. Runs are slow, or leave communications to the next run; nothing is sent twice. Lower max_concurrency, and check whether the account has a limit for tables on demand. Runbook: ${var.alarms.runbook}#ledger-${each.key}-throttled"
+  alarm_description = "DynamoDB has throttled ${each.key} of the table ${var.ledger.name} for 15 minutes. Runs are slow, or leave communications to the next run; nothing is sent twice. Lower max_concurrency, and check whether the account has a limit for tables on demand. ${local.where}#ledger-${each.key}-throttled"
 
   evaluation_periods  = 3
   threshold           = 0
@@ -141,7 +143,7 @@ resource "aws_cloudwatch_metric_alarm" "throttled" {
   for_each = var.alarms.enabled ? var.throttled_functions : {}
 
   alarm_name        = var.alarm_names["${each.key}_throttled"]
-  alarm_description = "Lambda has refused to run ${each.value} for 15 minutes because too many invocations run at a time. Runs are slow, or leave communications to the next run. Raise the account's concurrency or lambda.reserved_concurrency, or lower max_concurrency. Runbook: ${var.alarms.runbook}#${replace(each.key, "_", "-")}-throttled"
+  alarm_description = "Lambda has refused to run ${each.value} for 15 minutes because too many invocations run at a time. Runs are slow, or leave communications to the next run. Raise the account's concurrency or lambda.reserved_concurrency, or lower max_concurrency. ${local.where}#${replace(each.key, "_", "-")}-throttled"
 
   namespace           = "AWS/Lambda"
   metric_name         = "Throttles"
@@ -165,7 +167,7 @@ resource "aws_cloudwatch_metric_alarm" "conclude_failed" {
   count = var.alarms.enabled ? 1 : 0
 
   alarm_name        = var.alarm_names.conclude_failed
-  alarm_description = "${var.conclude.name} failed each time it was tried, so a run has ended without its digest. The next run concludes it. Check the function's log for the error. Runbook: ${var.alarms.runbook}#conclude-failed"
+  alarm_description = "${var.conclude.name} failed each time it was tried, so a run has ended without its digest. The next run concludes it. Check the function's log for the error. ${local.where}#conclude-failed"
 
   namespace           = "AWS/Lambda"
   metric_name         = "AsyncEventsDropped"
@@ -188,7 +190,7 @@ resource "aws_cloudwatch_metric_alarm" "schedule_missed" {
   count = local.watch_schedule ? 1 : 0
 
   alarm_name        = var.alarm_names.schedule_missed
-  alarm_description = "The schedule ${var.schedule.name} has not started ${var.lister.name} for a period of ${var.schedule.period_minutes} minutes, or not yet. It tells nobody: ${var.alarm_names.schedule_silent} does, when it lasts. Check nothing before. Runbook: ${var.alarms.runbook}#schedule-silent"
+  alarm_description = "The schedule ${var.schedule.name} has not started ${var.lister.name} for a period of ${var.schedule.period_minutes} minutes, or not yet. It tells nobody: ${var.alarm_names.schedule_silent} does, when it lasts. Check nothing before. ${local.where}#schedule-silent"
 
   namespace           = "AWS/Lambda"
   metric_name         = "AsyncEventsReceived"
@@ -212,7 +214,7 @@ resource "aws_cloudwatch_composite_alarm" "schedule_silent" {
   count = local.watch_schedule ? 1 : 0
 
   alarm_name        = var.alarm_names.schedule_silent
-  alarm_description = "The schedule ${var.schedule.name} has not started ${var.lister.name} for three of its periods of ${var.schedule.period_minutes} minutes, or not once since it was made, so no failed communication is sent again. Check that the schedule is enabled and that its role may invoke the function. Runbook: ${var.alarms.runbook}#schedule-silent"
+  alarm_description = "The schedule ${var.schedule.name} has not started ${var.lister.name} for three of its periods of ${var.schedule.period_minutes} minutes, or not once since it was made, so no failed communication is sent again. Check that the schedule is enabled and that its role may invoke the function. ${local.where}#schedule-silent"
   alarm_rule        = "ALARM(\"${aws_cloudwatch_metric_alarm.schedule_missed[0].alarm_name}\")"
 
   actions_suppressor {

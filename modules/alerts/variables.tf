@@ -25,6 +25,12 @@ variable "alarms" {
   })
 }
 
+variable "dashboard_url" {
+  description = "Where the dashboard is looked at, as alarms name it; null where there is none."
+  type        = string
+  default     = null
+}
+
 variable "alarm_names" {
   description = "Names of the alarms, by what they watch."
   type        = map(string)

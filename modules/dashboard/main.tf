@@ -5,7 +5,7 @@ locals {
 
   advice = join("\n", [
     "## ${var.name}",
-    "**What to do now**: is an alarm red, read its description. Does something wait for a person, look at its group below, ${var.operate_arn == null ? "and have it released or discarded by `ledger-admin`" : "correct the cause, then release it"}. Does the API suffer, ${var.operate_arn == null ? "pause by `ledger-admin`" : "press **Pause**"}: nothing is lost by it. Is all green and nothing waits, there is nothing to do.",
+    "**What to do now**: if an alarm is red, read its description. If something waits for a person, look at its group below, ${var.operate_arn == null ? "correct the cause, then have it released or discarded with `ledger-admin`" : "correct the cause, then release it"}. If the API is struggling, ${var.operate_arn == null ? "have everything paused with `ledger-admin`" : "press **Pause**"}: nothing is lost. If nothing is red and nothing waits, there is nothing to do.",
   ])
 
   # What the functions publish by source, graph by graph; a test compares it with what a run really publishes.

@@ -75,7 +75,7 @@ def test_the_same_bad_news_is_mailed_once_and_that_it_is_over_once(every_post_is
     assert [headline(mail) for mail in first] == ["The API turned everything away: HTTP 404 Not Found (email, sms)."]
     assert "What to check: requeue.path (/communications/requeue)" in first[0].body
     assert second == after == []
-    assert [headline(mail) for mail in mended] == ["It is over: communications are requeued again."]
+    assert [headline(mail) for mail in mended] == ["Resolved: communications are requeued again."]
 
 
 def test_a_run_with_nothing_to_send_starts_no_execution(every_post_is_404):
@@ -97,7 +97,7 @@ def test_refused_credentials_make_one_mail_and_few_requests(scene):
     assert scene.run().counts == {"requeued": FAILED}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     [mail] = scene.mails(wanted=1)
-    assert headline(mail) == "It is over: communications are requeued again."
+    assert headline(mail) == "Resolved: communications are requeued again."
 
 
 def test_an_api_that_is_down_in_the_middle_of_a_run_costs_nobody_more_than_an_attempt(scene):

@@ -70,5 +70,5 @@ def test_neither_limit_is_exceeded(many):
 
 def test_and_there_is_one_mail(many):
     _, _, [mail] = many
-    assert headline(mail) == "All that could be sent was requeued."
+    assert headline(mail) == "Everything that could be sent was requeued."
     assert lines(mail) == {"requeued": FAILED}

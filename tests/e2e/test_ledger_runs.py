@@ -148,7 +148,7 @@ def test_a_source_whose_list_fails_leaves_the_other_alone_and_one_digest_says_it
     assert scene.run().counts == {"requeued": FAILED // 2}
     assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
     [mail] = scene.mails(wanted=1)
-    assert headline(mail) == "It is over: communications are requeued again."
+    assert headline(mail) == "Resolved: communications are requeued again."
 
 
 def test_daily_digests_are_one_a_day_with_what_the_others_would_have_said(scene):

@@ -788,8 +788,8 @@ def test_the_first_good_run_after_bad_ones_says_that_it_is_over(running: Running
     time.passes(ONE_COOLDOWN)
     good = a_run(running, context, 2, all_get(202, GOOD))
     assert good["notify"]
-    assert good["subject"].startswith("it is over, 3 communications requeued")
-    assert good["message"].startswith("It is over: communications are requeued again.\n")
+    assert good["subject"].startswith("resolved, 3 communications requeued")
+    assert good["message"].startswith("Resolved: communications are requeued again.\n")
 
 
 def test_that_it_is_over_is_said_by_a_run_with_nothing_to_send(running: Running, context: Context, time: Time) -> None:
@@ -797,7 +797,7 @@ def test_that_it_is_over_is_said_by_a_run_with_nothing_to_send(running: Running,
     running.begins(run_id="20261124T031500Z", configured=["email"], complete=["email"], idle=["email"])
     answer = invoke(done("20261124T031500Z"), context)
     assert (answer["notify"], answer["failed"]) == (True, 0)
-    assert answer["message"].startswith("It is over")
+    assert answer["message"].startswith("Resolved")
 
 
 def test_a_daily_digest_collects(configure: Configure, running: Running, context: Context, time: Time) -> None:

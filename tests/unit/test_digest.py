@@ -42,7 +42,7 @@ def test_a_good_run_is_a_few_lines() -> None:
     written = digest(Conclusion(Counter(requeued=19, already_queued=1)))
     assert written.subject == "19 communications requeued - redrive prod"
     assert written.message == (
-        "All that could be sent was requeued.\n\n"
+        "Everything that could be sent was requeued.\n\n"
         f"redrive prod, run {RUN}\nTuesday, 24 November 2026, 02:15 UTC\n\n"
         "20 communications listed as failed:\n"
         "- 19 requeued: the application took them back into its queue\n"
@@ -111,9 +111,25 @@ def test_what_is_new_for_a_person_is_said_with_what_to_do() -> None:
     written = digest(done)
     assert "New for a person:\n- 2 x HTTP 422, send.email: 104, 207\n" in written.message
     assert "- 1 x came back after every attempt, send.email: 5\n" in written.message
-    assert "release or discard them with the function ledger-admin." in written.message
+    assert (
+        "then release or discard them with the function redrive-prod-ledger-admin. This lists them:\n"
+        in written.message
+    )
+    assert """ledger-admin --payload '{"action": "groups"}' out.json\n""" in written.message
     assert written.subject == "1 communication requeued, 3 for a person - redrive prod"
     assert written.failed == 0
+
+
+def test_where_there_is_a_dashboard_it_is_named_with_its_link_and_no_function() -> None:
+    done = Conclusion(Counter({BECAME_MANUAL: 1}))
+    done.manual["email/422/x"] = Group("email/422/x", "send.email", "HTTP 422", 1, ids=("104",))
+    url = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/redrive-prod"
+    story = Story("redrive", "prod", RUN, {"listed": 1}, done, manual=tuple(done.manual.values()), dashboard_url=url)
+    message = write(story).message
+    assert "then release or discard them on the dashboard.\n" in message
+    assert f"\n\nDashboard:\n{url}\n" in message
+    assert "ledger-admin" not in message
+    assert "Dashboard" not in digest(Conclusion(Counter(requeued=1))).message
 
 
 def test_the_first_line_of_alike_runs_is_the_same_whatever_their_numbers() -> None:
@@ -123,8 +139,8 @@ def test_the_first_line_of_alike_runs_is_the_same_whatever_their_numbers() -> No
 
 def test_that_it_is_over_comes_first() -> None:
     written = digest(Conclusion(Counter(requeued=4)), is_over=True)
-    assert written.message.startswith("It is over: communications are requeued again.\n")
-    assert written.subject == "it is over, 4 communications requeued - redrive prod"
+    assert written.message.startswith("Resolved: communications are requeued again.\n")
+    assert written.subject == "resolved, 4 communications requeued - redrive prod"
 
 
 def test_problems_of_the_list_are_said_and_fail_the_run() -> None:
@@ -237,7 +253,7 @@ def test_ids_that_are_not_listed_are_said() -> None:
 
 def test_that_it_is_over_does_not_claim_that_anything_was_requeued() -> None:
     written = digest(Conclusion(Counter(manual=6)), is_over=True)
-    assert written.message.startswith("It is over: nothing is left that could be sent.\n")
+    assert written.message.startswith("Resolved: nothing is left to send.\n")
 
 
 @pytest.mark.parametrize(

@@ -47,15 +47,28 @@ def test_a_report_says_by_source_and_reason_what_would_be_sent_and_how_to_send_i
         "- 2 wait for a person since an earlier run\n\n"
         "sms:\n"
         "- 8 would be sent again: turned away by an earlier run\n\n"
-        "Nobody has sent them. This sends ten of them:\n\n"
+        "Nobody has sent them. This sends ten of them:\n"
         "AWS_MAX_ATTEMPTS=1 aws lambda invoke --cli-read-timeout 0 --cli-binary-format raw-in-base64-out "
         "--function-name redrive-prod-list-failed --payload '{\"limit\": 10}' out.json\n\n"
-        "This sends all of them, in one run:\n\n"
+        "This sends all of them, in one run:\n"
         "AWS_MAX_ATTEMPTS=1 aws lambda invoke --cli-read-timeout 0 --cli-binary-format raw-in-base64-out "
         "--function-name redrive-prod-list-failed --payload '{}' out.json\n\n"
+        "This stops it, for an hour:\n"
+        "AWS_MAX_ATTEMPTS=1 aws lambda invoke --cli-read-timeout 0 --cli-binary-format raw-in-base64-out "
+        '--function-name redrive-prod-ledger-admin --payload \'{"action": "pause", "by": "YOUR NAME", "why": "WHY"}\' '
+        "out.json\n\n"
+        "This shows how far it is:\n"
+        "AWS_MAX_ATTEMPTS=1 aws lambda invoke --cli-read-timeout 0 --cli-binary-format raw-in-base64-out "
+        '--function-name redrive-prod-ledger-admin --payload \'{"action": "now"}\' out.json\n\n'
         'To let the schedule send: mode = "redrive".\n'
     )
     assert (written.failed, written.moods) == (0, {})
+
+
+def test_a_report_names_the_dashboard_where_there_is_one() -> None:
+    story = Story("redrive", "prod", RUN, RECORD, conclusion(RECORD), dashboard_url="https://dashboard.example")
+    assert write(story).message.endswith("Dashboard:\nhttps://dashboard.example\n")
+    assert "Dashboard" not in report().message
 
 
 def test_the_same_report_is_the_same_news_whatever_its_numbers() -> None:
@@ -81,7 +94,7 @@ def test_a_list_that_cannot_be_vouched_for_comes_first() -> None:
 def test_bad_news_is_over_when_nothing_is_left() -> None:
     written = report(frozenset(["sms", EVERY_SOURCE]), True, report={}, listed=0, idle=["sms"])
     assert written.moods == {"sms": Mood.GOOD, EVERY_SOURCE: Mood.GOOD}
-    assert written.message.startswith("It is over: nothing is left that could be sent.\n")
+    assert written.message.startswith("Resolved: nothing is left to send.\n")
 
 
 def test_what_is_beyond_a_run_and_what_has_no_words_is_counted() -> None:

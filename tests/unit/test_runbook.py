@@ -43,7 +43,7 @@ ONE_OF_EACH: dict[Result, Digest] = {
             manual={"email/422/x": Group("email/422/x", "send.email", "HTTP 422", 1234, ids=("1", "2"))},
         )
     ),
-    Result.OVER: written(Conclusion(Counter(requeued=2)), is_over=True),
+    Result.RESOLVED: written(Conclusion(Counter(requeued=2)), is_over=True),
     Result.REQUEUED: written(Conclusion(Counter(requeued=1))),
     Result.REPORT: written(Conclusion(Counter(would_send_new=1)), report={}),
     Result.REPORT_INCOMPLETE: written(Conclusion(), report={}, problems=["sms: HTTP 500"]),
@@ -104,7 +104,7 @@ def test_the_runbook_begins_with_how_to_stop_it() -> None:
 def test_what_is_urgent_is_an_error_and_what_needs_nobody_is_none() -> None:
     found = {severity: {result for result in Result if result.severity is severity} for severity in Severity}
     assert found[Severity.ERROR] == {Result.COULD_NOT_START, Result.ENDED_EARLY, Result.NOTHING_SENT}
-    assert found[Severity.INFO] == {Result.OVER, Result.REQUEUED, Result.REPORT}
+    assert found[Severity.INFO] == {Result.RESOLVED, Result.REQUEUED, Result.REPORT}
     assert {result for result in Result if ONE_OF_EACH[result].failed} == {
         *found[Severity.ERROR],
         *found[Severity.WARNING] - {Result.FOR_A_PERSON},
