@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from redrive.console import DESCRIPTION, Console, warning
+from redrive.console import DESCRIPTION, Console
 from redrive.desk import look
+from redrive.elements import warning
 from redrive.errors import RedriveError
 from redrive.html import capped
 from redrive.looking import Look

@@ -4,7 +4,7 @@
 | --- | --- | --- | --- |
 | `planned` | the action's id | what is asked for, and how many it would change | an hour |
 | `actions` | the action's id | who did what and why, and how far it has come | as long as runs, a week at least |
-| `action/<id>` | a number | ids that it changed, a page each | a week |
+| `action/<id>` | a number | ids that it changed, a page each | a week and a day |
 
 A plan freezes what is meant and how many that are. To confirm it, a person gives that number back; where it has moved,
 nothing is changed. Each page is changed in one transaction with the action's own item, which says where it stands and
@@ -32,7 +32,10 @@ SECONDS_TO_CONFIRM = 3600.0
 """A plan that nobody has confirmed by then is made anew: the person who looks at it may no longer know what it is."""
 
 KEPT_SECONDS = 7 * 86400.0
-"""How long what was changed stays readable, and a discard can be undone as a whole."""
+"""How long what was done stays readable, and a discard can be undone as a whole."""
+
+SECONDS_TO_UNDO = 86400.0
+"""So much longer what a discard has changed is kept: an undo that was planned in the last hour needs it to its end."""
 
 SHOWN_SKIPPED = 20
 """Of what was skipped, ids that an action's item names."""
@@ -47,8 +50,12 @@ class What(StrEnum):
 
 
 class Phase(StrEnum):
-    """How far an action is; the last four are ends."""
+    """How far an action is; the last three are ends.
 
+    What is done at once is ``begun`` before it is done: where the function is killed in between, the list says so.
+    """
+
+    BEGUN = "begun"
     COUNTING = "counting"
     PLANNED = "planned"
     CHECKING = "checking"
@@ -111,6 +118,11 @@ class Action:
     ended: float = 0
     detail: str = ""
 
+    def can_be_undone(self, now: float) -> bool:
+        """Tell whether it is a discard of which is still known what it has changed."""
+        has_ended = self.pages > 0 and not self.phase.is_on
+        return self.what == What.DISCARD and has_ended and now < self.began + KEPT_SECONDS
+
     def to_item(self) -> Item:
         """Give its attributes."""
         item = asdict(self) | {"wanted": {k: v for k, v in asdict(self.wanted).items() if v}}
@@ -143,12 +155,16 @@ class Actions:
         self._table = table
         self._kept = max(retention_days * 86400.0, KEPT_SECONDS)
 
-    def note(self, request: str, what: str, by: str, why: str, detail: str, count: int = 0) -> Action:
-        """Write down what was done at once."""
-        now = clock.now()
-        action = Action(_id(request), what, Phase.DONE, by, why, done=count, began=now, ended=now, detail=detail)
+    def begin(self, request: str, what: str, by: str, why: str, detail: str) -> Action:
+        """Write down what is done at once, before it is."""
+        action = Action(_id(request), what, Phase.BEGUN, by, why, began=clock.now(), detail=detail)
         self._table.write(Put(Key(ACTIONS, action.id), self._kept_item(action)))
         return action
+
+    def end(self, action: Action, detail: str, done: int = 0) -> None:
+        """Write down that it is done."""
+        ended = {"phase": Phase.DONE, "done": done, "detail": detail, "ended": clock.now()}
+        self._table.write(Update(Key(ACTIONS, action.id), ended))
 
     def plan(self, request: str, what: str, wanted: Wanted, undoes: str = "", count: int | None = None) -> Action:
         """Write down what is asked for; ``count`` where it is known."""
@@ -227,7 +243,10 @@ class Actions:
     def kept_page(action: Action, changed: Iterable[Communication]) -> Put:
         """Give the write that keeps what an action's next page changes."""
         rows = [[each.primary_id, each.operation, each.source, each.id_space] for each in changed]
-        item = {"changed": json.dumps(rows, ensure_ascii=False), "expiry": int(clock.now() + KEPT_SECONDS)}
+        item = {
+            "changed": json.dumps(rows, ensure_ascii=False),
+            "expiry": int(clock.now() + KEPT_SECONDS + SECONDS_TO_UNDO),
+        }
         return Put(Key(f"action/{action.id}", f"{action.pages:06}"), item)
 
     def changed(self, action_id: str, after: str = "") -> Iterator[tuple[str, list[Communication]]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redrive import clock
-from redrive.actions import KEPT_SECONDS, Action, Phase, What
+from redrive.actions import Action, Phase
 from redrive.carrying_out import Carrier
 from redrive.control import Control
 from redrive.errors import ConfigurationError
@@ -19,6 +18,7 @@ from redrive.orders import Call, Order
 from redrive.runs import STOPPED
 from redrive.showing import action_to_json, in_force, to_json
 from redrive.waiting import Wanted
+from redrive.wording import rfc3339
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Desk:
             The id of the invocation, for the list of actions.
         """
         order.check()
+        order = order.signed()
         match order.action:
             case Call.PLAN:
                 return action_to_json(self._plan(order, request))
@@ -67,9 +68,10 @@ class Desk:
     def _plan(self, order: Order, request: str) -> Action:
         if order.undoes:
             undone = self.look.actions.find(order.undoes)
-            is_kept = undone and undone.pages and clock.now() < undone.ended + KEPT_SECONDS
-            if undone is None or undone.what != What.DISCARD or undone.phase.is_on or not is_kept:
-                raise ConfigurationError("event.undoes: no discard by a plan that has ended and can still be undone")
+            if undone is None or not undone.can_be_undone(clock.now()):
+                raise ConfigurationError(
+                    "event.undoes: no discard by a plan that has ended and is less than a week old"
+                )
             return self.look.actions.plan(request, order.what, Wanted(), undone.id, undone.done)
         action = self.look.actions.plan(request, order.what, wanted_by(order))
         return self._counted(action, READS - 1)  # the directory is one
@@ -109,53 +111,69 @@ class Desk:
     # Changing at once
 
     def _change_named(self, order: Order, request: str) -> dict[str, Any]:
+        asked = _some([named.primary_id for named in order.communications])
+        action = self.look.actions.begin(request, order.action, order.by, order.why, asked)
         done: list[Entry] = []
         left: list[dict[str, Any]] = []
-        groups: Counter[str] = Counter()
+        groups: set[str] = set()
         change = self.look.ledger.discard if order.action is Call.DISCARD else self.look.ledger.release
         for communication, entry in self.look.read(map(communication_named, order.communications)):
             changed = change(entry, order.by, order.why) if entry else None
+            if entry and entry.state in _MAY_HAVE_WAITED:
+                groups.add(group_of(entry))
             if entry and changed:
                 done.append(changed)
-                groups[group_of(entry)] += entry.state is State.MANUAL
             else:
                 left.append(unchanged(communication, entry))
-        for name, count in groups.items():
-            self.look.waiting.take(name, count)
-        ids = ", ".join(entry.communication.primary_id for entry in done[:5]) + (" …" if len(done) > 5 else "")
+        for name in sorted(groups):
+            self.look.waiting.tidy(name)
         sent = ""
         if order.action is Call.RELEASE_AND_SEND and done:
             sent = self.carrier.send([entry.communication for entry in done])
-        detail = "; ".join(filter(None, [ids, sent]))
-        self.look.actions.note(request, order.action, order.by, order.why, detail, len(done))
+        detail = "; ".join(filter(None, [_some([entry.communication.primary_id for entry in done]), sent]))
+        self.look.actions.end(action, detail, len(done))
         answer = {"communications": [to_json(entry) for entry in done], "unchanged": left}
         return answer | ({"sent": sent} if sent else {})
 
     def _control(self, order: Order, request: str) -> dict[str, Any]:
-        detail = ""
-        match order.action:
-            case Call.PAUSE:
-                control = self.look.controls.pause(clock.now() + order.seconds, order.by, order.why)
-                detail = f"until {in_force(control)['pausedUntil']}"
-            case Call.RESUME:
-                control = self.look.controls.resume()
-            case Call.SLOW_DOWN:
-                control = self.look.controls.slow_down(order.max_requests_per_second)
-                rate = order.max_requests_per_second
-                detail = f"{rate:g} requests a second" if rate else "the configured rate"
-            case _ if order.action_id:
-                action = self.look.actions.stop(order.action_id, order.by, order.why)
-                if action is None:
-                    raise ConfigurationError(f"event.actionId: {order.action_id} is not under way, see actions")
-                return {"action": action_to_json(action)}
-            case _:
-                control, detail = self._stop(order.run_id or ""), f"run {order.run_id}"
-        self.look.actions.note(request, order.action, order.by, order.why, detail)
+        if order.action is Call.STOP and order.action_id:
+            stopped = self.look.actions.stop(order.action_id, order.by, order.why)
+            if stopped is None:
+                raise ConfigurationError(f"event.actionId: {order.action_id} is not under way, see actions")
+            return {"action": action_to_json(stopped)}
+        change, detail = self._change_of(order)
+        action = self.look.actions.begin(request, order.action, order.by, order.why, detail)
+        control = change()
+        self.look.actions.end(action, detail)
         return in_force(control)
 
+    def _change_of(self, order: Order) -> tuple[Callable[[], Control], str]:
+        """Give what changes what is in force, and what the list of actions says of it; nothing is changed yet."""
+        controls, rate = self.look.controls, order.max_requests_per_second
+        match order.action:
+            case Call.PAUSE:
+                until = clock.now() + order.seconds
+                return lambda: controls.pause(until, order.by, order.why), f"until {rfc3339(until)}"
+            case Call.RESUME:
+                return controls.resume, ""
+            case Call.SLOW_DOWN:
+                detail = f"{rate:g} requests a second" if rate else "the configured rate"
+                return lambda: controls.slow_down(rate), detail
+            case _:
+                run_id, lock = order.run_id or "", self.look.runs.lock()
+                if not (self.look.runs.record(run_id) or (lock and lock.run_id == run_id)):
+                    raise ConfigurationError(f"event.runId: there is no run {run_id}, see runs")
+                return lambda: self._stop(run_id), f"run {run_id}"
+
     def _stop(self, run_id: str) -> Control:
-        lock = self.look.runs.lock()
-        if not (self.look.runs.record(run_id) or (lock and lock.run_id == run_id)):
-            raise ConfigurationError(f"event.runId: there is no run {run_id}, see runs")
         self.look.runs.note_end(run_id, STOPPED)  # where it stays though another run is stopped after it
         return self.look.controls.stop(run_id)
+
+
+_MAY_HAVE_WAITED = (State.MANUAL, State.RELEASED, State.DISCARDED)
+"""Also what was changed before: by the same order, perhaps, which was killed before it could tidy the group."""
+
+
+def _some(ids: Sequence[str]) -> str:
+    """Name the first few."""
+    return ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "")

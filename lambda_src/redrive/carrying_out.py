@@ -45,10 +45,11 @@ class Carrier:
     send: Callable[[list[Communication]], str]
 
     def carry_on(self, action: Action) -> Action:
-        """Carry an action on while there is time; give it as it is then."""
+        """Carry an action on while there is time, and nobody else has taken it over; give it as it is then."""
+        owner = action.owner
         if action.phase in (Phase.COUNTING, Phase.CHECKING):
             action = self.count(action, self.has_time)
-        if action.phase is Phase.RUNNING:
+        if action.phase is Phase.RUNNING and action.owner == owner:
             action = self._undo(action) if action.undoes else self._change(action)
         return action
 
@@ -132,8 +133,6 @@ class Carrier:
             beside: list[Write] = [self.actions.moving(action, values)]
             if changes:
                 beside.append(self.actions.kept_page(action, (before.communication for before, _ in changes)))
-            if changes and not action.undoes:
-                beside.append(self.waiting.taken(position[0], len(changes)))
             if self.ledger.write_over(changes, *beside):
                 time.sleep(max(0.0, len(changes) / PER_SECOND - (time.monotonic() - started)))
                 return moved

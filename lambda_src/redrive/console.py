@@ -10,27 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from redrive.elements import STYLE, error, execution, field_of, hours, progress_of, turned_away, warning, when
 from redrive.html import Html, capped, joined, table, tag
 from redrive.looking import Look
 from redrive.orders import Call, Order
 from redrive.widget import Visit, button
-from redrive.wording import console_url
-
-STYLE = """
-.rd{font:14px/1.45 "Amazon Ember",Helvetica,Arial,sans-serif;overflow-wrap:anywhere}
-.rd h3{margin:12px 0 4px}.rd nav>*{margin-right:12px}.rd-link{cursor:pointer;color:#0972d3;text-decoration:underline}
-.rd-wide{overflow-x:auto}.rd table{border-collapse:collapse;width:100%}
-.rd td,.rd th{overflow-wrap:break-word;padding:4px 8px;border-bottom:1px solid #8886;text-align:left;vertical-align:top}
-.rd input{max-width:100%;margin:2px 8px 2px 0}.rd label{display:inline-block}.rd .btn{margin:2px 6px 2px 0}
-.rd-warn{border-left:4px solid #d13212;padding:2px 8px;margin:6px 0}.rd-good{border-left-color:#1d8102}
-.rd small{opacity:.8}.rd pre{white-space:pre-wrap}
-@media(max-width:600px){.rd thead{display:none}.rd tr{display:block;border-bottom:1px solid #888}
-.rd td{display:block;border:0;padding:1px 0;overflow-wrap:anywhere}}
-"""
 
 GROUPS_SHOWN = 50
-SECONDS_PER_HOUR = 3600.0
-
 DESCRIPTION = """
 ### Communications redrive: the console
 
@@ -111,26 +97,22 @@ class Console:
             ]
             for group in groups[:GROUPS_SHOWN]
         ]
+        more = "more than " if found["next"] else ""
         cut = found["next"] or len(groups) > GROUPS_SHOWN
+        title = f"{more}{count:,} wait for a person".capitalize() if rows else "Nothing waits for a person"
         heads = ["How many", "Group", "Operation", "Oldest, newest", "Some ids", ""]
         return joined(
             self.in_force(),
-            tag("h3", f"{count:,} wait for a person" if rows else "Nothing waits for a person"),
+            tag("h3", title),
             table(heads, rows) if rows else None,
-            warning(f"Cut: the {len(rows)} largest groups of those read are shown.") if cut else None,
-            self.buttons("all", {"count": count}) if rows else None,
+            warning(f"Cut: the {len(rows)} largest groups of {more}{len(groups):,}.") if cut else None,
+            self.buttons("all", {"count": None if found["next"] else count}) if rows else None,
         )
 
     def in_force(self) -> Html:
         """Give what is in force, and the run that is on."""
         now = self.ask(Call.NOW)
-        control, run = now["control"], now["run"]
-        said: list[Html] = []
-        if control["pausedUntil"]:
-            who = f"by {capped(control['by'])}: {capped(control['why'])}"
-            said.append(warning(f"Paused since {control['pausedSince']} until {control['pausedUntil']}, {who}"))
-        if control["maxRequestsPerSecond"]:
-            said.append(warning(f"At most {control['maxRequestsPerSecond']:g} requests a second, set by a person."))
+        run, said = now["run"], [self.control(now["control"])]
         if run:
             ends = f" It opens no batch any more: {capped(run['ends'])}." if run["ends"] else ""
             progress = f"{run['gone']:,} gone, {run['notGone']:,} not" if run["sends"] else "it lists"
@@ -139,6 +121,17 @@ class Console:
         else:
             said.append(tag("p", "No run is on."))
         return joined(*said, self.buttons("now", now))
+
+    @staticmethod
+    def control(control: Mapping[str, Any]) -> Html:
+        """Give what people have put into force."""
+        said: list[Html] = []
+        if control["pausedUntil"]:
+            who = f"by {capped(control['by'])}: {capped(control['why'])}"
+            said.append(warning(f"Paused since {control['pausedSince']} until {control['pausedUntil']}, {who}"))
+        if control["maxRequestsPerSecond"]:
+            said.append(warning(f"At most {control['maxRequestsPerSecond']:g} requests a second, set by a person."))
+        return joined(*said)
 
     def listed(self, visit: Visit) -> Html:
         """Give what waits, by filters."""
@@ -235,7 +228,8 @@ class Console:
             for run in found["runs"]
         ]
         heads = ["Run", "By", "Listed", "Requeued", "For a person", "Turned away", "Concluded", "Ended", ""]
-        return joined(self.in_force(), table(heads, rows) if rows else tag("p", "There was no run yet."))
+        shown = table(heads, rows) if rows else tag("p", "There was no run yet.")
+        return joined(self.in_force(), shown, warning("Cut: these are the last ones.") if found["next"] else None)
 
     def run(self, visit: Visit) -> Html:
         """Give a run with its digest."""
@@ -282,63 +276,15 @@ class Console:
         who = f"{capped(action['by'])}: {capped(action['why'], 300)}" if action["by"] else None
         skipped = [[capped(each["primaryId"]), capped(each["why"])] for each in action["examples"]]
         rows: list[list[str | None]] = [list[str | None](each) for each in skipped]
+        is_cut = len(rows) < action["skipped"]
+        is_half_released = action["state"] == "stopped" and action["done"] and action["what"] != "discard"
         return joined(
             tag("h3", f"{action['what']}: {capped(meant, 300)}"),
             tag("p", who) if who else None,
             tag("p", tag("b", progress_of(action)), " ", capped(action["detail"], 300)),
             tag("p", self.link("Look again", page="action", action=action["actionId"])),
+            warning("What was released before it was stopped, the next run sends.") if is_half_released else None,
             table(["Skipped", "Why"], rows) if rows else None,
+            warning(f"Cut: {len(rows)} of {action['skipped']:,} that were skipped.") if is_cut else None,
             self.buttons("action", action),
         )
-
-
-def field_of(name: str, label: str, value: str = "") -> Html:
-    """Give a field to type into."""
-    return tag("label", f"{label} ", tag("input", type="text", name=name, value=value, size=14))
-
-
-def warning(*text: str, good: bool = False) -> Html:
-    """Give a line that is to be seen."""
-    return tag("div", *text, class_="rd-warn rd-good" if good else "rd-warn")
-
-
-def error(text: object) -> Html:
-    """Give an error, or a reason, cut."""
-    return tag("small", capped(text))
-
-
-def when(text: object) -> Html:
-    """Give a time."""
-    return tag("small", str(text or "").replace("T", " "))
-
-
-def execution(arn: str | None) -> Html:
-    """Give the way to a run's execution."""
-    if not arn:
-        return Html("")
-    return tag("a", "execution", href=console_url(arn), target="_blank", rel="noopener")
-
-
-def hours(text: str) -> float:
-    """Read hours as seconds; 0 for what is no number."""
-    try:
-        return max(float(text), 0.0) * SECONDS_PER_HOUR
-    except ValueError:
-        return 0.0
-
-
-def turned_away(counts: Mapping[str, int]) -> int:
-    """Count what the API did not take."""
-    return sum(counts.get(name, 0) for name in ("turned_away", "charged"))
-
-
-def progress_of(action: Mapping[str, Any]) -> str:
-    """Say how far an action is."""
-    state = action["state"]
-    if state == "counting":
-        return f"counting: {action['counted']:,} so far"
-    if state == "planned":
-        return f"planned: {action['count']:,}"
-    done = f"{action['done']:,} of {action['count']:,} done" if action["count"] else f"{action['done']:,} done"
-    skipped = f", {action['skipped']:,} skipped" if action["skipped"] else ""
-    return f"{state}: {done}{skipped}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ from redrive.settings import LedgerSettings
 from redrive.table import KEYS_PER_READ, Delete, Item, Key, Put, Table, Update, Write, size
 
 SORT_KEY = "communication"
+
+GROUPS = "manual"
+"""The directory of what waits for a person, by group; each group is a partition ``manual/<group>``."""
 
 FAR_FUTURE = 10**11
 """Seconds since 1970 that no cooldown reaches."""
@@ -213,17 +217,23 @@ class Ledger:
     def write_over(self, changes: Iterable[tuple[Entry, Entry]], *beside: Write) -> bool:
         """Write entries over those that were read, and what waits for a person with them; all of it, or nothing.
 
+        What waits no more is taken from its group's number in the same moment, so that it is right wherever a function
+        is killed. What begins to wait ``conclude`` adds, once for each run.
+
         False where one had changed, or a condition of what is written beside them fails. At most a hundred writes: two
-        for each that waits.
+        for each that waits, and one for each group.
         """
         writes: list[Write] = list(beside)
+        left: Counter[str] = Counter()
         for before, after in changes:
+            left[group_of(before)] += before.state is State.MANUAL and after.state is not State.MANUAL
             condition, operands = "#state = :was AND #updated = :read", {"was": before.state, "read": before.updated}
             writes.append(_difference(before, after, condition, operands))
             if before.state is State.MANUAL:
                 writes.append(Delete(waiting_key(before)))
             if after.state is State.MANUAL:
                 writes.append(Put(waiting_key(after), _waiting_item(after)))
+        writes += [Update(Key(GROUPS, name), added={"count": -count}) for name, count in left.items() if count]
         return self._table.write_together(*writes) if len(writes) > 1 else self._table.write(writes[0]).done
 
 
@@ -242,7 +252,7 @@ def group_of(entry: Entry) -> str:
 
 def waiting_key(entry: Entry) -> Key:
     """Give the key of what stands for it among all that wait: by group, the oldest first."""
-    return Key(f"manual/{group_of(entry)}", f"{moment(entry.waiting_since)}#{entry.communication.key}")
+    return Key(f"{GROUPS}/{group_of(entry)}", f"{moment(entry.waiting_since)}#{entry.communication.key}")
 
 
 def moment(seconds: float) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from redrive import clock
 from redrive.actions import What
 from redrive.administration import Desk
-from redrive.console import Console, field_of, hours, warning
+from redrive.console import Console
+from redrive.elements import field_of, hours, warning
 from redrive.errors import ConfigurationError, RedriveError
 from redrive.html import Html, capped, joined, tag
 from redrive.orders import Call, Named, Order
@@ -22,6 +23,7 @@ from redrive.widget import Visit, button
 SHOWN_SECONDS = 900.0
 """A page that was shown longer ago is looked at again before anything is done from it."""
 
+CHANGED = {Call.RELEASE: "released", Call.RELEASE_AND_SEND: "released", Call.DISCARD: "discarded"}
 FILTERS = ("group", "source", "operation", "error")
 LABELS = {What.RELEASE: "Release …", What.RELEASE_AND_SEND: "Release and send now …", What.DISCARD: "Discard …"}
 MEANS = {
@@ -53,17 +55,19 @@ class Operating:
         try:
             if not visit.get("do"):
                 return console.page(visit)
-            answer = self.desk.carry_out(self._order(visit), self.request)
+            order = self._order(visit)
+            answer = self.desk.carry_out(order, self.request)
         except RedriveError as error:
             return console.framed(warning(capped(error, 300)), console.link("Back", page=visit.get("page")))
         action = answer.get("action", answer)
         if "actionId" in action:
             return console.framed(console.shown_action(action))
-        changed = answer.get("communications")
-        said = f"{len(changed)} changed." if changed is not None else "Done."
-        left = [f" {capped(each['primaryId'])} was not: it is {each['state']}." for each in answer.get("unchanged", ())]
-        done = warning(said, *left, f" {capped(answer.get('sent', ''))}", good=not left)
-        return console.framed(done)
+        if order.action not in CHANGED:
+            return console.framed(warning("Done.", good=True), console.control(answer))
+        done, left = len(answer["communications"]), [_not_changed(each) for each in answer["unchanged"]]
+        said = [f"{done} {CHANGED[order.action]}."] if done else []
+        sent = f" {capped(answer['sent'])}." if "sent" in answer else ""
+        return console.framed(warning(*said, *left, sent, good=not left))
 
     def _order(self, visit: Visit) -> Order:
         """Read an order from a button and what was typed."""
@@ -95,7 +99,7 @@ class Operating:
             case Call.RESUME:
                 return self._now(visit, Order(Call.RESUME, **who))
             case Call.SLOW_DOWN:
-                rate = _rate(visit.get("rate"))
+                rate = None if visit.get("configured") == "yes" else _rate(visit.get("rate"))
                 return self._now(visit, Order(Call.SLOW_DOWN, max_requests_per_second=rate, **who))
             case Call.STOP:
                 run, action = visit.get("run") or None, visit.get("action") or None
@@ -119,7 +123,7 @@ class Operating:
             case "group":
                 return joined(*(self._plan(what, group=thing["group"]) for what in What))
             case "all":
-                of_all = f"all {thing['count']:,} …"
+                of_all = f"all {thing['count']:,} …" if thing["count"] else "all …"
                 return joined(*(self._plan(what, LABELS[what].replace("…", of_all), all="yes") for what in What))
             case "filter":
                 return joined("What the filter means: ", *(self._plan(what) for what in What))
@@ -160,8 +164,11 @@ class Operating:
             buttons = [self._at_once("Resume", Call.RESUME, "End the pause?")]
         buttons += [
             field_of("rate", "Requests a second"),
-            self._at_once("Slow down or speed up", Call.SLOW_DOWN, "Change the rate? Without a number, as configured."),
+            self._at_once("Slow down or speed up", Call.SLOW_DOWN, "Change the rate?"),
         ]
+        if control["maxRequestsPerSecond"]:
+            sure = "Send at the configured rate again?"
+            buttons.append(self._at_once("Back to the configured rate", Call.SLOW_DOWN, sure, configured="yes"))
         if run and not run["ends"]:
             question = f"Stop run {run['runId']}? {run['gone']:,} are gone, {run['notGone']:,} not."
             buttons.append(self._at_once("Stop", Call.STOP, question, run=run["runId"]))
@@ -182,7 +189,7 @@ class Operating:
             return joined(_who(), stop, self._do("Go on, if it stands still", Call.CARRY_OUT, action=id_))
         if state == "counting":
             return self._do("Go on, if it stands still", Call.CARRY_OUT, action=id_)
-        if action["what"] == What.DISCARD and action["done"] and action["count"]:
+        if action["canBeUndone"]:
             return self._do("Undo: release them …", Call.PLAN, what=What.RELEASE, undoes=id_)
         return Html("")
 
@@ -191,10 +198,14 @@ def _who() -> Html:
     return joined(field_of("by", "Your name"), field_of("why", "Why"))
 
 
-def _rate(text: str) -> float | None:
-    if not text:
-        return None
+def _not_changed(each: Mapping[str, Any]) -> str:
+    """Say why a communication was left as it is."""
+    state = f"it is {each['state']}" if each["state"] else "the ledger does not know it"
+    return f" {capped(each['primaryId'])} was not changed: {state}."
+
+
+def _rate(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ConfigurationError("rate: must be a number") from None
+        raise ConfigurationError("requests a second: must be a number, such as 2 or 0.5") from None

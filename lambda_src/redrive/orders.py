@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from redrive.actions import What
@@ -16,6 +16,12 @@ LONGEST_PAUSE_SECONDS = 86400.0
 """A pause ends by itself, and may be made anew: one that is forgotten must not keep communications for good."""
 
 LONGEST_AGE_SECONDS = 10 * 365 * 86400.0
+
+MAX_BY, MAX_WHY = 128, 500
+"""Characters of a name, and of a reason: a name stands in each communication's history, both in what is in force."""
+
+NOT_SAID = 0.0
+"""The rate of an order that names none: who forgets it must not lift a brake that somebody else has put on."""
 
 
 class Call(StrEnum):
@@ -90,7 +96,7 @@ class Order:
     seconds
         ``pause``: for how long.
     max_requests_per_second
-        ``slowDown``: the rate from now on; null for what the module's user set.
+        ``slowDown``: the rate from now on; null, said in so many words, for the configured one.
     why, by
         Of what changes something: for the history and the list of actions.
     """
@@ -113,9 +119,13 @@ class Order:
     next: str | None = None
     run_id: str | None = None
     seconds: float = 3600.0
-    max_requests_per_second: float | None = None
+    max_requests_per_second: float | None = NOT_SAID
     why: str = ""
     by: str = ""
+
+    def signed(self) -> Order:
+        """Give the order with name and reason as they are kept: cut where they are longer than anybody reads."""
+        return replace(self, by=self.by.strip()[:MAX_BY], why=self.why.strip()[:MAX_WHY])
 
     def check(self) -> None:
         """Raise ``ConfigurationError`` where it misses what it needs."""
@@ -130,8 +140,10 @@ class Order:
         if self.action is Call.PAUSE and not 0 < self.seconds <= LONGEST_PAUSE_SECONDS:
             raise ConfigurationError(f"event.seconds: must be above 0 and at most {LONGEST_PAUSE_SECONDS:.0f}")
         rate = self.max_requests_per_second
-        if rate is not None and not 0 < rate <= 500:
-            raise ConfigurationError("event.maxRequestsPerSecond: must be above 0 and at most 500, or null")
+        if self.action is Call.SLOW_DOWN and rate is not None and not 0 < rate <= 500:
+            raise ConfigurationError(
+                "event.maxRequestsPerSecond: must be above 0 and at most 500, or null for the configured rate"
+            )
         if missing := self._missing():
             raise ConfigurationError(f"event.{missing}")
         for name in ("by", "why") if self.action.changes else ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redrive import clock
 from redrive.actions import Action
 from redrive.control import Control
 from redrive.ledger_rules import Entry, Refusal, judge
@@ -119,6 +120,7 @@ def action_to_json(action: Action) -> dict[str, Any]:
         "moved": rfc3339(action.moved),
         "ended": rfc3339(action.ended),
         "detail": action.detail,
+        "canBeUndone": action.can_be_undone(clock.now()),
     }
 
 

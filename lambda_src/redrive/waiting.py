@@ -5,7 +5,8 @@
 | `manual` | `<source>/<status>/<reason>` | a group: how many, since when, three of their ids |
 | `manual/<source>/<status>/<reason>` | `<since>#<space>:<primaryId>` | one of them |
 
-One of them is written in one transaction with the state of the communication.
+One of them is written in one transaction with the state of the communication, and so is how many there are when one
+goes (:meth:`redrive.ledger.Ledger.write_over`).
 
 Only ``conclude`` adds to a group and only ``ledger_admin`` takes from it, each at a bounded rate, so that no group gets
 more than a partition's share (1,000 write units a second) when thousands become manual at once.
@@ -17,12 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from redrive.ledger import group_of, moment
+from redrive.ledger import GROUPS, group_of, moment
 from redrive.ledger_rules import Entry
 from redrive.models import Communication
 from redrive.table import Delete, Item, Key, Page, Table, Update
 
-GROUPS = "manual"
 IDS_SHOWN = 3
 COUNTED = 1000
 """Communications that one read counts: it answers soon, however long a group is."""
@@ -115,9 +115,10 @@ class Waiting:
 
     def add(self, group: Group, run_id: str) -> None:
         """Add what became manual in a run to its group's entry in the directory, once a run."""
-        self._table.write(
+        key = Key(GROUPS, group.name)
+        found = self._table.write(
             Update(
-                Key(GROUPS, group.name),
+                key,
                 {
                     "operation": group.operation,
                     "error": group.error,
@@ -130,17 +131,10 @@ class Waiting:
                 defaults={"oldest": group.oldest},
                 added={"count": group.count},
             )
-        )
-
-    def taken(self, name: str, count: int) -> Update:
-        """Give the write that takes some that are gone from a group's entry in the directory."""
-        return Update(Key(GROUPS, name), added={"count": -count})
-
-    def take(self, name: str, count: int) -> None:
-        """Take some that are gone from a group's entry in the directory; see :meth:`tidy`."""
-        if count:
-            self._table.write(self.taken(name, count))
-            self.tidy(name)
+        ).item
+        if found and found["count"] == group.count and found["oldest"] < group.oldest:
+            # The group had been emptied by somebody who never came to tidy it, so its oldest is long gone.
+            self._table.write(Update(key, {"oldest": group.oldest}, "#count = :count", {"count": group.count}))
 
     def tidy(self, name: str) -> None:
         """Let a group's entry in the directory name what is still there; a group in which nothing is left goes."""

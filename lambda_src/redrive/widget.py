@@ -43,10 +43,10 @@ def visit_of(event: Mapping[str, Any]) -> Visit:
     params, forms = context.get("params"), context.get("forms")
     params = params if isinstance(params, Mapping) else {}
     typed = forms.get("all") if isinstance(forms, Mapping) else {}
-    said = {name: value for name, value in event.items() if name not in ("widgetContext", "describe", *params)}
-    values = {**(typed if isinstance(typed, Mapping) else {}), **said}
-    texts = {str(name): str(value).strip()[:MAX_VALUE] for name, value in values.items() if _is_plain(value)}
-    return Visit(texts, event.get("describe") is True)
+    typed = _texts(typed) if isinstance(typed, Mapping) else {}
+    said = _texts({name: value for name, value in event.items() if name not in ("widgetContext", "describe", *params)})
+    # Only what was typed is stripped: what a button says may be an id, and " 104" is another one than "104".
+    return Visit({name: text.strip() for name, text in typed.items()} | said, event.get("describe") is True)
 
 
 def button(
@@ -70,5 +70,5 @@ def button(
     return joined(tag("a", label, class_=kind or "rd-link"), call)
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | float)
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): str(value)[:MAX_VALUE] for name, value in values.items() if isinstance(value, str | int | float)}

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from contextlib import suppress
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from ledger_admin import handler as ledger_admin
-from redrive.actions import KEPT_SECONDS, SECONDS_TO_CONFIRM
+from redrive.actions import KEPT_SECONDS, SECONDS_TO_CONFIRM, Phase
+from redrive.control import CONTROL
 from redrive.errors import ConfigurationError, LedgerUnavailable, NotCarriedOn
 from redrive.ledger import Ledger
 from redrive.ledger_rules import State
-from redrive.table import Table
+from redrive.orders import MAX_BY, MAX_WHY
+from redrive.table import Table, size
 from redrive.waiting import Waiting
 from tests.unit.desk import (
     ANN,
@@ -162,50 +163,117 @@ class Killed(BaseException):
     """Lambda ends the sandbox."""
 
 
-def test_one_that_is_killed_anywhere_goes_on_where_it_stood_and_changes_each_once(
-    pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At each call of the table in turn, before it and after it; Lambda then makes the invocation again."""
-    plan = planned(context, later, "release", all=True)
-    confirmed(context, plan)
-    [(_, event)] = later.accepted
-    later.accepted.clear()
-    real = {name: getattr(Table, name) for name in ("write", "write_together", "get", "query")}
+def dies_at(monkeypatch: pytest.MonkeyPatch, due: int, *, is_before: bool) -> None:
+    """Let the sandbox end at this call of the table, before it is made or after it, until the next one comes."""
     calls = itertools.count(1)
-    due, is_before = 0, True
 
-    def wrapped(name: str) -> Any:
+    def wrapped(real: Any) -> Any:
         def dies(self: Table, *given: Any, **named: Any) -> Any:
             is_due = next(calls) == due
             if is_due and is_before:
                 raise Killed
-            answer = real[name](self, *given, **named)
+            answer = real(self, *given, **named)
             if is_due:
                 raise Killed
             return answer
 
         return dies
 
-    for name in real:
-        monkeypatch.setattr(Table, name, wrapped(name))
-    deaths = 0
-    for due, is_before in itertools.product((1, 3, 4, 5, 6), (True, False)):  # noqa: B007 (read by the calls)
-        calls = itertools.count(1)
-        with suppress(Killed):
-            ledger_admin.handler(event, Context("the same request"))  # type: ignore[arg-type]
-            deaths -= 1
-        deaths += 1
-    for name, method in real.items():
-        monkeypatch.setattr(Table, name, method)
-    assert deaths >= 6
-    later.come()
-    ledger_admin.handler(event, Context("the same request"))  # type: ignore[arg-type]
+    for name in ("write", "write_together", "get", "get_many", "query"):
+        monkeypatch.setattr(Table, name, wrapped(getattr(Table, name)))
+
+
+def deaths_of(call: Any) -> int:
+    """Make a call again and again, killed at each of its calls of the table, before and after, until one survives."""
+    for number in itertools.count(1):
+        for is_before in (True, False):
+            with pytest.MonkeyPatch.context() as patched:
+                dies_at(patched, number, is_before=is_before)
+                try:
+                    call()
+                except Killed:
+                    continue
+            return number
+    raise AssertionError
+
+
+def test_one_that_is_killed_anywhere_goes_on_where_it_stood_and_changes_each_once(
+    pile: None, ledger: Ledger, context: Context, later: Later
+) -> None:
+    """At each call of the table in turn, before it and after it; Lambda then makes the invocation again."""
+    plan = planned(context, later, "release", all=True)
+    confirmed(context, plan)
+    [(_, event)] = later.accepted
+    later.accepted.clear()
+    assert deaths_of(lambda: ledger_admin.handler(event, Context("the same request"))) > 3  # type: ignore[arg-type]
     done = shown(context, plan)
     assert (done["state"], done["done"], done["skipped"]) == ("done", 11, 0)
     for communication in ALL_OF_THEM:
         history = entry_of(ledger, communication).history
         assert [event.what for event in history].count("released") == 1
     assert groups(context) == {}
+
+
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_where_a_change_of_named_ones_is_killed_the_numbers_are_right_and_the_list_says_that_it_began(
+    pile: None, ledger: Ledger, context: Context, action: str
+) -> None:
+    named = [{"primaryId": each, "operation": "send.email"} for each in ("000", "001", "006")]
+    died = 0
+    for number in itertools.count(1):
+        with pytest.MonkeyPatch.context() as patched:
+            dies_at(patched, number, is_before=number % 2 == 0)
+            try:
+                invoke(context, action, communications=named, **WHO)
+            except Killed:
+                died += 1
+            else:
+                break
+        waits = Counter({name: len(all_listed(context, group=name)) for name in EVERYTHING})
+        assert groups(context) == {name: count for name, count in waits.items() if count}
+        begun = [each for each in invoke(context, "actions", limit=100)["actions"] if each["state"] == "begun"]
+        assert len(begun) in (died, died - 1), "but for the one that was killed before it wrote that down"
+        changed = states(ledger)[{"release": State.RELEASED, "discard": State.DISCARDED}[action]]
+        assert not (changed and not begun)
+    assert died > 5
+    assert groups(context) == {GONE_GROUP: 4, UNKNOWN_GROUP: 3, "sms/410/gone": 1}
+    (group,) = [each for each in invoke(context, "groups")["groups"] if each["group"] == GONE_GROUP]
+    assert group["ids"] == ["002", "003", "004"]
+
+
+def test_a_group_that_was_emptied_and_never_tidied_begins_anew_with_what_joins(
+    ledger: Ledger, table: Table, context: Context, time: Time
+) -> None:
+    """Else the age of the oldest, which an alarm watches, would be that of one that waits no more."""
+    wait(ledger, table, email(1))
+    ledger.release(entry_of(ledger, email(1)), "ann", "and the sandbox ends before it tidies")
+    assert groups(context) == {}
+    time.passes(86400)
+    wait(ledger, table, email(2), run="a day later")
+    (group,) = invoke(context, "groups")["groups"]
+    assert (group["count"], group["oldest"], group["ids"]) == (1, group["newest"], ["002"])
+
+
+def test_who_was_taken_over_while_counting_leaves_the_changing_to_the_other(
+    pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(context, later, "release", all=True)
+    monkeypatch.setattr("redrive.administration.READS", 2)
+    assert confirmed(context, plan)["state"] == "checking"
+    [(_, event)] = later.accepted
+    later.accepted.clear()
+    count, actions, is_first = Waiting.count, ledger_admin._desk().look.actions, iter([True])
+
+    def then_another(self: Waiting, *given: Any, **named: Any) -> Any:
+        if next(is_first, False) and (taken := actions.take(plan["actionId"], "another")):
+            assert actions.move(taken, phase=Phase.RUNNING, counted=11, position=("", ""))
+        return count(self, *given, **named)
+
+    monkeypatch.setattr(Waiting, "count", then_another)
+    ledger_admin.handler(event, Context("first"))  # type: ignore[arg-type]
+    assert (shown(context, plan)["state"], states(ledger)) == ("running", {State.MANUAL: 11})
+    ledger_admin.handler(event, Context("another"))  # type: ignore[arg-type]
+    assert (shown(context, plan)["done"], states(ledger)) == (11, {State.RELEASED: 11})
 
 
 def test_two_that_are_at_it_at_once_change_each_once(
@@ -316,6 +384,7 @@ def test_a_discard_is_undone_as_a_whole_but_for_what_is_discarded_no_more(
     undone = shown(context, undo)
     assert (undone["state"], undone["done"], undone["examples"][0]["primaryId"]) == ("done", 10, "003")
     assert (states(ledger), groups(context)) == ({State.RELEASED: 11}, {})
+    assert shown(context, discard)["canBeUndone"]
     time.passes(KEPT_SECONDS + 1)
     with pytest.raises(ConfigurationError, match=r"event\.undoes: no discard by a plan that has ended"):
         planned(context, later, "release", undoes=discard["actionId"])
@@ -421,13 +490,19 @@ def test_a_table_that_is_throttled_for_long_fails_the_invocation_which_lambda_ma
     assert (shown(context, plan)["done"], groups(context)) == (11, {})
 
 
-@pytest.mark.parametrize("text", ["<b>", "✓ ünïcode", "x" * 5000])
-def test_any_name_and_reason_is_kept(pile: None, context: Context, later: Later, text: str) -> None:
+@pytest.mark.parametrize("text", ["<b>", "✓ ünïcode", "x" * 5000, "👩‍🚀" * 2000])
+def test_any_name_and_reason_is_kept_as_far_as_anybody_reads_it(
+    pile: None, ledger: Ledger, table: Table, context: Context, later: Later, text: str
+) -> None:
+    """Neither fills a communication's item, nor the one that every request writes: each kilobyte costs a write unit."""
     plan = planned(context, later, "release", group=GONE_GROUP)
     confirmed(context, plan, by=text, why=text)
     later.come()
     action = shown(context, plan)
-    assert (action["state"], action["by"][:100], action["why"][:100]) == ("done", text[:100], text[:100])
+    assert (action["state"], action["by"], action["why"]) == ("done", text[:MAX_BY], text[:MAX_WHY])
+    assert entry_of(ledger, email(0)).history[-1].by == text[:MAX_BY]
+    invoke(context, "pause", by=text, why=text)
+    assert size(table.get(CONTROL) or {}) < 4 * (MAX_BY + MAX_WHY) + 200
 
 
 def test_an_error_narrows_whatever_its_letters(pile: None, context: Context, later: Later) -> None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from console_operate import handler as console_operate
 from console_view import handler as console_view
+from ledger_admin import handler as ledger_admin
 from redrive import clock
+from redrive.actions import KEPT_SECONDS
 from redrive.control import Controls
 from redrive.html import VOID, capped, joined, table, tag
 from redrive.ledger import Ledger
@@ -21,9 +23,9 @@ from redrive.models import Communication
 from redrive.runs import Runs
 from redrive.table import Table
 from redrive.widget import button, visit_of
-from tests.unit.desk import ANN, GONE_GROUP, Later, email, groups, invoke, wait
+from tests.unit.desk import ANN, GONE_GROUP, Later, confirmed, email, groups, invoke, planned, shown, wait
 from tests.unit.running import Running, all_get, emails
-from tests.unit.support import Context, TableFront, entry_of
+from tests.unit.support import Context, TableFront, Time, entry_of
 
 OPERATE = "arn:aws:lambda:eu-west-1:123456789012:function:redrive-console-operate"
 VIEW = "arn:aws:lambda:eu-west-1:123456789012:function:redrive-console-view"
@@ -183,12 +185,12 @@ def test_what_has_moved_is_told_and_nothing_changed(pile: None, ledger: Ledger, 
 
 
 def test_one_is_released_discarded_and_released_again(pile: None, ledger: Ledger) -> None:
-    for label, state, offered in (
-        ("Discard", State.DISCARDED, {"Release", "Release and send now"}),
-        ("Release", State.RELEASED, {"Discard"}),
+    for label, state, said, offered in (
+        ("Discard", State.DISCARDED, "1 discarded.", {"Release", "Release and send now"}),
+        ("Release", State.RELEASED, "1 released.", {"Discard"}),
     ):
         page = operate(page="communication", id="000")
-        assert "1 changed." in press(page, label, **WHO).text
+        assert said in press(page, label, **WHO).text
         assert entry_of(ledger, email(0)).state is state
         after = operate(page="communication", id="000")
         assert {each for each in after.buttons if each in ("Release", "Release and send now", "Discard")} == offered
@@ -217,10 +219,101 @@ def test_everything_is_paused_slowed_down_resumed_and_a_run_is_stopped(
     assert "Stop" not in operate().buttons
 
 
+def test_the_brake_is_taken_off_by_its_own_button_and_never_by_a_field_left_empty(
+    table: Table, ledger: Ledger, controls: Controls
+) -> None:
+    assert "Back to the configured rate" not in operate().buttons
+    press(operate(), "Slow down or speed up", **WHO, rate="2")
+    assert "requests a second: must be a number" in press(operate(), "Slow down or speed up", **WHO).text
+    assert controls.read().rate == 2
+    assert "At most 2 requests a second" in operate().text
+    assert "Done." in press(operate(), "Back to the configured rate", **WHO, rate="5").text
+    assert controls.read().rate is None
+
+
+@pytest.mark.parametrize("typed", ["2h", "two", "-1", "nan", "inf"])
+def test_a_pause_of_a_length_that_cannot_be_read_is_none(controls: Controls, typed: str) -> None:
+    assert "hours: must be a number" in press(operate(), "Pause", **WHO, **{"for": typed}).text
+    assert controls.read().paused_until == 0
+
+
+def test_an_id_is_taken_as_it_is_also_with_spaces_around_it(ledger: Ledger, table: Table) -> None:
+    wait(ledger, table, Communication(" 104", "send.email", "email"), Communication("104", "send.email", "email"))
+    page = operate(**operate(page="list").buttons[" 104"])
+    assert "1 released." in press(page, "Release", **WHO).text
+    assert entry_of(ledger, Communication(" 104", "send.email", "email")).state is State.RELEASED
+    assert entry_of(ledger, Communication("104", "send.email", "email")).state is State.MANUAL
+    assert "104" in operate({"id": "  104 "}, page="communication").text, "typed, it is"
+
+
+def test_what_is_being_sent_or_is_not_known_is_left_alone_and_said(pile: None, ledger: Ledger) -> None:
+    page = operate(page="communication", id="000")
+    ledger.release(entry_of(ledger, email(0)), "bob", "quicker")
+    ledger.claim(email(0), "run/1", "run", clock.now())
+    assert "000 was not changed: it is open." in press(page, "Release", **WHO).text
+    assert "000 was not changed: it is open." in press(page, "Discard", **WHO).text
+    unknown = {**page.buttons["Discard"], "id": "nobody"}
+    assert "nobody was not changed: the ledger does not know it." in operate(WHO, **unknown).text
+
+
+def test_a_release_that_was_stopped_midway_says_that_what_is_released_is_sent(
+    pile: None, context: Context, later: Later
+) -> None:
+    plan = planned(context, later, "releaseAndSend", all=True)
+    confirmed(context, plan)
+    while not shown(context, plan)["done"]:
+        _, event = later.accepted.pop()
+        ledger_admin.handler(event, Context("own", 0))  # type: ignore[arg-type]
+    page = operate(page="action", action=plan["actionId"])
+    assert "What was released before" not in page.text
+    stopped = press(page, "Stop", **WHO)
+    assert "stopped: 4 of 11 done" in stopped.text, "a page"
+    assert "What was released before it was stopped, the next run sends." in stopped.text
+    assert "redrive-list-failed" not in dict(later.accepted), "nobody was asked to send at once"
+
+
+def test_a_discard_offers_to_be_undone_for_a_week(pile: None, context: Context, later: Later, time: Time) -> None:
+    plan = planned(context, later, "discard", all=True)
+    confirmed(context, plan)
+    later.come()
+    page = operate(page="action", action=plan["actionId"])
+    assert "planned: 11" in press(page, "Undo: release them …").text
+    time.passes(KEPT_SECONDS + 1)
+    assert "Undo: release them …" not in operate(page="action", action=plan["actionId"]).buttons
+
+
+def test_long_lists_are_cut_and_say_so(
+    ledger: Ledger, table: Table, runs: Runs, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(52):
+        wait(
+            ledger,
+            table,
+            email(number),
+            error=f"POST /requeue: HTTP 422 kind {'abcdefghijklmnopqrstuvwxyz'[number % 26]}{'xy'[number // 26]}",
+        )
+        runs.write(f"202611{number:02}T021500Z", {"request": "r", "listedAt": clock.now(), "batches": 0, "listed": 0})
+        invoke(context, "resume", **WHO)
+    page = view()
+    assert "52 wait for a person" in page.text
+    assert "Cut: the 50 largest groups of 52." in page.text
+    assert "Cut: these are the last ones." in view(page="runs").text
+    assert "Cut: these are the last ones." in view(page="actions").text
+    assert "Cut" in view(page="list").text
+    query = Table.query
+    monkeypatch.setattr(
+        Table, "query", lambda self, pk, **how: query(self, pk, **(how | {"limit": how.get("limit") or 10}))
+    )
+    cut = operate()
+    assert "More than 10 wait for a person" in cut.text
+    assert "Cut: the 10 largest groups of more than 10." in cut.text
+    assert "Release all …" in cut.buttons, "nobody knows their number yet"
+
+
 def test_a_button_of_an_old_page_is_refused(table: Table, controls: Controls) -> None:
     page = operate()
-    for shown in (str(int(clock.now()) - 1000), str(int(clock.now()) + 1000), "", "x"):
-        old = page.buttons["Pause"] | {"shown": shown}
+    for moment in (str(int(clock.now()) - 1000), str(int(clock.now()) + 1000), "", "x"):
+        old = page.buttons["Pause"] | {"shown": moment}
         assert "the page is too old" in operate(WHO, **old).text
     assert controls.read().paused_until == 0
 
@@ -264,6 +357,8 @@ def test_it_describes_itself_and_does_nothing_else(handler: Any, front: TableFro
         {"do": "confirm", "count": "²"},
         {"do": "confirm", "action": "x", "count": "1"},
         {"do": "slowDown", "rate": "fast"},
+        {"do": "plan", "what": "discard", "group": GONE_GROUP, "hours": "24h"},
+        {"page": "list", "hours": "a day"},
         {"do": "plan", "what": "release", "hours": "nan"},
         {"page": "list", "next": "]"},
         {"page": "list", "hours": "inf"},

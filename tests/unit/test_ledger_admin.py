@@ -408,6 +408,7 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
         ({"action": "pause", "seconds": 86401, **WHO}, "event.seconds: must be above 0 and at most 86400"),
         ({"action": "slowDown", "maxRequestsPerSecond": 0, **WHO}, "event.maxRequestsPerSecond: must be above 0"),
         ({"action": "slowDown", "maxRequestsPerSecond": 501, **WHO}, "event.maxRequestsPerSecond: must be above 0"),
+        ({"action": "slowDown", **WHO}, "event.maxRequestsPerSecond: must be above 0 and at most 500, or null for"),
     ],
 )
 def test_an_order_that_is_wrong_changes_nothing(front: TableFront, context: Context, event: Any, message: str) -> None:
@@ -440,6 +441,5 @@ def test_a_run_that_ended_between_two_groups_is_counted_where_it_belongs(table: 
     for entry in (entry_of(ledger, EMAIL), made_manual(ledger, email(1))):
         group.add(entry, 20)
     ledger.release(entry_of(ledger, EMAIL), "ann", "why")
-    Waiting(table).take(group.name, 1)
     Waiting(table).add(group, "earlier")
     assert (table.get(Key(GROUPS, group.name)) or {})["count"] == 1
