@@ -1,8 +1,8 @@
 """Write into the documents what the module's own files say: ``python docs/generate.py [--check]``.
 
 Inputs and outputs come from ``variables*.tf`` and ``outputs.tf``, costs from the cost model, the drawing from the state
-machine's definition, so that no document can say anything else. What ``modules/queue`` has in common with the module is
-copied there. ``--check`` writes nothing, and fails where one does.
+machine's definition, and mails from the code that writes them, so that no document can say anything else. What
+``modules/queue`` has in common with the module is copied there. ``--check`` writes nothing, and fails where one does.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from typing import Any
 import hcl2
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "lambda_src")]
 
 from bench import cost  # noqa: E402 (it lies beside this folder)
 from bench.model import Workload  # noqa: E402
+from docs import mails  # noqa: E402
 from docs.drawing import mermaid  # noqa: E402
 
 PRICED = (10_000, 1_000_000)
@@ -201,6 +202,11 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"STATE MACHINE": drawing, "COST OF A MONTH": cost_of_a_month, "NAMES": names},
     "docs/inputs.md": {"INPUTS AND OUTPUTS": tables},
     "docs/costs.md": {"COSTS": costs},
+    "docs/operations.md": {
+        "MAIL OF AN OUTAGE": lambda: mails.shown(mails.of_an_outage()),
+        "MAIL FOR A PERSON": lambda: mails.shown(mails.for_a_person()),
+        "MAIL OF A REPORT": lambda: mails.shown(mails.of_a_report()),
+    },
     "modules/queue/README.md": {"INPUTS AND OUTPUTS": partial(tables, "modules/queue")},
     "modules/dashboard/README.md": {"INPUTS AND OUTPUTS": partial(tables, "modules/dashboard")},
 }

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 RUNBOOK = Path(__file__).resolve().parents[1] / "docs" / "operations.md"
-PARTS = ("**What happened.**", "**For customers.**", "**What to do.**", "**Over when.**")
+PARTS = ("**What happened.**", "**For customers.**", "**What to do.**", "**Resolved when**")
 NAME = "communications-redrive-production"
 """What the names in its commands begin with."""
 

@@ -173,3 +173,28 @@ def test_who_carries_on_is_told_its_own_arn_and_may_invoke_it(plan: Plan):
         assert set(may) == {environment["REDRIVE_OWN_ARN"], environment["REDRIVE_LISTER_ARN"]}
     view = plan.environment("complete", "console_view[0]")
     assert view["REDRIVE_OWN_ARN"] == f"{FUNCTION}{COMPLETE}-console-view"
+
+
+@pytest.mark.parametrize(
+    ("call", "url"),
+    [
+        (
+            "complete",
+            f"https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/{COMPLETE}",
+        ),
+        ("china", "https://cn-north-1.console.amazonaws.cn/cloudwatch/home?region=cn-north-1#dashboards/dashboard/"),
+    ],
+)
+def test_digests_and_alarms_name_the_dashboard_with_its_link(plan: Plan, call: str, url: str):
+    told = json.loads(plan.environment(call, "conclude")["REDRIVE_NOTIFICATIONS"])["dashboard_url"]
+    assert told.startswith(url)
+    ours = [alarm for alarm in plan.of(call, "aws_cloudwatch_metric_alarm") if ".module.alerts" in alarm.address]
+    assert ours
+    assert all(f" Dashboard: {told} Runbook: " in alarm.values["alarm_description"] for alarm in ours)
+
+
+def test_where_there_is_no_dashboard_none_is_named(plan: Plan):
+    assert "dashboard_url" not in json.loads(plan.environment("minimal", "conclude")["REDRIVE_NOTIFICATIONS"])
+    assert not any(
+        "ashboard" in alarm.values["alarm_description"] for alarm in plan.of("minimal", "aws_cloudwatch_metric_alarm")
+    )
