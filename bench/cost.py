@@ -18,8 +18,10 @@ from typing import Any
 from bench.model import (
     COMPOSITE_ALARMS,
     CONCURRENCY,
+    GB,
     IDLE_POLL_SECONDS,
     IDLE_POLLERS,
+    LOOKS_A_MONTH,
     MINIMAL_BATCH,
     MONTH_SECONDS,
     PER_RUN,
@@ -27,6 +29,9 @@ from bench.model import (
     QUEUE_ALARMS,
     QUEUE_BATCH,
     WAYS,
+    WIDGET_MS,
+    WIDGET_READ_UNITS,
+    WIDGETS,
     WORKERS,
     Workload,
     against_minimal,
@@ -82,6 +87,17 @@ def standing_queue(prices: Mapping[str, Any]) -> float:
     return sum(dollars({"alarm_month": QUEUE_ALARMS, "queue_request": IDLE_REQUESTS}, prices).values())
 
 
+def dashboard(prices: Mapping[str, Any]) -> tuple[float, float]:
+    """Give what a dashboard costs a month, and what it costs besides if somebody has it open all month."""
+    calls = LOOKS_A_MONTH * WIDGETS
+    looking = {
+        "lambda_request": calls,
+        "lambda_gb_second": calls * WIDGET_MS / 1000 * GB,
+        "read_unit": calls * WIDGET_READ_UNITS,
+    }
+    return sum(dollars({"dashboard_month": 1}, prices).values()), sum(dollars(looking, prices).values())
+
+
 HOURLY_RUNS = 720
 """In a month, by the default schedule."""
 
@@ -99,6 +115,7 @@ def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, 
     elsewhere = sum(price["read"] == "elsewhere" for price in priced)
     looked_up = max(price["date"] for price in priced)
     alone = sum(dollars(queue(work, counts, batch=1), prices).values()) / work.failed * SCALE
+    a_dashboard, looked_at = dashboard(prices)
     lost = 1 - (1 - work.retry_rate) ** MINIMAL_BATCH
     lines = f"""
 Prices: list, {prices["region"]}, looked up {looked_up}, no free tier taken off; {elsewhere} of \
@@ -134,6 +151,11 @@ for nothing, as {IDLE_POLLERS} pollers ask an empty queue with long polls of {ID
 longest (fewer only where there is no maximum concurrency: \
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html), and up to \
 {dollars({"metric_month": 1}, prices)["CloudWatch"]:.2f} for each metric of an operation while it is used.
+The dashboard: {a_dashboard:.2f} a month (of an account's first three with at most 50 metrics each, nothing: \
+https://aws.amazon.com/cloudwatch/pricing/), and {looked_at:.2f} besides if somebody has it open all month and it \
+refreshes every minute: {WIDGETS} widgets, each an invocation of {WIDGET_MS} ms with {WIDGET_READ_UNITS} read units, \
+which is assumed. Its query of the last errors costs {dollars({"log_gb_scanned": 1}, prices)["CloudWatch Logs"]:.3f} \
+for each GB of logs that it reads. It has no metrics of its own.
 Not in here: traces of X-Ray (tracing = false ends them), the ledger's storage and point-in-time recovery, and the \
 storage of logs.
 """

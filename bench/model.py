@@ -50,6 +50,9 @@ COMPOSITE_ALARMS = 1
 IDLE_POLLERS, IDLE_POLL_SECONDS, MONTH_SECONDS = 5, 20, 30 * 86_400
 """Where a mapping has a maximum concurrency, so many ask an empty queue, for so long each time."""
 
+LOOKS_A_MONTH, WIDGETS, WIDGET_MS, WIDGET_READ_UNITS = MONTH_SECONDS // 60, 2, 200, 10
+"""Of somebody who has the dashboard open: it refreshes each minute, and each widget reads the table three times."""
+
 
 @dataclass(frozen=True)
 class Workload:

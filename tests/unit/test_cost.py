@@ -179,6 +179,14 @@ def test_an_empty_queue_is_asked_all_month():
     assert cost.standing_queue(PRICES) == pytest.approx(0.3 + 648_000 * 0.4 / 1e6)
 
 
+def test_a_dashboard_costs_its_month_and_what_its_widgets_do_while_somebody_looks():
+    standing, looked_at = cost.dashboard(PRICES)
+    calls = 43_200 * 2
+    assert standing == 3
+    assert looked_at == pytest.approx(calls * (0.2e-6 + 0.2 * 0.25 * 0.0000133334 + 10 * 0.125e-6))
+    assert any("The dashboard: 3.00 a month" in line for line in cost.assumptions(Workload(1), COUNTS, PRICES))
+
+
 def test_an_express_batch_is_billed_for_its_turns_in_tenths_of_a_second():
     units = model.express(Workload(20_000, batch_size=20, api_ms=200, retry_rate=0), COUNTS)
     assert units["express_request"] == 1000
@@ -243,5 +251,5 @@ def test_the_counts_in_the_repository_are_all_that_the_model_asks_for():
     counts = cost.read(cost.COUNTS)
     for way in model.WAYS.values():
         assert all(count >= 0 for count in way(Workload(1_000_000), counts).values())
-    assert len(cost.assumptions(Workload(1), counts, PRICES)) == 11
+    assert len(cost.assumptions(Workload(1), counts, PRICES)) == 12
     assert cost.rows(counts, PRICES)
