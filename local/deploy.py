@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -128,6 +127,8 @@ def _fingerprint() -> str:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """Be the only process in the block."""
+    import fcntl  # here, for unit tests read this module where there is none
+
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -41,7 +41,7 @@ OPERATORS = "ops@example.com"
 QUEUE = "communications-redrive-local-queue"
 APPLICATION_ROLE = "application"
 MAX_RECEIVES = 3
-OFFSET = "REDRIVE_CLOCK_OFFSET_SECONDS"
+OFFSET = "REDRIVE_CLOCK_OFFSET_FILE"
 SEND = "/communications/{primaryId}/send"
 FIRST_LOOP = {
     "enabled": True,
@@ -73,6 +73,8 @@ class Stack:
     ----------
     keeps_folder
         Whether the run's folder stays when the block ends: for its logs, when something went wrong.
+    clock
+        By how many seconds the functions' clock goes ahead.
     """
 
     def __init__(self, failed: int, name: str = "run", *, first_loop: bool = False) -> None:
@@ -80,6 +82,7 @@ class Stack:
         self.first_loop = first_loop
         self.token = secrets.token_urlsafe(24)
         self.outputs: dict[str, Any] = {}
+        self.clock = 0.0
         self._name = name
         self.keeps_folder = False
         self._exits = ExitStack()
@@ -186,13 +189,20 @@ class Stack:
         return given
 
     def move_clocks(self, seconds: float) -> None:
-        """Move the clock of every function that asks for the time of day, so that a cooldown passes at once."""
+        """Move the clock of every function, so that a cooldown passes at once.
+
+        They read it from a file: whenever their configuration changes, all of their sandboxes are started anew.
+        """
+        self.clock += seconds
+        clock, moved = self.folder / "clock", self.folder / "clock.new"
+        moved.write_text(str(self.clock))
+        moved.replace(clock)  # in one go: functions are reading it
+        client = self.client("lambda")
         for name in self.outputs["function_names"].values():
-            client = self.client("lambda")
             variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-            moved = float(variables.get(OFFSET, "0")) + seconds
-            environment = {"Variables": {**variables, OFFSET: str(moved)}}
-            client.update_function_configuration(FunctionName=name, Environment=environment)
+            if OFFSET not in variables:
+                environment = {"Variables": {**variables, OFFSET: str(clock)}}
+                client.update_function_configuration(FunctionName=name, Environment=environment)
 
     def fire(self, scheduled_time: str | None = None) -> dict[str, Any]:
         """Let the deployed schedule fire, as EventBridge Scheduler would at `scheduled_time` (default: now).

@@ -1,4 +1,4 @@
-"""One local stack for all of these tests: the module applied once, then asked many things."""
+"""One local stack for all of these tests in a process: the module applied once, then asked many things."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 from local import browser, runs, verdict
 from local.runs import Run
 from local.sinks import Mail
-from local.stack import FIRST_LOOP, OFFSET, Stack, wait_until
+from local.stack import FIRST_LOOP, Stack, wait_until
 from tests.e2e.scene import Scene
 from tests.e2e.scripted_api import Answer, ScriptedApi
 
@@ -30,7 +30,7 @@ SETTLED_SECONDS = 0.7  # for a mail that should not come, to come
 def pytest_collection_modifyitems(items):
     """Let those of the main run come first, before others let the ledger forget it.
 
-    Last come those that replace the seeded communications, and then the one that destroys the stack.
+    Last come those that replace the seeded communications.
     """
     here = Path(__file__).parent
 
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items):
         replaces = name.startswith("test_ledger") or name in ("test_limits.py", "test_cost_model.py")
         if not is_here:
             return 0
-        return 4 if name == "test_destroy.py" else 3 if replaces else 1 if name == "test_main_run.py" else 2
+        return 3 if replaces else 1 if name == "test_main_run.py" else 2
 
     items.sort(key=place)
 
@@ -62,6 +62,14 @@ def stack(request):
         stack.apply(batch_size=BATCH_SIZE, redrive_limit=limit, retry=QUICKER_RETRIES, queue=FIRST_LOOP)
         yield stack
         stack.keeps_folder = request.session.testsfailed > 0
+
+
+@pytest.fixture(scope="session")
+def console():
+    """A stack whose functions nobody reconfigures for good: people look at it, and in the end it is destroyed."""
+    with Stack(failed=4, name="console") as stack:
+        stack.apply(batch_size=20, queue=FIRST_LOOP)
+        yield stack
 
 
 @pytest.fixture(scope="session")
@@ -97,18 +105,11 @@ def scripted_api():
 
 @dataclass
 class Deployed:
-    """The deployed functions, and ways to configure and call them as an operator would, over AWS's API.
-
-    Attributes
-    ----------
-    clock
-        By how many seconds the clock of every function goes ahead.
-    """
+    """The deployed functions, and ways to configure and call them as an operator would, over AWS's API."""
 
     stack: Stack
     functions: dict[str, str]
     original: dict[str, dict[str, str]]
-    clock: float = 0.0
 
     def variables(self, function: str) -> dict[str, str]:
         """Give the environment variables of a function as they are now."""
@@ -130,14 +131,8 @@ class Deployed:
         """Let the functions call another API; the rest of `api` is as deployed but for the changes."""
         self.change("REDRIVE_API", base_url=url, **changes)
 
-    def move_clocks(self, seconds: float) -> None:
-        """Move the clock of every function."""
-        self.clock += seconds
-        for function in self.functions:
-            self.configure(function, **{OFFSET: str(self.clock)})
-
     def restore(self, **variables: dict[str, Any]) -> None:
-        """Give the functions the environment they were deployed with, but for their clock, and what is given here.
+        """Give the functions the environment they were deployed with, and what is given here.
 
         Parameters
         ----------
@@ -145,7 +140,7 @@ class Deployed:
             For every function that has them, fields of variables that hold JSON, or other values.
         """
         for function, original in self.original.items():
-            wanted = dict(original) | ({OFFSET: str(self.clock)} if self.clock else {})
+            wanted = dict(original)
             for name, value in variables.items():
                 if name in original:
                     whole = json.loads(original[name]) | value if isinstance(value, dict) else value
@@ -189,7 +184,8 @@ def settle() -> None:
 
 @pytest.fixture(scope="session")
 def deployment(stack, main_run) -> Deployed:
-    """The deployed functions; after the main run, which wants them as they were deployed."""
+    """The deployed functions, with a clock that can be moved; after the main run, which wants them as deployed."""
+    stack.move_clocks(0)
     functions = stack.outputs["function_names"]
     deployed = Deployed(stack, functions, {})
     deployed.original = {function: deployed.variables(function) for function in functions}
@@ -197,9 +193,9 @@ def deployment(stack, main_run) -> Deployed:
 
 
 @pytest.fixture
-def as_deployed(deployment) -> Deployed:
-    """The deployed functions, exactly as they were deployed."""
-    deployment.clock = 0.0
+def as_deployed(deployment, stack) -> Deployed:
+    """The deployed functions, as they were deployed and with the time of this machine."""
+    stack.move_clocks(-stack.clock)
     deployment.restore()
     return deployment
 

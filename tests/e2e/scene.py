@@ -159,7 +159,7 @@ class Scene:
 
     def later(self, seconds: float) -> None:
         """Move the clock of every function."""
-        self.deployed.move_clocks(seconds)
+        self.stack.move_clocks(seconds)
 
     def an_hour_later(self, *, but: Collection[str] = ()) -> None:
         """Let what was queued be sent, but for these, and the first cooldowns pass."""

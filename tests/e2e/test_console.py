@@ -42,13 +42,6 @@ expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
-def console():
-    with Stack(failed=4, name="console") as stack:
-        stack.apply(batch_size=20)
-        yield stack
-
-
-@pytest.fixture(scope="module")
 def table(console):
     return Table(console.client("dynamodb"), console.outputs["ledger_table_name"])
 
@@ -137,7 +130,9 @@ def test_one_kind_of_three_is_released_each_once_over_several_invocations_one_of
 
     plan = planned(console, what="release", group=group, olderThanSeconds=86400)
     assert plan["count"] == KINDS[RELEASED], "the late one is younger"
-    console.client("lambda").update_function_configuration(FunctionName=name, Timeout=A_FEW_SECONDS)
+    client = console.client("lambda")
+    timeout = client.get_function_configuration(FunctionName=name)["Timeout"]
+    client.update_function_configuration(FunctionName=name, Timeout=A_FEW_SECONDS)
     admin(console, "confirm", actionId=plan["actionId"], count=plan["count"], **WHO)
     wait_until(lambda: shown(console, plan)["done"], "some", MOST_SECONDS)
     wait_until(lambda: kill(console, "ledger_admin"), "an invocation to be killed")
@@ -146,12 +141,10 @@ def test_one_kind_of_three_is_released_each_once_over_several_invocations_one_of
     half = shown(console, plan)
     assert half["state"] == "running"
     assert 0 < half["done"] < KINDS[RELEASED]
-    console.client("lambda").invoke(
-        FunctionName=name,
-        InvocationType="Event",
-        Payload=json.dumps({"action": "carryOut", "actionId": plan["actionId"]}),
-    )
+    carry_on = json.dumps({"action": "carryOut", "actionId": plan["actionId"]})
+    client.invoke(FunctionName=name, InvocationType="Event", Payload=carry_on)
     wait_until(lambda: shown(console, plan)["state"] != "running", "the end", MOST_SECONDS)
+    client.update_function_configuration(FunctionName=name, Timeout=timeout)
     done = shown(console, plan)
     assert (done["state"], done["done"], done["skipped"]) == ("done", KINDS[RELEASED], 0)
     assert states(table, pile) == {
@@ -264,6 +257,8 @@ def test_whoever_has_the_viewers_policy_sees_everything_and_can_change_nothing(c
     expect(page.get_by_role("region", name=OPERATE).get_by_text("AccessDenied")).to_be_visible()
     expect(page.get_by_text("Release …")).to_have_count(0)
     page.close()
+    iam.delete_role_policy(RoleName=name, PolicyName="view")
+    iam.delete_role(RoleName=name)
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -1,11 +1,15 @@
-"""The end of the stack that all the other tests used."""
+"""The end of a stack that other tests have used."""
 
 from __future__ import annotations
 
+import pytest
 
-def test_destroy_finds_everything_as_terraform_left_it_and_leaves_nothing(as_deployed, stack):
+pytestmark = pytest.mark.xdist_group("test_console")  # whose stack it is; it comes after it
+
+
+def test_destroy_finds_everything_as_terraform_left_it_and_leaves_nothing(console):
     events = []
-    stack.deployment.destroy(events.append)
+    console.deployment.destroy(events.append)
     assert [event["@message"] for event in events if event["type"] == "resource_drift"] == []
     [summary] = [
         event["changes"]
@@ -13,11 +17,12 @@ def test_destroy_finds_everything_as_terraform_left_it_and_leaves_nothing(as_dep
         if event["type"] == "change_summary" and event["changes"]["operation"] == "destroy"
     ]
     assert summary["remove"] > 25
-    assert stack.client("lambda").list_functions()["Functions"] == []
-    assert stack.client("stepfunctions").list_state_machines()["stateMachines"] == []
-    assert stack.client("sns").list_topics()["Topics"] == []
-    assert stack.client("scheduler").list_schedules()["Schedules"] == []
-    assert stack.client("events").list_rules()["Rules"] == []
-    assert stack.client("iam").list_roles()["Roles"] == []
-    assert stack.client("logs").describe_log_groups()["logGroups"] == []
-    assert stack.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    assert console.client("lambda").list_functions()["Functions"] == []
+    assert console.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert console.client("sns").list_topics()["Topics"] == []
+    assert console.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert console.client("scheduler").list_schedules()["Schedules"] == []
+    assert console.client("events").list_rules()["Rules"] == []
+    assert console.client("iam").list_roles()["Roles"] == []
+    assert console.client("logs").describe_log_groups()["logGroups"] == []
+    assert console.client("cloudwatch").describe_alarms()["MetricAlarms"] == []

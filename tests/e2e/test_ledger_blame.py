@@ -131,15 +131,15 @@ def test_an_api_that_asks_to_wait_is_not_asked_before(scene):
     told: dict[str, float] = {}
 
     def wait(call):
-        key, now = call.body["primaryId"], time.time() + scene.deployed.clock
+        key, now = call.body["primaryId"], time.time() + scene.stack.clock
         if now < told.get(key, 0):
             early.append(key)
-        if scene.deployed.clock < over:
+        if scene.stack.clock < over:
             told[key] = now + 120
             return Answer({}, 429, {"Retry-After": "120"})
         return scene.application(call)
 
-    over = scene.deployed.clock + 120
+    over = scene.stack.clock + 120
     scene.through(wait)
     with scene.machine(RequeueBatches=_looking_again_each_second):
         run_id = scene.fires()

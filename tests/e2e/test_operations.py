@@ -60,7 +60,7 @@ def night(stack, deployment, scripted_api):
     def requeue(call: Call) -> Answer:
         return Answer({}, 422 if call.body["primaryId"] == "104" else 202)
 
-    deployment.clock = 0.0
+    stack.move_clocks(-stack.clock)
     scripted_api.reset()
     deployment.forget()
     scripted_api.on("GET", "/emails", Answer([{"id": str(number)} for number in range(104, 110)]))

@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,8 +86,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    return Time(monkeypatch)
+def time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Time:
+    time = Time(tmp_path / "offset")
+    time.passes(0)
+    monkeypatch.setenv("REDRIVE_CLOCK_OFFSET_FILE", str(time.file))
+    return time
 
 
 @pytest.fixture

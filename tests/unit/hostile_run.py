@@ -55,11 +55,14 @@ def _without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
     return retry
 
 
-def _peak() -> int:
-    """Give the most memory that the process had, in bytes; getrusage would count the one that it was forked from."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) * 1024
+def _peak() -> int | None:
+    """Give the most memory that the process had, in bytes, on Linux.
+
+    Elsewhere None, for what getrusage gives may be of the process that it was forked from.
+    """
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text("ascii")) if status.exists() else None
+    return int(found[1]) * 1024 if found else None
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import boto3
-import pytest
 from botocore.exceptions import ConnectionClosedError
+from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 from werkzeug.wrappers import Request, Response
 
@@ -22,6 +23,9 @@ from redrive.ledger import Ledger
 from redrive.ledger_rules import Body, Claim, Entry, State
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
+
+ZONES = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+"""Time zones; those with names are not on every system."""
 
 Answer = Callable[[Request], Response]
 
@@ -61,14 +65,14 @@ class ScriptedApi:
 
 @dataclass
 class Time:
-    """The functions' clock, moved by the test through their configuration."""
+    """The functions' clock, moved by the test."""
 
-    monkeypatch: pytest.MonkeyPatch
+    file: Path
     offset: float = 0
 
     def passes(self, seconds: float) -> None:
         self.offset += seconds
-        self.monkeypatch.setenv("REDRIVE_CLOCK_OFFSET_SECONDS", str(self.offset))
+        self.file.write_text(str(self.offset), "ascii")
 
 
 def create_table() -> DynamoDBClient:

@@ -146,16 +146,19 @@ def test_an_answer_that_breaks_off_is_no_requeue(api: ScriptedApi, settings: Api
 
 
 def test_an_answer_that_drips_in_is_left_when_the_time_is_over(api: ScriptedApi, settings: ApiSettings) -> None:
+    came: list[int] = []
+
     def drips() -> Iterator[bytes]:
-        for _ in range(100):
+        for number in range(100):
+            came.append(number)
             yield b"."
             time.sleep(0.1)
 
     api.answers(Response(drips(), status=202))
-    caller, started = client(settings), time.monotonic()
+    caller = client(settings)
     caller.deadline.set(1.0)
     assert caller.requeue(CLAIM, REQUEUE).accepted
-    assert time.monotonic() - started < 5
+    assert len(came) < 100
 
 
 @pytest.mark.parametrize(
@@ -300,10 +303,8 @@ def test_a_read_ends_with_the_remaining_time(api: ScriptedApi) -> None:
 
     api.answer = slow
     settings = ApiSettings(base_url=api.url, read_timeout_seconds=60.0)
-    before = time.monotonic()
-    with pytest.raises(ApiUnavailable):
+    with pytest.raises(ApiUnavailable, match="no answer in time"):
         client(settings, seconds=1).requeue(CLAIM, REQUEUE)
-    assert time.monotonic() - before < 1.8
 
 
 def test_extra_headers_and_a_base_path_go_with_every_call(api: ScriptedApi) -> None:

@@ -239,7 +239,7 @@ def test_credentials_of_a_netrc_file_are_not_used(
     network: Network, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "netrc"
-    file.write_text(f"machine {HOME} login someone password else\n")
+    file.write_text(f"machine {HOME} login someone password else\n", "utf-8")
     monkeypatch.setenv("NETRC", str(file))
     network.home.answers(as_json({"access_token": "token-1"}), as_json([]))
     client(**OAUTH, token_url=f"http://{HOME}/token", client_in="body").get(f"http://{HOME}/emails", [])

@@ -20,12 +20,14 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 240.0
 """The function's time: of its 900 seconds less than a third, on the slowest machine."""
 
+pytestmark = pytest.mark.xdist_group("test_hostile_api")  # one reading is judged by many tests
+
 HOSTILE = sorted(SCRIPTS.keys() - {"good"})
 
 
 def deployed_megabytes() -> int:
     """Give the memory that the module gives to the lister unless told otherwise."""
-    default = re.search(r"list_failed\s+= optional\(number, (\d+)\)", (ROOT / "variables_lambda.tf").read_text())
+    default = re.search(r"list_failed\s+= optional\(number, (\d+)\)", (ROOT / "variables_lambda.tf").read_text("utf-8"))
     assert default
     return int(default[1])
 
@@ -71,9 +73,11 @@ def test_a_hostile_list_is_reported(read: dict[str, Any], name: str) -> None:
 def test_it_all_ends_in_the_functions_time_and_memory(read: dict[str, Any]) -> None:
     assert read["seconds_left"] > 0
     assert not read["truncated"]
-    assert read["peak"] < deployed_megabytes() * memory.MEGABYTE
+    if sys.platform == "linux":
+        assert read["peak"] < deployed_megabytes() * memory.MEGABYTE
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory a process had at most")
 @pytest.mark.parametrize(
     "value", ["[]", "{}", "[[[[[]]]]]", '{"a":{}}', '{"id":"1"}', "1e9", "999", '"ab"', '{"id":1234567,"b":null}']
 )

@@ -28,7 +28,7 @@ from requeue_communication import handler as requeue_communication
 from tests.unit.first_loop import FirstLoop, entry
 from tests.unit.support import Context, ScriptedApi, TableFront, as_json, second_attempt
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text())
+DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text("utf-8"))
 OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     operation["operationId"]: (method.upper(), path, operation)
     for path, operations in DOCUMENT["paths"].items()
