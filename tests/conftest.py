@@ -6,26 +6,44 @@ Few examples in every run, many where HYPOTHESIS_PROFILE says "thorough".
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile("thorough", max_examples=10_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-HERE = Path(__file__).parent
-QUICK = ("local", "apis", "build", "unit")
-"""Come last, in this order: what takes long and cannot be divided begins first, so that no core is idle in the end."""
+ORDER = ("e2e", "plan", "local", "apis", "build", "unit")
+"""Of the folders: what takes long and cannot be divided begins first, so that no core is idle in the end."""
+
+TOGETHER = {"test_destroy": "test_console"}
+"""Files of which one uses what another has set up: here a stack."""
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Leaves the tests of a file to one process, for they share what is slow to set up; unit tests share nothing."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Name what is to be together."""
+        path, _, _ = nodeid.partition("::")
+        *_, folder, file = path.removesuffix(".py").split("/")
+        match folder:
+            case "unit" if file != "test_hostile_api":
+                return nodeid
+            case "plan" if file != "test_refusals":
+                return folder  # one plan for all of them
+            case _:
+                return TOGETHER.get(file, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Say which tests share a process."""
+    return Scheduling(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of a file to one process, for they share what is slow to set up; unit tests share nothing."""
-
-    def folder(item: pytest.Item) -> str:
-        return item.path.relative_to(HERE).parts[0]
-
-    for item in items:
-        if folder(item) != "unit" and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: QUICK.index(folder(item)) if folder(item) in QUICK else -1)
+    """Sort by folder."""
+    place = {folder: number for number, folder in enumerate(ORDER)}
+    items.sort(key=lambda item: place.get(item.path.parent.name, 0))

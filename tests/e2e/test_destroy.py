@@ -1,10 +1,6 @@
-"""The end of a stack that other tests have used."""
+"""The end of the stack that the console's tests have used."""
 
 from __future__ import annotations
-
-import pytest
-
-pytestmark = pytest.mark.xdist_group("test_console")  # whose stack it is; it comes after it
 
 
 def test_destroy_finds_everything_as_terraform_left_it_and_leaves_nothing(console):

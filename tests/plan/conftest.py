@@ -30,19 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 30
 
 
-PLANS = ("plan", "splits", "refusal", "second_refusal")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave all that is read from one plan to one process."""
-    for item in items:
-        for name in PLANS:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-                break
-
-
 class Runner(TerraformRunner):
     """Runs Terraform as ``local/terraform.py`` finds it, against one AWS, and keeps what it prints."""
 

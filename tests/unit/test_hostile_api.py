@@ -20,8 +20,6 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 240.0
 """The function's time: of its 900 seconds less than a third, on the slowest machine."""
 
-pytestmark = pytest.mark.xdist_group("test_hostile_api")  # one reading is judged by many tests
-
 HOSTILE = sorted(SCRIPTS.keys() - {"good"})
 
 
