@@ -807,8 +807,9 @@ def test_a_slot_that_is_too_far_away_is_raised_and_the_lease_is_kept(
 
 
 def test_a_request_without_a_pace_does_not_keep_that_of_the_one_before(
-    api: ScriptedApi, table: Table, context: Context
+    api: ScriptedApi, table: Table, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("redrive.clock.now", lambda: 1_795_486_500.0)  # a slot that is used too late is given up
     Controls(table).slow_down(0.01)
     for number, paced in (("1", True), ("2", False)):
         item = ITEM | {"paced": paced, "communication": replace(EMAIL, primary_id=number).to_json()}
