@@ -6,6 +6,11 @@ package that the functions share is in each one's zip, because a function and it
 between, a new package would meet an old handler. Only the source decides what is in a zip; how it is compressed does
 not count, for zlibs differ. A zip that holds the right bytes stays as it is, wherever it is built.
 
+Beside each source is its bytecode for the default runtime: Lambda's file system is read-only, so that every cold start
+would compile what it imports. Other runtimes do not look at it. It is compiled by a Python of that version, found by
+:func:`find_python`. Where there is none, what is committed stays if it belongs to the source, of which bytecode holds a
+hash, and is left out where the source is another.
+
 A build leaves the libraries alone while ``dist/dependencies.sha256`` names their layer and what it is made from
 as they are now: with nothing to do it needs neither pip nor a network. ``--check`` does not take that record's
 word, because whoever swaps the layer can swap the record too: it makes everything anew from the hash-locked
@@ -14,13 +19,19 @@ wheels (kept in ``.build/``, fetched where they are missing) and compares, each 
 
 from __future__ import annotations
 
+import _imp
 import argparse
 import hashlib
 import os
 import re
+import shutil
 import struct
+import subprocess
 import sys
+import tempfile
+import zipfile
 import zlib
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +41,21 @@ DEPENDENCIES, RECORD = "dependencies.zip", "dependencies.sha256"
 RECORDED = ("build.py", "requirements/layer.txt", "requirements/layer-pruned.toml")
 
 # in bytes; the project's own, far below AWS's quotas
-FUNCTION_LIMIT, DEPENDENCIES_LIMIT = 210_000, 1_000_000
+FUNCTION_LIMIT, DEPENDENCIES_LIMIT = 700_000, 1_500_000
+
+RUNTIME = "3.13"  # the default of lambda.runtime
+MAGIC = 0x0A0D0DF3  # its importlib.util.MAGIC_NUMBER: begins its bytecode, and is the key of its hashes of sources
+UNCHECKED = 1  # PEP 552: bytecode with a hash of its source, which is not compared when it is loaded
+COMPILER = """
+import py_compile, sys
+for name in sys.stdin.read().splitlines():
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(name, name + "c", name, doraise=True, invalidation_mode=unchecked)
+"""
+NO_COMPILER = f"""No Python {RUNTIME} is here, which compiles for the default runtime. Of what dist/ holds compiled only
+the sources' hashes were compared, and what belongs to another source was left out: functions start slower without.
+Put python{RUNTIME} on the PATH, or name one in PYTHON{RUNTIME.replace(".", "")}, and run this again.
+"""
 
 OLDEST_PYTHON = "3.11"  # of the runtimes: a wheel of pure Python for it serves the later ones too
 LAYER_FOLDER = "python/"  # what of a layer Lambda's Python looks through
@@ -156,16 +181,17 @@ def is_zip_of(contents: dict[bytes, bytes], zipped: bytes) -> bool:
 
 def own_code(root: Path) -> dict[str, bytes]:
     """Package each function of ``lambda_src``, a folder, with the package that all share. Raises BuildError."""
-    folders, zips = source_folders(root), dict[str, bytes]()
-    shared = folders.pop(PACKAGE, {})
-    for folder, files in folders.items():
-        if f"{folder}/handler.py" not in files:
+    folders = source_folders(root)
+    functions = [folder for folder in folders if folder != PACKAGE]
+    for folder in functions:
+        if f"{folder}/handler.py" not in folders[folder]:
             raise BuildError(f"lambda_src/{folder} is neither a function, with a handler.py, nor {PACKAGE}: remove it")
-        path = root / "dist" / f"{folder}.zip"
-        zips[path.name] = archive(path, files | shared, FUNCTION_LIMIT)
-    if not shared or not zips:
+    if PACKAGE not in folders or not functions:
         raise BuildError(f"lambda_src must have {PACKAGE}, the package, and a function, a folder with a handler.py")
-    return zips
+    for path, content in bytecode(root, {name: files[name] for files in folders.values() for name in files}).items():
+        folders[path.split("/")[0]][path] = content
+    zips = {root / "dist" / f"{folder}.zip": folders[folder] | folders[PACKAGE] for folder in functions}
+    return {path.name: archive(path, files, FUNCTION_LIMIT) for path, files in zips.items()}
 
 
 def source_folders(root: Path) -> dict[str, dict[str, bytes]]:
@@ -185,6 +211,89 @@ def source_folders(root: Path) -> dict[str, dict[str, bytes]]:
     return folders
 
 
+def bytecode(root: Path, files: dict[str, bytes], below: str = "") -> dict[str, bytes]:
+    """Give the bytecode of files, by the paths where Python looks for it; ``below`` is as for :func:`archive`.
+
+    What was compiled once lies in ``.build/bytecode``. Raises BuildError.
+    """
+    sources = {name: code for name, code in files.items() if name.endswith(".py")}
+    cache = root / ".build/bytecode"
+    cached = {name: cache / hashlib.sha256(name.encode() + b"\0" + code).hexdigest() for name, code in sources.items()}
+    missing = {name: place for name, place in cached.items() if not place.is_file()}
+    if missing and (python := compiler()):
+        compile_into(missing, sources, cache, python)
+    elif missing:
+        held = committed_bytecode(root / "dist")
+        found = {name: held.get(below + compiled(name), b"") for name in sources}
+        return {compiled(name): found[name] for name in sources if found[name][:16] == header(sources[name])}
+    return {compiled(name): place.read_bytes() for name, place in cached.items()}
+
+
+def compiled(name: str) -> str:
+    """Give the path of a source's bytecode, which no other version of Python looks at (PEP 3147)."""
+    folder, _, file = name.rpartition("/")
+    return f"{folder}/__pycache__/{file.removesuffix('.py')}.cpython-{RUNTIME.replace('.', '')}.pyc".lstrip("/")
+
+
+def header(source: bytes) -> bytes:
+    """Give what the bytecode of a source begins with (PEP 552)."""
+    return struct.pack("<2L", MAGIC, UNCHECKED) + _imp.source_hash(MAGIC, source)
+
+
+def compile_into(places: dict[str, Path], sources: dict[str, bytes], cache: Path, python: str) -> None:
+    """Have a Python compile sources, each to its place in the cache. Raises BuildError."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        for name in places:
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(sources[name])
+        command = [python, "-I", "-X", "utf8", "-c", COMPILER]  # -I: no setting of the environment shows
+        names = "\n".join(places).encode()
+        done = subprocess.run(command, cwd=folder, input=names, capture_output=True, check=False)  # noqa: S603 (ours)
+        if done.returncode:
+            raise BuildError(f"{python} could not compile: {done.stderr.decode(errors='replace').strip()}")
+        for name, place in places.items():
+            path = Path(folder, f"{name}c")
+            if path.read_bytes()[:16] != header(sources[name]):
+                raise BuildError(f"{python} is not Python {RUNTIME} as released: its bytecode is another")
+            path.replace(place)
+
+
+def committed_bytecode(dist: Path) -> dict[str, bytes]:
+    """Read what the zips hold compiled; one that is broken holds nothing."""
+    held: dict[str, bytes] = {}
+    for path in dist.glob("*.zip"):
+        with suppress(zipfile.BadZipFile, zlib.error, EOFError), zipfile.ZipFile(path) as opened:
+            held |= {name: opened.read(name) for name in opened.namelist() if name.endswith(".pyc")}
+    return held
+
+
+@cache
+def compiler() -> str | None:
+    """Find the Python that compiles, and say once where there is none."""
+    found = find_python(RUNTIME)
+    if not found:
+        sys.stderr.write(NO_COMPILER)
+    return found
+
+
+def find_python(version: str) -> str | None:
+    """Find an interpreter of a minor version: named by the environment, this one, on the PATH, or one of pyenv's.
+
+    A name on the PATH may be pyenv's shim for a version that is not chosen, and does not work.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [os.environ.get(f"PYTHON{version.replace('.', '')}"), sys.executable, shutil.which(f"python{version}")]
+    for candidate in [*candidates, *map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python")))]:
+        command = [candidate or "", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        with suppress(OSError):
+            said = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 (ours)
+            if said.strip() == version:
+                return candidate
+    return None
+
+
 def dependencies_are_current(root: Path) -> bool:
     """Tell whether the record names the layer and its inputs as they are (file times say nothing under Git)."""
     zipped, noted = root / "dist" / DEPENDENCIES, root / "dist" / RECORD
@@ -199,8 +308,7 @@ def record(root: Path, zipped: bytes) -> bytes:
 
 def dependencies(root: Path) -> dict[str, bytes]:
     """Make the layer and its record from the pinned wheels, without what is pruned. Raises BuildError."""
-    import tomllib  # here, like other imports below: a build with nothing to do starts faster without
-    import zipfile
+    import tomllib  # here: a build with nothing to do starts faster without
     from fnmatch import fnmatchcase
     from io import BytesIO
 
@@ -213,6 +321,9 @@ def dependencies(root: Path) -> dict[str, bytes]:
         if len(kept) == len(files):
             raise BuildError(f"requirements/layer-pruned.toml: nothing matches {pattern!r} now: take it out")
         files = kept
+    sources, files = files, files | bytecode(root, files, below=LAYER_FOLDER)
+    if bare := sorted(name for name in sources if name.endswith(".py") and compiled(name) not in files):
+        raise BuildError(f"dist/{DEPENDENCIES} would hold {bare[0]} without its bytecode. {NO_COMPILER}")
     zipped = archive(root / "dist" / DEPENDENCIES, files, DEPENDENCIES_LIMIT, below=LAYER_FOLDER)
     return {DEPENDENCIES: zipped, RECORD: record(root, zipped)}
 
@@ -248,8 +359,6 @@ def locked(requirements: Path) -> dict[str, str]:
 
 def fetch(requirements: Path, cache: Path) -> None:
     """Have pip put the wheels of a lock file that hold no compiled code into ``cache``. Raises BuildError."""
-    import subprocess
-
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     command += ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none", "--no-deps"]
     command += [f"--python-version={OLDEST_PYTHON}", f"--requirement={requirements}", f"--dest={cache}"]

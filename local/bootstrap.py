@@ -1,7 +1,8 @@
 """Make what the project needs: ``python local/bootstrap.py [dev] [runtime] [terraform] [checkov] [browser]``.
 
 Runs on the standard library alone, before anything is installed. A Python environment is made again only when the
-requirements it was made from, or the Python, have changed. ``browser`` needs ``dev``, and looks whether there is one.
+requirements it was made from, or the Python, have changed. The functions run on the default runtime's version where
+this machine has it, else on the one that runs this. ``browser`` needs ``dev``, and looks whether there is one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from build import RUNTIME, find_python  # noqa: E402 (its folder is not on the path of a script)
+
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 # environment: (its folder, [(requirements, further arguments to pip)])
@@ -44,20 +49,21 @@ def main(names: list[str]) -> None:
 def make(name: str) -> None:
     """Make one of the environments unless it is there."""
     folder, sets = ENVIRONMENTS[name]
-    make_from(ROOT / folder, [(ROOT / "requirements" / file, arguments) for file, arguments in sets])
+    python = (find_python(RUNTIME) if name == "runtime" else None) or sys.executable
+    make_from(ROOT / folder, [(ROOT / "requirements" / file, arguments) for file, arguments in sets], python)
 
 
-def make_from(environment: Path, sets: list[tuple[Path, list[str]]]) -> None:
-    """Make an environment unless its stamp says that it is what the requirements ask for."""
+def make_from(environment: Path, sets: list[tuple[Path, list[str]]], python: str = sys.executable) -> None:
+    """Make an environment of a Python unless its stamp says that it is what the requirements ask for."""
     stamp = environment / "made-from"
-    wanted = fingerprint([file for file, _ in sets])
+    wanted = fingerprint([file for file, _ in sets], sys.version if python == sys.executable else python)
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"Setting up {environment.relative_to(ROOT)} …", end=" ", flush=True)
     started = time.monotonic()
     shutil.rmtree(environment, ignore_errors=True)
     run(
-        [sys.executable, "-m", "venv", str(environment)],
+        [python, "-m", "venv", str(environment)],
         "Python's venv module (Debian: apt install python3-venv)",
     )
     for file, arguments in sets:
@@ -75,9 +81,9 @@ def make_from(environment: Path, sets: list[tuple[Path, list[str]]]) -> None:
     print(f"{time.monotonic() - started:.0f} s")
 
 
-def fingerprint(files: list[Path]) -> str:
+def fingerprint(files: list[Path], python: str = sys.version) -> str:
     """Hash what an environment is made from: the interpreter, the place and the requirements."""
-    digest = hashlib.sha256(f"{sys.version}\n{ROOT}\n".encode())
+    digest = hashlib.sha256(f"{python}\n{ROOT}\n".encode())
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()

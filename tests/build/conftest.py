@@ -48,9 +48,13 @@ class Project:
         return {path.name: path.read_bytes() for path in sorted(self.dist.iterdir())}
 
     def entries(self, name: str) -> list[str]:
-        """Return the paths in a zip of ``dist/``."""
+        """Return the paths in a zip of ``dist/``, without what is compiled."""
+        return [path for path in self.contents(name) if not path.endswith(".pyc")]
+
+    def contents(self, name: str) -> dict[str, bytes]:
+        """Return what a zip of ``dist/`` holds."""
         with zipfile.ZipFile(self.dist / f"{name}.zip") as opened:
-            return opened.namelist()
+            return {path: opened.read(path) for path in opened.namelist()}
 
 
 @pytest.fixture(scope="session")
@@ -99,4 +103,7 @@ def copied(root: Path, wheel_cache: Path) -> Project:
     for folder in SOURCES:
         shutil.copytree(build.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(wheel_cache, root / ".build" / "wheels")
+    cache = build.ROOT / ".build" / "bytecode"  # named by what was compiled: one for all copies
+    cache.mkdir(exist_ok=True)
+    (root / ".build" / "bytecode").symlink_to(cache)
     return Project(root)

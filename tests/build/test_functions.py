@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import zipfile
 
 import pytest
 
@@ -46,7 +45,7 @@ def test_a_change_leaves_the_zips_without_it_alone(changed: str, zips: list[str]
     small.run()
     before = small.built()
     small.write(changed, "HELLO = 'good evening'\n")
-    assert small.run().splitlines() == [f"dist/{name}: {(small.dist / name).stat().st_size} bytes" for name in zips]
+    assert small.run().splitlines() == [f"dist/{name}: {(small.dist / name).stat().st_size:,} bytes" for name in zips]
     after = small.built()
     assert {name for name in after if after[name] != before[name]} == {*zips}
 
@@ -55,8 +54,7 @@ def test_the_source_goes_in_as_it_is(project: Project) -> None:
     project.run()
     source = project.root / "lambda_src"
     for name in [path.parent.name for path in source.glob("*/handler.py")]:
-        with zipfile.ZipFile(project.dist / f"{name}.zip") as opened:
-            packed = {path: opened.read(path) for path in opened.namelist()}
+        packed = {path: content for path, content in project.contents(name).items() if path.endswith(".py")}
         files = [path for folder in (name, "redrive") for path in (source / folder).rglob("*.py")]
         assert packed == {path.relative_to(source).as_posix(): path.read_bytes() for path in files}
 
@@ -102,6 +100,6 @@ def test_a_zip_too_large_is_an_error_and_leaves_dist_alone(small: Project) -> No
     size = build.FUNCTION_LIMIT
     small.write("lambda_src/redrive/words.py", f"HELLO = '{random.Random(0).randbytes(size).hex()}'\n")
     said = small.run(fails=True)
-    assert "dist/greet.zip would have 2" in said
+    assert "dist/greet.zip would have 1," in said
     assert f"at most {size:,} may go in" in said
     assert small.built() == before

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -19,18 +18,9 @@ from tests.build.conftest import Project, copied, rezipped
 
 @cache
 def pythons() -> dict[str, str]:
-    """Find an interpreter of each version that builds, by version; a shim may be there and not work."""
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found: dict[str, str] = {}
-    for version in ("3.11", "3.12", "3.13"):
-        candidates = [shutil.which(f"python{version}"), *versions.glob(f"{version}.*/bin/python")]
-        for candidate in filter(None, candidates):
-            command = [str(candidate), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-            said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-            if said == version:
-                found[version] = str(candidate)
-                break
-    return found
+    """Find an interpreter of each version that builds, by version."""
+    found = {version: build.find_python(version) for version in ("3.11", "3.12", "3.13")}
+    return {version: python for version, python in found.items() if python}
 
 
 def test_every_supported_python_finds_right_what_another_built(project: Project) -> None:

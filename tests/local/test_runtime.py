@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local import bootstrap
 from local.aws import runtime
 from local.aws.errors import Unavailable
 
@@ -31,3 +32,29 @@ def test_an_emulator_that_is_not_executable_is_copied(tmp_path: Path, monkeypatc
     assert copy != program
     assert copy.read_bytes() == b"program"
     assert os.access(copy, os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("found", "chosen"), [("/pythons/3.13/bin/python", "/pythons/3.13/bin/python"), (None, sys.executable)]
+)
+def test_the_functions_run_on_the_version_of_the_default_runtime_where_the_machine_has_it(
+    found: str | None, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[str, str]] = []
+    monkeypatch.setattr(bootstrap, "find_python", {"3.13": found}.__getitem__)
+    monkeypatch.setattr(bootstrap, "make_from", lambda folder, _, python: made.append((folder.name, python)))
+    bootstrap.make("runtime")
+    bootstrap.make("dev")
+    assert made == [(".venv-runtime", chosen), (".venv", sys.executable)]
+
+
+def test_an_environment_is_made_again_by_another_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    environment = tmp_path / "environment"
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setattr(
+        bootstrap, "run", lambda command, _: (environment.mkdir(parents=True), commands.append(command))
+    )
+    for python in ("/pythons/3.11/bin/python", "/pythons/3.11/bin/python", "/pythons/3.13/bin/python"):
+        bootstrap.make_from(environment, [], python)
+    assert [command[0] for command in commands] == ["/pythons/3.11/bin/python", "/pythons/3.13/bin/python"]
