@@ -201,7 +201,7 @@ class Actions:
             began=now,
             moved=now,
         )
-        is_there = Delete(Key(PLANNED, planned.id), "attribute_exists(pk) AND expiry > :now", {"now": now})
+        is_there = Delete(Key(PLANNED, planned.id), "attribute_exists(pk)")
         begun = Put(Key(ACTIONS, action.id), self._kept_item(action), "attribute_not_exists(pk)")
         if not self._table.write_together(is_there, begun):
             raise ConfigurationError(f"event.actionId: {planned.id} was confirmed before, or is too old; see actions")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redrive.elements import STYLE, error, execution, field_of, hours, progress_of, turned_away, warning, when
+from redrive.elements import STYLE, error, execution, field_of, hours, progress_of, spoken, turned_away, warning, when
 from redrive.html import Html, capped, joined, table, tag
 from redrive.looking import Look
 from redrive.orders import Call, Order
@@ -251,7 +251,7 @@ class Console:
         rows: list[list[str | None]] = [
             [
                 self.link(action["began"] or action["actionId"], page="action", action=action["actionId"]),
-                action["what"],
+                spoken(action["what"]),
                 capped(action["by"], 80),
                 capped(action["why"]),
                 progress_of(action),
@@ -279,7 +279,7 @@ class Console:
         is_cut = len(rows) < action["skipped"]
         is_half_released = action["state"] == "stopped" and action["done"] and action["what"] != "discard"
         return joined(
-            tag("h3", f"{action['what']}: {capped(meant, 300)}"),
+            tag("h3", f"{spoken(action['what']).capitalize()}: {capped(meant, 300)}"),
             tag("p", who) if who else None,
             tag("p", tag("b", progress_of(action)), " ", capped(action["detail"], 300)),
             tag("p", self.link("Look again", page="action", action=action["actionId"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,11 @@ def warning(*text: str, good: bool = False) -> Html:
 def error(text: object) -> Html:
     """Give an error, or a reason, cut."""
     return tag("small", capped(text))
+
+
+def spoken(what: str) -> str:
+    """Give a call's name in words: ``releaseAndSend`` is ``release and send``."""
+    return re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", what)
 
 
 def when(text: object) -> Html:

@@ -18,11 +18,14 @@ from redrive.elements import field_of, hours, warning
 from redrive.errors import ConfigurationError, RedriveError
 from redrive.html import Html, capped, joined, tag
 from redrive.orders import Call, Named, Order
+from redrive.run import MAX_IDS
+from redrive.showing import in_force
 from redrive.widget import Visit, button
 
 SHOWN_SECONDS = 900.0
 """A page that was shown longer ago is looked at again before anything is done from it."""
 
+BY_SOURCES = f"So many (above {MAX_IDS}) are sent by a run of their sources, which sends whatever else failed there."
 CHANGED = {Call.RELEASE: "released", Call.RELEASE_AND_SEND: "released", Call.DISCARD: "discarded"}
 FILTERS = ("group", "source", "operation", "error")
 LABELS = {What.RELEASE: "Release …", What.RELEASE_AND_SEND: "Release and send now …", What.DISCARD: "Discard …"}
@@ -56,6 +59,9 @@ class Operating:
             if not visit.get("do"):
                 return console.page(visit)
             order = self._order(visit)
+            if order.action is Call.CARRY_OUT:
+                self.desk.later(order.action_id or "")  # nobody waits for minutes before a page
+                return console.framed(warning("It goes on.", good=True), console.action(visit))
             answer = self.desk.carry_out(order, self.request)
         except RedriveError as error:
             return console.framed(warning(capped(error, 300)), console.link("Back", page=visit.get("page")))
@@ -95,8 +101,10 @@ class Operating:
                 named = Named(visit.get("id"), visit.get("operation"), visit.get("space"))
                 return self._now(visit, Order(Call(call), communications=(named,), **who))
             case Call.PAUSE:
+                self._is_still(visit)
                 return self._now(visit, Order(Call.PAUSE, seconds=hours(visit.get("for")) or 3600.0, **who))
             case Call.RESUME:
+                self._is_still(visit)
                 return self._now(visit, Order(Call.RESUME, **who))
             case Call.SLOW_DOWN:
                 rate = None if visit.get("configured") == "yes" else _rate(visit.get("rate"))
@@ -106,6 +114,13 @@ class Operating:
                 return self._now(visit, Order(Call.STOP, run_id=run, action_id=action, **who))
             case _:
                 raise ConfigurationError("do: no such thing can be done")
+
+    def _is_still(self, visit: Visit) -> None:
+        """Let pass what begins or ends a pause, unless somebody else has done so since the page was shown."""
+        since = in_force(self.desk.look.controls.read())["pausedSince"] or ""
+        if visit.get("since") != since:
+            what = "paused everything" if since else "ended the pause"
+            raise ConfigurationError(f"somebody has {what} since this page was shown: look at it as it is now")
 
     @staticmethod
     def _now(visit: Visit, order: Order) -> Order:
@@ -161,7 +176,8 @@ class Operating:
         control, run = thing["control"], thing["run"]
         buttons = [field_of("for", "Hours", "1"), self._at_once("Pause", Call.PAUSE, "Let nothing be sent until then?")]
         if control["pausedUntil"]:
-            buttons = [self._at_once("Resume", Call.RESUME, "End the pause?")]
+            since = control["pausedSince"]
+            buttons = [self._at_once("Resume", Call.RESUME, "End the pause?", since=since)]
         buttons += [
             field_of("rate", "Requests a second"),
             self._at_once("Slow down or speed up", Call.SLOW_DOWN, "Change the rate?"),
@@ -180,9 +196,12 @@ class Operating:
             count = action["count"]
             if not count:
                 return warning("There is nothing to do.")
-            label = f"{action['what']} {count:,}"
+            what = What(action["what"])
+            label = f"{LABELS[what].removesuffix(' …')} {count:,}"
             confirm = self._do(label, Call.CONFIRM, f"{label}?", action=id_, count=count)
-            return joined(tag("p", MEANS[What(action["what"])]), _who(), confirm)
+            is_a_run = what is What.RELEASE_AND_SEND and count > MAX_IDS
+            means = f"{MEANS[what]} {BY_SOURCES}" if is_a_run else MEANS[what]
+            return joined(tag("p", means), _who(), confirm)
         if state in ("checking", "running"):
             question = f"Stop it? {action['done']:,} are done."
             stop = self._at_once("Stop", Call.STOP, question, action=id_)

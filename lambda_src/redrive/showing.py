@@ -83,11 +83,13 @@ def waiting_to_json(item: Item, group: str) -> dict[str, Any]:
 
 
 def in_force(control: Control) -> dict[str, Any]:
+    """Give what is in force; of a pause that has ended by itself, nothing."""
+    is_paused = control.is_paused(clock.now())
     return {
-        "pausedUntil": rfc3339(control.paused_until),
-        "pausedSince": rfc3339(control.paused_since),
-        "by": control.by,
-        "why": control.why,
+        "pausedUntil": rfc3339(control.paused_until) if is_paused else None,
+        "pausedSince": rfc3339(control.paused_since) if is_paused else None,
+        "by": control.by if is_paused else "",
+        "why": control.why if is_paused else "",
         "maxRequestsPerSecond": control.rate,
         "stoppedRun": control.stopped_run or None,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -388,6 +389,32 @@ def test_a_discard_is_undone_as_a_whole_but_for_what_is_discarded_no_more(
     time.passes(KEPT_SECONDS + 1)
     with pytest.raises(ConfigurationError, match=r"event\.undoes: no discard by a plan that has ended"):
         planned(context, later, "release", undoes=discard["actionId"])
+
+
+def test_what_a_discard_has_changed_is_kept_for_longer_than_it_can_be_undone(
+    pile: None, table: Table, context: Context, later: Later
+) -> None:
+    """An undo may be planned in the last minute, confirmed an hour later, and take its time."""
+    discard = planned(context, later, "discard", all=True)
+    confirmed(context, discard)
+    later.come()
+    action = ledger_admin._desk().look.actions.find(discard["actionId"])
+    assert action is not None
+    last_minute = action.began + KEPT_SECONDS - 1
+    assert action.can_be_undone(last_minute)
+    assert not replace(action, ended=action.began + 2 * KEPT_SECONDS).can_be_undone(last_minute + 2), "stood still"
+    pages = table.query(f"action/{action.id}").items
+    assert pages
+    assert all(page["expiry"] > last_minute + SECONDS_TO_CONFIRM + 3600 for page in pages)
+
+
+def test_what_has_come_to_its_end_is_not_stopped(pile: None, context: Context, later: Later) -> None:
+    plan = planned(context, later, "release", group=UNKNOWN_GROUP)
+    confirmed(context, plan)
+    later.come()
+    with pytest.raises(ConfigurationError, match=r"event\.actionId: .* is not under way"):
+        invoke(context, "stop", actionId=plan["actionId"], **WHO)
+    assert shown(context, plan)["state"] == "done"
 
 
 def test_what_is_released_is_sent_at_once_by_a_run_of_these_ids(pile: None, context: Context, later: Later) -> None:

@@ -164,10 +164,10 @@ def test_an_operator_plans_sees_the_number_says_who_and_why_and_reads_the_result
     listed = operate(page="list", group=GONE_GROUP)
     plan = press(listed, "Release …", group=GONE_GROUP)
     assert "planned: 6" in plan.text
-    assert plan.confirmations["release 6"] == "release 6?"
-    assert "event.by: missing" in press(plan, "release 6").text
+    assert plan.confirmations["Release 6"] == "Release 6?"
+    assert "event.by: missing" in press(plan, "Release 6").text
     assert groups(context)[GONE_GROUP] == 6
-    begun = press(plan, "release 6", **WHO)
+    begun = press(plan, "Release 6", **WHO)
     assert "running: 0 of 6 done" in begun.text
     [(function, carried)] = later.accepted
     assert function == "redrive-console-operate"
@@ -180,7 +180,7 @@ def test_an_operator_plans_sees_the_number_says_who_and_why_and_reads_the_result
 def test_what_has_moved_is_told_and_nothing_changed(pile: None, ledger: Ledger, table: Table) -> None:
     plan = press(operate(page="list"), "Discard …", group=GONE_GROUP)
     wait(ledger, table, email(50), run="the run of this hour")
-    assert "nothing was changed: 6 were confirmed, and by now it is 7" in press(plan, "discard 6", **WHO).text
+    assert "nothing was changed: 6 were confirmed, and by now it is 7" in press(plan, "Discard 6", **WHO).text
     assert entry_of(ledger, email(0)).state is State.MANUAL
 
 
@@ -219,6 +219,32 @@ def test_everything_is_paused_slowed_down_resumed_and_a_run_is_stopped(
     assert "Stop" not in operate().buttons
 
 
+def test_of_two_operators_the_one_with_the_older_page_neither_ends_nor_shortens_the_others_pause(
+    table: Table, ledger: Ledger, controls: Controls, time: Time
+) -> None:
+    before = operate()
+    press(before, "Pause", **WHO, **{"for": "24"})
+    until = controls.read().paused_until
+    assert "somebody has paused everything since this page was shown" in press(before, "Pause", **WHO).text
+    assert controls.read().paused_until == until
+    first = operate()
+    press(first, "Resume", **WHO)
+    time.passes(1)
+    press(operate(), "Pause", **WHO)
+    assert "somebody has paused everything since this page" in press(first, "Resume", **WHO).text
+    assert controls.read().is_paused(clock.now())
+    press(operate(), "Resume", **WHO)
+    assert "somebody has ended the pause since this page was shown" in press(first, "Resume", **WHO).text
+
+
+def test_a_pause_that_has_ended_by_itself_is_not_shown_any_more(controls: Controls, time: Time) -> None:
+    press(operate(), "Pause", **WHO, **{"for": "1"})
+    assert "Paused since" in view().text
+    time.passes(3601)
+    assert "Paused since" not in view().text
+    assert {"Pause", "Resume"} & set(operate().buttons) == {"Pause"}
+
+
 def test_the_brake_is_taken_off_by_its_own_button_and_never_by_a_field_left_empty(
     table: Table, ledger: Ledger, controls: Controls
 ) -> None:
@@ -254,6 +280,31 @@ def test_what_is_being_sent_or_is_not_known_is_left_alone_and_said(pile: None, l
     assert "000 was not changed: it is open." in press(page, "Discard", **WHO).text
     unknown = {**page.buttons["Discard"], "id": "nobody"}
     assert "nobody was not changed: the ledger does not know it." in operate(WHO, **unknown).text
+
+
+def test_who_says_that_it_goes_on_does_not_wait_for_it(
+    pile: None, ledger: Ledger, context: Context, later: Later
+) -> None:
+    plan = planned(context, later, "release", all=True)
+    confirmed(context, plan)
+    later.accepted.clear()
+    page = press(operate(page="action", action=plan["actionId"]), "Go on, if it stands still")
+    assert "0 of 11 done" in page.text
+    [(function, carried)] = later.accepted
+    assert function == "redrive-console-operate"
+    console_operate.handler(carried, Context("own"))  # type: ignore[arg-type]
+    assert "done: 11 of 11 done" in press(page, "Look again").text
+
+
+def test_what_is_sent_besides_is_said_before_it_is_confirmed(
+    pile: None, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(context, later, "releaseAndSend", all=True)
+    few = operate(page="action", action=plan["actionId"])
+    assert "Release and send now 11" in few.buttons
+    assert "whatever else failed there" not in few.text
+    monkeypatch.setattr("redrive.operating.MAX_IDS", 10)
+    assert "whatever else failed there" in operate(page="action", action=plan["actionId"]).text
 
 
 def test_a_release_that_was_stopped_midway_says_that_what_is_released_is_sent(
@@ -387,7 +438,7 @@ def test_hostile_ids_errors_names_and_reasons_are_text_on_every_page(
     who = {"by": HOSTILE, "why": HOSTILE}
     press(operate(), "Pause", **who)
     plan = press(operate(page="list"), "Discard …", source="email")
-    press(plan, "discard 1", **who)
+    press(plan, "Discard 1", **who)
     for _, carried in list(later.accepted):
         console_operate.handler(carried, Context("own"))  # type: ignore[arg-type]
     wait(ledger, table, email(1), error=f"POST /requeue: HTTP 422 {HOSTILE}")
