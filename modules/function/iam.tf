@@ -1,3 +1,14 @@
+locals {
+  network_actions = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
+}
+
 data "aws_iam_policy_document" "trust" {
   statement {
     sid     = "LambdaRunsTheFunction"
@@ -57,48 +68,34 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
+  # What AWS's managed policy AWSLambdaVPCAccessExecutionRole allows, without its logs. Lambda looks for these before there
+  # is an interface to name: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaVPCAccessExecutionRole.html
   dynamic "statement" {
-    for_each = var.vpc == null ? [] : [var.vpc]
+    for_each = var.vpc == null ? [] : [true]
 
     content {
-      sid     = "CreateNetworkInterfaces"
-      actions = ["ec2:CreateNetworkInterface"]
-      resources = concat(
-        ["arn:${var.context.account.partition}:ec2:${var.context.account.region}:${var.context.account.id}:network-interface/*"],
-        # any account: the subnets of a shared VPC belong to the account that shares them
-        [for id in statement.value.subnet_ids : "arn:${var.context.account.partition}:ec2:${var.context.account.region}:*:subnet/${id}"],
-        [for id in statement.value.security_group_ids : "arn:${var.context.account.partition}:ec2:${var.context.account.region}:*:security-group/${id}"],
-      )
+      sid       = "ConnectToTheNetwork"
+      actions   = local.network_actions
+      resources = ["*"]
     }
   }
 
+  # Lambda needs them, the function's code does not:
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
   dynamic "statement" {
-    for_each = var.vpc == null ? [] : [var.vpc]
+    for_each = var.vpc == null ? [] : [true]
 
     content {
-      sid = "ReleaseNetworkInterfaces"
-      actions = [
-        "ec2:AssignPrivateIpAddresses",
-        "ec2:DeleteNetworkInterface",
-        "ec2:UnassignPrivateIpAddresses",
-      ]
-      # Lambda chooses the interfaces, and checks for these actions before there is one to name.
-      resources = ["arn:${var.context.account.partition}:ec2:${var.context.account.region}:${var.context.account.id}:*/*"]
-    }
-  }
+      sid       = "KeepTheNetworkFromTheCode"
+      effect    = "Deny"
+      actions   = concat(local.network_actions, ["ec2:DetachNetworkInterface"])
+      resources = ["*"]
 
-  dynamic "statement" {
-    for_each = var.vpc == null ? [] : [var.vpc]
-
-    content {
-      sid = "DescribeNetwork"
-      actions = [
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcs",
-      ]
-      resources = ["*"] # these actions have no resource type
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = [local.arn]
+      }
     }
   }
 }

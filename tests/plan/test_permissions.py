@@ -13,9 +13,10 @@ from tests.plan.planned import Plan, listed
 
 ACCOUNT = "123456789012"
 
-WITHOUT_RESOURCE_TYPE = ["xray:*", "logs:*Deliver*", "logs:*ResourcePolic*", "logs:DescribeLogGroups", "ec2:Describe*"]
-"""Actions for which AWS has no narrower resource than ``*`` (Service Authorization Reference)."""
-
+WITHOUT_RESOURCE_TYPE = ["xray:*", "logs:*Deliver*", "logs:*ResourcePolic*", "logs:DescribeLogGroups", "ec2:*"]
+"""Actions for which AWS has no narrower resource than ``*`` (Service Authorization Reference), or, of ec2, allows none:
+AWSLambdaVPCAccessExecutionRole, and what it says of DeleteNetworkInterface (Lambda developer guide, "Giving Lambda
+functions access to resources in an Amazon VPC")."""
 
 NAME = "communications-redrive-production"
 STATE_MACHINE = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:{NAME}-run"
@@ -171,14 +172,15 @@ def test_signed_requests_are_allowed_for_the_api_of_the_url_or_for_what_is_named
     assert invoke["Condition"] == {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}
 
 
-def test_in_a_vpc_interfaces_may_be_made_only_in_its_subnets_and_groups(plan: Plan):
-    made = plan.policy("complete", "list_failed")["CreateNetworkInterfaces"]["Resource"]
-    assert sorted(arn.split(":", 5)[5] for arn in made) == [
-        "network-interface/*",
-        "security-group/sg-0c3d4e5f607182930",
-        "subnet/subnet-0a1b2c3d4e5f60718",
-        "subnet/subnet-0b2c3d4e5f6071829",
-    ]
+def test_in_a_vpc_lambda_may_connect_the_function_and_its_code_may_not(plan: Plan):
+    for owner in ("list_failed", "requeue_communication"):
+        policy = plan.policy("complete", owner)
+        allowed, denied = policy["ConnectToTheNetwork"], policy["KeepTheNetworkFromTheCode"]
+        assert (allowed["Effect"], denied["Effect"]) == ("Allow", "Deny")
+        assert set(denied["Action"]) == {*allowed["Action"], "ec2:DetachNetworkInterface"}
+        arn = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:letters-redrive-production-{owner.replace('_', '-')}"
+        assert denied["Condition"] == {"ArnEquals": {"lambda:SourceFunctionArn": arn}}
+        assert not any(action.startswith("ec2:") for action in plan.policy("complete", "batch"))
 
 
 def test_the_state_machine_may_invoke_its_functions_and_publish_to_its_topic(plan: Plan):
