@@ -164,7 +164,10 @@ class Drawn:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        role = stack.outputs["role_arns"]
+        role, names = stack.outputs["role_arns"], stack.outputs["role_names"]
+        may = {"Effect": "Allow", "Action": ["lambda:InvokeFunction", "sns:Publish"], "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+        stack.client("iam").put_role_policy(RoleName=names["run"], PolicyName="seed", PolicyDocument=document)
         function = stack.client("lambda").create_function(
             FunctionName="seed-trigger",
             Runtime="python3.13",

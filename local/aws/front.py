@@ -77,6 +77,8 @@ class Front:
             return answer({"status": "running"})
         if request.path == "/_local/faults":
             return self._switch_faults(request)
+        if request.path == "/_local/calls":
+            return answer({"calls": permissions.calls()})
         if request.method == "POST" and (firing := FIRING.fullmatch(request.path)):
             return self._fire(request, firing["group"], firing["name"])
         action = request.headers.get("X-Amz-Target", "")

@@ -15,7 +15,7 @@ from pathlib import Path
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaFunction, lambda_backends
 
-from local.aws import logs
+from local.aws import logs, permissions
 from local.aws.errors import Refusal, throttled, unknown_function
 from local.aws.package import Packages
 from local.aws.runtime import Runtime
@@ -196,7 +196,7 @@ class Functions:
         Three are other than on AWS: the endpoint of this AWS, ``PYTHONPATH`` for what lies in ``/opt/python`` there,
         and ``TMPDIR`` for the sandbox's own ``/tmp``.
         """
-        python = self._runtime.version
+        python, session = self._runtime.version, permissions.of_function(function)
         search = [str(layer / part) for layer in layers for part in ("python", f"python/lib/{python}/site-packages")]
         temporary = tempfile.mkdtemp(dir=_made(self._folder / "tmp"))
         return {
@@ -208,9 +208,11 @@ class Functions:
             **dict(configuration.environment),  # what comes after it is reserved: a function cannot set it
             "AWS_REGION": function.region,
             "AWS_DEFAULT_REGION": function.region,
-            "AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-            "AWS_SESSION_TOKEN": "local",
+            "AWS_ACCESS_KEY_ID": session.access_key_id if session else "ASIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": session.secret_access_key
+            if session
+            else "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "AWS_SESSION_TOKEN": session.session_token if session else "local",
             "AWS_ENDPOINT_URL": self._endpoint,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,

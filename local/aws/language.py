@@ -190,6 +190,7 @@ class DistributedMap(distributed_item_processor.DistributedItemProcessor):
                     changed.wait(LOOK_SECONDS)
         finally:
             for child in running:
+                permissions.note(env.aws_execution_details.role_arn, "states:StopExecution", child.exec_arn)
                 child.stop(datetime.now(UTC), None, None)
 
     def _inputs(self, env: Environment, asked: Any) -> Iterator[Any]:

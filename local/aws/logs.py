@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from moto.awslambda.models import LambdaFunction
 from moto.logs.models import logs_backends
 
+from local.aws import permissions
+
 _lock = threading.Lock()  # moto looks whether a group is there and then makes it, without one
 
 
@@ -32,6 +34,9 @@ def write(function: LambdaFunction, stream: str, lines: list[tuple[int, str]]) -
     if not lines:
         return
     backend = logs_backends[function.account_id][function.region]
+    in_group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{group(function)}:log-stream:any"
+    for action in ("CreateLogStream", "PutLogEvents"):
+        permissions.note(function.role, f"logs:{action}", in_group)
     with _lock:
         if group(function) not in backend.groups:
             backend.create_log_group(group(function), {})

@@ -27,6 +27,7 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, Progr
 from moto.stepfunctions.parser.backend import execution, execution_worker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
+from local.aws import permissions
 from local.aws.language import parse
 
 LONGEST_INPUT_BYTES = 262_144  # API reference, StartExecution
@@ -177,6 +178,7 @@ class Backend(StepFunctionsParserBackend):
         if existing := machine._handle_name_input_idempotency(str(name), text):
             return existing  # type: ignore[return-value]
         started = Execution(parse(machine.definition), copy.copy(machine), str(name), text)  # a change sets new values
+        _assume(machine)
         machine.executions.append(started)  # type: ignore[arg-type]
         started.start()
         return started
@@ -193,6 +195,7 @@ class Backend(StepFunctionsParserBackend):
         machine.arn = run.map_state_machine_arn
         child = Execution(program, machine, str(uuid.uuid4()), json.dumps(given), run.map_run_arn)
         child.on_end = on_end
+        _assume(machine)
         self._children[child.exec_arn] = child
         self._map_runs[run.map_run_arn].append(child)
         child.start()
@@ -233,6 +236,12 @@ class Backend(StepFunctionsParserBackend):
         for counts in ("itemCounts", "executionCounts"):
             described[counts] |= counted
         return described
+
+
+def _assume(machine: Any) -> None:
+    """Take the machine's role, as Step Functions does; a child's machine is called after the Map's label."""
+    source = {"aws__SourceAccount": machine.arn.split(":")[4], "aws__SourceArn": machine.arn}
+    permissions.note("states.amazonaws.com", "sts:AssumeRole", machine.roleArn, **source)
 
 
 def _plain(told: dict[str, Any]) -> dict[str, Any]:

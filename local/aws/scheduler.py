@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from moto.scheduler.models import Schedule, scheduler_backends
 
+from local.aws import permissions
 from local.aws.errors import Refusal
 
 ACCOUNT = "123456789012"
@@ -40,11 +41,12 @@ def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str,
     Raises
     ------
     Refusal
-        There is no such schedule, it is DISABLED, or the time is not one.
+        There is no such schedule, it is DISABLED, its role does not let it invoke the target, or the time is not one.
     """
     schedule = _find(group, name)
     if schedule.state == "DISABLED":
         raise Refusal(409, "ConflictException", f"Schedule {group}/{name} is DISABLED: it does not fire.")
+    _check_role(schedule)
     firing = Firing(_utc(scheduled_time), str(uuid.uuid4()))
     attributes = {
         "schedule-arn": schedule.arn,
@@ -57,6 +59,16 @@ def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str,
         text = text.replace(f"<aws.scheduler.{attribute}>", value)
     send(schedule.target["Arn"], text)
     return firing
+
+
+def _check_role(schedule: Schedule) -> None:
+    """Refuse what Scheduler would not get done (user guide, "Setting up the execution role" and "Confused deputy")."""
+    target, role = schedule.target["Arn"], schedule.target["RoleArn"]
+    group = schedule.arn.replace(":schedule/", ":schedule-group/").rpartition("/")[0]
+    source = {"aws__SourceAccount": ACCOUNT, "aws__SourceArn": group}
+    permissions.note("scheduler.amazonaws.com", "sts:AssumeRole", role, **source)
+    if ":lambda:" in target and not permissions.allowed(role, "lambda:InvokeFunction", target):
+        raise Refusal(403, "AccessDeniedException", f"The policies of {role} do not let the schedule invoke {target}.")
 
 
 def _find(group: str, name: str) -> Schedule:

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import boto3
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
+from local.aws import tasks
 from local.aws.cloud import Cloud
 from local.aws.front import Front
 from local.aws.mail import Server as MailServer
@@ -38,7 +38,7 @@ class Server:
         mail_server = None if smtp is None else MailServer(*smtp)
         self._cloud = Cloud(runtime, f"http://{HOST}:{self.port}", folder, mail_server)
         self._server.app = Front(self._cloud)
-        boto3.DEFAULT_SESSION = OneClientEach()
+        tasks.use()
         # its executor logs every failed state as an error, with the whole definition; the history has it too
         logging.getLogger("moto.stepfunctions.parser").setLevel(logging.CRITICAL)
 
@@ -61,27 +61,6 @@ class QuietHandler(MotoRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
-
-
-class OneClientEach(boto3.Session):
-    """Makes a client for the same service and place once.
-
-    The executor of state machines asks for a new one with every task, in many threads: making it is not safe there, and
-    takes longer than the task.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = threading.Lock()
-        self._made: dict[str, Any] = {}
-
-    def client(self, *names: Any, **wishes: Any) -> Any:
-        """Give the client; settings count for the first that asks."""
-        key = repr((names, sorted((name, value) for name, value in wishes.items() if name != "config")))
-        with self._lock:
-            if key not in self._made:
-                self._made[key] = super().client(*names, **wishes)
-            return self._made[key]
 
 
 def _not_yet(*_: Any) -> list[bytes]:

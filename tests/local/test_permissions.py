@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulated import ACCOUNT, REGION, Aws, allow, queue_arn
+from tests.local.emulated import ACCOUNT, REGION, Aws, allow, eventually, queue_arn
 
 
 class Role:
@@ -130,3 +131,61 @@ def test_a_false_token_and_a_deleted_role_are_refused(aws: Aws, queue: str) -> N
     assert refusal(role.client("sqs", "false").list_queues)[0] == "InvalidClientTokenId"
     aws.iam.delete_role(RoleName="gone")
     assert refusal(role.client("sqs").list_queues)[0] == "AccessDenied"
+
+
+def test_a_function_and_a_state_machine_act_with_their_roles(aws: Aws, queue: str) -> None:
+    code = "import boto3\ndef handler(event, context):\n    return boto3.client('sqs').list_queues()['QueueUrls']"
+    sender, machine = Role(aws, "acting-function"), Role(aws, "acting-machine")
+    arn = aws.deploy("acting", code, Role=f"arn:aws:iam::{ACCOUNT}:role/acting-function")
+    assert aws.invoke("acting")[0]["errorMessage"].endswith("no identity-based policy allows the sqs:listqueues action")
+    sender.may(allow("sqs:ListQueues", "*"))
+    assert queue in aws.invoke("acting")[0]
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    definition = {"StartAt": "A", "States": {"A": {**task, "Parameters": {"FunctionName": arn, "Payload": {}}}}}
+    made = aws.stepfunctions.create_state_machine(
+        name="acting", definition=json.dumps(definition), roleArn=f"arn:aws:iam::{ACCOUNT}:role/acting-machine"
+    )["stateMachineArn"]
+
+    def run() -> dict[str, Any]:
+        execution = aws.stepfunctions.start_execution(stateMachineArn=made)["executionArn"]
+        describe = aws.stepfunctions.describe_execution
+        return eventually(lambda: (found := describe(executionArn=execution))["status"] != "RUNNING" and found)
+
+    assert "lambda:invokefunction" in run()["cause"]
+    machine.may(allow("lambda:InvokeFunction", arn))
+    assert run()["status"] == "SUCCEEDED"
+
+
+def test_what_was_asked_can_be_read_with_the_context_that_aws_sends(aws: Aws) -> None:
+    role = Role(aws, "noted")
+    arn = aws.deploy("noted", "def handler(event, context):\n    return 1", Role=f"arn:aws:iam::{ACCOUNT}:role/noted")
+    aws.invoke("noted")
+    assert refusal(role.client("dynamodb").get_item, TableName="t", Key={"k": {"S": "1"}})[2] == 403
+    with urllib.request.urlopen(f"{aws.endpoint}/_local/calls") as answer:
+        calls = [call for call in json.load(answer)["calls"] if "noted" in call["principal"] + call["resource"]]
+    taken = {"principal": "lambda.amazonaws.com", "action": "sts:AssumeRole", "context": {}}
+    assert {**taken, "resource": f"arn:aws:iam::{ACCOUNT}:role/noted"} in calls
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/t"
+    asked = {"principal": f"arn:aws:iam::{ACCOUNT}:role/noted", "context": {}}
+    assert {**asked, "action": "dynamodb:GetItem", "resource": table} in calls
+    assert {call["action"] for call in calls if call["principal"] == asked["principal"]} == {
+        "dynamodb:GetItem",
+        *(f"logs:{action}" for action in ("CreateLogStream", "PutLogEvents")),
+    }
+    assert arn
+
+
+def test_a_transaction_needs_the_right_to_each_thing_in_it(aws: Aws) -> None:
+    role, table = Role(aws, "transacting"), f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/transacted"
+    key = [{"AttributeName": "k", "KeyType": "HASH"}]
+    types = [{"AttributeName": "k", "AttributeType": "S"}]
+    aws.dynamodb.create_table(
+        TableName="transacted", KeySchema=key, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST"
+    )
+    item, gone = {"k": {"S": "1"}}, {"k": {"S": "2"}}
+    parts = [{"Put": {"TableName": "transacted", "Item": item}}, {"Delete": {"TableName": "transacted", "Key": gone}}]
+    write = role.client("dynamodb").transact_write_items
+    role.may(allow("dynamodb:PutItem", table))
+    assert "dynamodb:deleteitem" in refusal(write, TransactItems=parts)[1]
+    role.may(allow(["dynamodb:PutItem", "dynamodb:DeleteItem"], table))
+    write(TransactItems=parts)
