@@ -67,7 +67,7 @@ lock: ## Pin the newest versions, with hashes, in requirements/*.txt (needs uv o
 	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done
 	cd requirements && for set in emulator provider; do \
 	  uv pip compile --universal --upgrade --no-deps --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done
-	cd tests/apis/environments && for set in *.in; do \
+	for set in tests/apis/environments/*.in tests/iam/environment/*.in; do \
 	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set -o $${set%.in}.txt; done
 
 clean: ## Remove environments, caches and what runs left behind

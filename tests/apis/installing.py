@@ -66,22 +66,39 @@ _outcomes: dict[str, Command | NotMade] = {}
 
 def _make(name: str) -> Command:
     if (PINS / name / "package.json").exists():
-        return Command(["node"], {"NODE_PATH": str(_node_modules(name))})
+        return Command(["node"], {"NODE_PATH": str(node_modules(PINS / name, CACHE / name))})
     pins = PINS / f"{name}.txt"
     if not pins.exists():
         return Command([sys.executable], {})
+    return Command([str(python_packages(pins, CACHE / name))], {})
+
+
+def python_packages(pins: Path, folder: Path) -> Path:
+    """Give the Python of an environment with these pins.
+
+    Raises
+    ------
+    NotMade
+        They cannot be had here.
+    """
     try:
-        bootstrap.make_from(CACHE / name, [(pins, [])])
+        bootstrap.make_from(folder, [(pins, [])])
     except SystemExit as failed:
         raise NotMade(f"its environment could not be made; pip {failed}") from None
-    return Command([str(CACHE / name / "bin" / "python")], {})
+    return folder / "bin" / "python"
 
 
-def _node_modules(name: str) -> Path:
+def node_modules(pinned: Path, folder: Path) -> Path:
+    """Give a folder with the packages that the pins of another name.
+
+    Raises
+    ------
+    NotMade
+        They cannot be had here.
+    """
     if not (shutil.which("node") and shutil.which("npm")):
         raise NoRuntime("node and npm are not on the PATH (Debian: apt install nodejs npm)")
-    folder = CACHE / name
-    pins = [PINS / name / file for file in ("package.json", "package-lock.json")]
+    pins = [pinned / file for file in ("package.json", "package-lock.json")]
     stamp, wanted = folder / "made-from", bootstrap.fingerprint(pins)
     if not (stamp.exists() and stamp.read_text() == wanted):
         shutil.rmtree(folder, ignore_errors=True)
