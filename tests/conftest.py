@@ -15,7 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("thorough", max_examples=10_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-ORDER = ("e2e", "plan", "local", "apis", "build", "unit")
+ORDER = ("e2e", "iam", "plan", "local", "apis", "build", "unit")
 """Of the folders: what takes long and cannot be divided begins first, so that no core is idle in the end."""
 
 TOGETHER = {"test_destroy": "test_console"}
@@ -34,6 +34,8 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
                 return nodeid
             case "plan" if file != "test_refusals":
                 return folder  # one plan for all of them
+            case "iam":
+                return folder  # one recording for all of them
             case _:
                 return TOGETHER.get(file, file)
 

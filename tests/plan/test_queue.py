@@ -182,9 +182,7 @@ def test_the_worker_may_do_with_the_queues_what_its_code_does_and_no_more(plan: 
     }
     of_every_function = {"WriteLogs", "WriteTraces"}
     with_key = {"UseTheQueuesKey", "DecryptEnvironment", "DecryptSecretsOfTheApi"} if call == "complete" else set()
-    network = (
-        {"CreateNetworkInterfaces", "ReleaseNetworkInterfaces", "DescribeNetwork"} if call == "complete" else set()
-    )
+    network = {"ConnectToTheNetwork", "KeepTheNetworkFromTheCode"} if call == "complete" else set()
     assert set(policy) - set(queues) == {"ReadSecretsOfTheApi"} | of_every_function | with_key | network
 
 
