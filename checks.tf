@@ -1,7 +1,13 @@
 # What plans, but will not work as its author expects: warnings, never errors.
 
 locals {
-  topic_has_readers = length(nonsensitive(var.notifications.emails)) + length(var.notifications.subscriptions) > 0 || !local.create_topic
+  topic_has_readers = !var.create || length(nonsensitive(var.notifications.emails)) + length(var.notifications.subscriptions) > 0 || !local.create_topic
+
+  requests_at_a_time = var.create ? module.workflow[0].requests_at_a_time : 1
+
+  # A run that sends all it may, at the rate it may: so long it takes at least.
+  full_run_minutes = ceil(var.max_per_run / coalesce(var.max_requests_per_second, 1000000) / 60)
+  fires_in_time    = !var.create || !var.schedule.enabled || var.mode != "redrive" ? true : local.full_run_minutes <= coalesce(local.schedule_minutes, 525600)
 }
 
 check "somebody_is_notified" {
@@ -16,7 +22,7 @@ check "somebody_is_woken" {
   assert {
     # Step by step: whether there is a topic for alarms alone may be known after the apply only.
     condition = (
-      !contains(var.notifications.on, "failure") ? true
+      !var.create || !contains(var.notifications.on, "failure") ? true
       : !var.alarms.enabled ? false
       : local.topic_has_readers || length(var.alarms.actions) > 0 ? true
       : local.alarm_channel.has_own_topic
@@ -27,15 +33,22 @@ check "somebody_is_woken" {
 
 check "a_reservation_is_enough" {
   assert {
-    condition     = coalesce(var.lambda.reserved_concurrency.requeue_communication, module.workflow.requests_at_a_time) >= module.workflow.requests_at_a_time
-    error_message = "lambda.reserved_concurrency.requeue_communication (${coalesce(var.lambda.reserved_concurrency.requeue_communication, 0)}) is below the ${module.workflow.requests_at_a_time} requests at a time that max_concurrency allows: the others are throttled and wait. Lower max_concurrency instead."
+    condition     = coalesce(var.lambda.reserved_concurrency.requeue_communication, local.requests_at_a_time) >= local.requests_at_a_time
+    error_message = "lambda.reserved_concurrency.requeue_communication (${coalesce(var.lambda.reserved_concurrency.requeue_communication, 0)}) is below the ${local.requests_at_a_time} requests at a time that max_concurrency allows: the others are throttled and wait. Lower max_concurrency instead."
   }
 }
 
 # A gateway that lost its route answers 404 to one request in ten, and nothing tells that from a row that is gone.
 check "one_in_ten_condemns_few" {
   assert {
-    condition     = var.redrive_limit.max_attempts >= 3
+    condition     = !var.create || var.redrive_limit.max_attempts >= 3
     error_message = "redrive_limit.max_attempts is ${var.redrive_limit.max_attempts}: while a gateway wrongly answers one request in ten with 404, one communication in ${var.redrive_limit.max_attempts == 1 ? "ten" : "a hundred"} would wait for a person through no fault of its own. From 3 on it is one in a thousand or fewer."
+  }
+}
+
+check "a_run_ends_before_the_next" {
+  assert {
+    condition     = local.fires_in_time
+    error_message = "A run of max_per_run (${var.max_per_run}) takes ${local.full_run_minutes} minutes or more at max_requests_per_second (${coalesce(var.max_requests_per_second, 0)}), and the schedule fires every ${coalesce(local.schedule_minutes, 0)}: what fires meanwhile lists nothing. Lower max_per_run, or fire less often."
   }
 }

@@ -9,11 +9,20 @@ locals {
 
   # A retry of the same execution finds what it has concluded already as long as nobody else may have begun anew.
   last_retry_seconds = var.lambda.timeout_seconds.requeue_communication + var.retry.max_delay_seconds
+
+  missing_roles = var.lambda.role_arns == null ? [] : setsubtract(concat(
+    ["list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "run", "schedule"],
+    var.dashboard.enabled ? ["console_view"] : [],
+    var.dashboard.enabled && var.dashboard.operators ? ["console_operate"] : [],
+    var.queue.enabled ? ["worker"] : [],
+  ), keys(var.lambda.role_arns))
 }
 
 # The names of the first apply stay in the state. Another name or stage would replace everything, the ledger with it, and
 # whatever is under way would be sent again.
 resource "terraform_data" "first_prefix" {
+  count = var.create ? 1 : 0
+
   input = local.prefix
 
   lifecycle {
@@ -48,6 +57,11 @@ resource "terraform_data" "first_prefix" {
     precondition {
       condition     = var.redrive_limit.cooldown_seconds > local.last_retry_seconds
       error_message = "redrive_limit.cooldown_seconds must be above ${local.last_retry_seconds}, which is lambda.timeout_seconds.requeue_communication + retry.max_delay_seconds, so that the last retry comes before it is over; it is ${var.redrive_limit.cooldown_seconds}."
+    }
+
+    precondition {
+      condition     = length(local.missing_roles) == 0
+      error_message = "lambda.role_arns must have a role for everything that runs, or be null for roles of the module's own; missing: ${join(", ", local.missing_roles)}."
     }
 
     postcondition {

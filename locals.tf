@@ -18,11 +18,29 @@ locals {
   lambda = { for function in ["list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "console_view", "console_operate"] : function => {
     runtime              = var.lambda.runtime
     architecture         = var.lambda.architecture
-    layers               = module.layers.arns
+    layers               = var.create ? module.layers[0].arns : null
     memory_mb            = var.lambda.memory_mb[function]
     timeout_seconds      = var.lambda.timeout_seconds[function]
     reserved_concurrency = var.lambda.reserved_concurrency[function]
+    log_format           = var.lambda.log_format
+    log_group            = local.log_groups[function]
+    role                 = local.given_roles[function]
   } }
+
+  worker = {
+    runtime              = var.lambda.runtime
+    architecture         = var.lambda.architecture
+    memory_mb            = var.lambda.memory_mb.worker
+    log_level            = var.lambda.log_level
+    log_format           = var.lambda.log_format
+    reserved_concurrency = var.lambda.reserved_concurrency.worker
+    role_arns            = var.lambda.role_arns == null ? null : { worker = try(var.lambda.role_arns.worker, null) }
+  }
+
+  # What is there already; null for what the module makes. Told by keys, for ARNs and names may be known after the apply only.
+  runners     = ["list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "console_view", "console_operate", "run", "schedule"]
+  given_roles = { for runner in local.runners : runner => var.lambda.role_arns == null ? null : { arn = try(var.lambda.role_arns[runner], null) } }
+  log_groups  = { for runner in local.runners : runner => contains(keys(var.log_groups), runner) ? { name = var.log_groups[runner] } : null }
 }
 
 # Whom digests and alarms go to. Alarms in the same topic are mailed as failures are; a topic of their own is there for
@@ -36,7 +54,7 @@ locals {
   }
 
   alarm_channel = {
-    topic_arn     = var.notifications.alerts_topic_arn == null ? module.notifications.topic_arn : var.notifications.alerts_topic_arn
+    topic_arn     = var.notifications.alerts_topic_arn == null ? (var.create ? module.notifications[0].topic_arn : null) : var.notifications.alerts_topic_arn
     notifies      = var.notifications.alerts_topic_arn != null || contains(var.notifications.on, "failure")
     has_own_topic = var.notifications.alerts_topic_arn != null
   }

@@ -9,6 +9,7 @@ module "api" {
 # what the functions import: the libraries
 module "layers" {
   source = "./modules/layers"
+  count  = var.create ? 1 : 0
 
   prefix = local.prefix
   lambda = var.lambda
@@ -17,24 +18,24 @@ module "layers" {
 # Scheduler ──> list_failed
 module "schedule" {
   source = "./modules/schedule"
+  count  = var.create ? 1 : 0
 
   name                     = local.names.schedule
   group_name               = local.prefix
   context                  = local.context
   permissions_boundary_arn = var.permissions_boundary_arn
+  role                     = local.given_roles.schedule
 
   timing              = var.schedule
   maximum_age_seconds = local.firing_age_seconds
-  function_arn        = module.list_failed.arn
-  input = {
-    trigger       = "schedule"
-    scheduledTime = "<aws.scheduler.scheduled-time>"
-  }
+  function_arn        = module.list_failed[0].arn
+  input               = { trigger = "schedule", scheduledTime = "<aws.scheduler.scheduled-time>" }
 }
 
 # list_failed ──> one execution of the state machine
 module "list_failed" {
   source = "./modules/function"
+  count  = var.create ? 1 : 0
 
   name        = local.names.list_failed
   description = "Lists what the application failed to send and starts a run of it"
@@ -48,28 +49,31 @@ module "list_failed" {
   environment_source = "api.headers or the path, requeue_path, filters and pagination of sources, or split the sources over two instances of the module"
   policy_documents = concat(
     [data.aws_iam_policy_document.start_runs.json, data.aws_iam_policy_document.see_runs.json, module.api.policy],
-    module.ledger.policies.list,
+    module.ledger[0].policies.list,
   )
 
   # The next firing is the retry: a run that runs again could start what is already on its way.
   asynchronous = {
     maximum_retry_attempts    = 0
     maximum_event_age_seconds = local.firing_age_seconds
-    failure_function_arn      = module.conclude.arn
+    failure_function_arn      = module.conclude[0].arn
   }
 }
 
 # state machine ──> batch, requeue_communication for each, conclude, then the topic
 module "workflow" {
   source = "./modules/workflow"
+  count  = var.create ? 1 : 0
 
   name      = local.names.run
   context   = local.context
   execution = local.execution
+  role      = local.given_roles.run
+  log_group = local.log_groups.run
 
-  batch_function    = { arn = module.batch.arn, timeout_seconds = var.lambda.timeout_seconds.batch }
-  requeue_function  = { arn = module.requeue_communication.arn, timeout_seconds = var.lambda.timeout_seconds.requeue_communication }
-  conclude_function = { arn = module.conclude.arn, timeout_seconds = var.lambda.timeout_seconds.conclude }
+  batch_function    = { arn = module.batch[0].arn, timeout_seconds = var.lambda.timeout_seconds.batch }
+  requeue_function  = { arn = module.requeue_communication[0].arn, timeout_seconds = var.lambda.timeout_seconds.requeue_communication }
+  conclude_function = { arn = module.conclude[0].arn, timeout_seconds = var.lambda.timeout_seconds.conclude }
   topic             = local.topic
 
   batch_size              = var.batch_size
@@ -82,6 +86,7 @@ module "workflow" {
 # opens a batch, if it may go now, and closes it
 module "batch" {
   source = "./modules/function"
+  count  = var.create ? 1 : 0
 
   name        = local.names.batch
   description = "Opens a batch of a run, unless the run is paused, stopped or broken off, and closes it"
@@ -92,12 +97,13 @@ module "batch" {
   lambda             = local.lambda.batch
   environment        = local.batch_environment
   environment_source = "name and stage"
-  policy_documents   = module.ledger.policies.batch
+  policy_documents   = module.ledger[0].policies.batch
 }
 
 # requeue_communication ──> the application's API
 module "requeue_communication" {
   source = "./modules/function"
+  count  = var.create ? 1 : 0
 
   name        = local.names.requeue_communication
   description = "Sends one failed communication back through the application's API"
@@ -109,12 +115,13 @@ module "requeue_communication" {
   vpc                = var.vpc
   environment        = local.requeue_environment
   environment_source = "api.headers or the requeue_path of sources, or split the sources over two instances of the module"
-  policy_documents   = concat([module.api.policy], module.ledger.policies.requeue)
+  policy_documents   = concat([module.api.policy], module.ledger[0].policies.requeue)
 }
 
 # the end of a run, however it ended: verdicts, and the digest
 module "conclude" {
   source = "./modules/function"
+  count  = var.create ? 1 : 0
 
   name        = local.names.conclude
   description = "Gives a run's verdicts and writes its digest, however the run ended"
@@ -125,15 +132,13 @@ module "conclude" {
   lambda             = local.lambda.conclude
   environment        = local.conclude_environment
   environment_source = "name and stage"
-  policy_documents = concat(
-    [data.aws_iam_policy_document.send_digests.json, data.aws_iam_policy_document.see_runs.json],
-    module.ledger.policies.conclude,
-  )
+  policy_documents   = concat([data.aws_iam_policy_document.send_digests.json, data.aws_iam_policy_document.see_runs.json], module.ledger[0].policies.conclude)
 }
 
 # the memory of what was sent: who may send it now, and how often it was
 module "ledger" {
   source = "./modules/ledger"
+  count  = var.create ? 1 : 0
 
   name                = local.names.ledger
   context             = local.context
@@ -144,6 +149,7 @@ module "ledger" {
 # people ──> ledger
 module "ledger_admin" {
   source = "./modules/function"
+  count  = var.create ? 1 : 0
 
   name        = local.names.ledger_admin
   description = "For operators: what waits for a person, runs, plans, release, discard, pause, slow down, stop"
@@ -154,16 +160,13 @@ module "ledger_admin" {
   lambda             = local.lambda.ledger_admin
   environment        = local.desk_environments.ledger_admin
   environment_source = "the id_space of sources"
-  policy_documents = concat(
-    [data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["ledger_admin"].json],
-    module.ledger.policies.administer,
-  )
+  policy_documents   = concat([data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["ledger_admin"].json], module.ledger[0].policies.administer)
 }
 
 # people ──> CloudWatch's dashboard ──> console_view, which only looks
 module "console_view" {
   source = "./modules/function"
-  count  = var.dashboard.enabled ? 1 : 0
+  count  = var.create && var.dashboard.enabled ? 1 : 0
 
   name        = local.names.console_view
   description = "Shows on the dashboard what waits for a person, runs, and what people did"
@@ -174,13 +177,13 @@ module "console_view" {
   lambda             = local.lambda.console_view
   environment        = local.desk_environments.console_view
   environment_source = "the id_space of sources"
-  policy_documents   = concat([data.aws_iam_policy_document.see_runs.json], module.ledger.policies.look)
+  policy_documents   = concat([data.aws_iam_policy_document.see_runs.json], module.ledger[0].policies.look)
 }
 
 # operators ──> the dashboard ──> console_operate ──> ledger
 module "console_operate" {
   source = "./modules/function"
-  count  = var.dashboard.enabled && var.dashboard.operators ? 1 : 0
+  count  = var.create && var.dashboard.enabled && var.dashboard.operators ? 1 : 0
 
   name        = local.names.console_operate
   description = "Releases, discards, pauses and stops from the dashboard, what operators confirm"
@@ -191,16 +194,13 @@ module "console_operate" {
   lambda             = local.lambda.console_operate
   environment        = local.desk_environments.console_operate
   environment_source = "the id_space of sources"
-  policy_documents = concat(
-    [data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["console_operate"].json],
-    module.ledger.policies.administer,
-  )
+  policy_documents   = concat([data.aws_iam_policy_document.see_runs.json, data.aws_iam_policy_document.carry_on["console_operate"].json], module.ledger[0].policies.administer)
 }
 
 # what people look at
 module "dashboard" {
   source = "./modules/dashboard"
-  count  = var.dashboard.enabled ? 1 : 0
+  count  = var.create && var.dashboard.enabled ? 1 : 0
 
   name      = local.prefix
   namespace = var.name
@@ -209,9 +209,9 @@ module "dashboard" {
   functions = { for function, submodule in local.functions : function => { name = submodule.name, log_group_name = submodule.log_group_name } }
 
   # Made of names: ARNs of alarms are known only after the apply.
-  alarm_arns        = [for name in concat(values(module.alerts.alarm_names), flatten([for queue in module.queue : values(queue.alarm_names)])) : "${local.alarm_arn_prefix}:${name}"]
-  state_machine_arn = module.workflow.state_machine_arn
-  table_name        = module.ledger.table_name
+  alarm_arns        = [for name in concat(values(module.alerts[0].alarm_names), flatten([for queue in module.queue : values(queue.alarm_names)])) : "${local.alarm_arn_prefix}:${name}"]
+  state_machine_arn = module.workflow[0].state_machine_arn
+  table_name        = module.ledger[0].table_name
   view_arn          = one(module.console_view[*].arn)
   operate_arn       = one(module.console_operate[*].arn)
   queue             = one([for queue in module.queue : { name = queue.name, dead_letter_name = queue.dead_letter_name, operations = sort(keys(var.queue.worker.paths)) }])
@@ -220,7 +220,7 @@ module "dashboard" {
 # application ──> queue ──> worker ──> the application's API: the first loop, where the application has none
 module "queue" {
   source = "./modules/queue"
-  count  = var.queue.enabled ? 1 : 0
+  count  = var.create && var.queue.enabled ? 1 : 0
 
   name  = var.name
   stage = var.stage
@@ -239,16 +239,10 @@ module "queue" {
   alarm_actions     = compact(concat([var.notifications.alerts_topic_arn], var.alarms.actions))
   alarms_enabled    = var.alarms.enabled
 
-  layers = module.layers.arns
-  lambda = {
-    runtime              = var.lambda.runtime
-    architecture         = var.lambda.architecture
-    memory_mb            = var.lambda.memory_mb.worker
-    log_level            = var.lambda.log_level
-    reserved_concurrency = var.lambda.reserved_concurrency.worker
-  }
-  vpc = var.vpc
-
+  layers                   = module.layers[0].arns
+  lambda                   = local.worker
+  log_groups               = { for writer, name in var.log_groups : writer => name if writer == "worker" }
+  vpc                      = var.vpc
   tracing                  = var.tracing
   log_retention_days       = var.log_retention_days
   kms_key_arn              = var.kms_key_arn
@@ -259,6 +253,7 @@ module "queue" {
 # topic ──> people
 module "notifications" {
   source = "./modules/notifications"
+  count  = var.create ? 1 : 0
 
   name         = local.names.notifications
   display_name = "${var.name} ${var.stage}"
@@ -267,13 +262,14 @@ module "notifications" {
 
   create_topic   = local.create_topic
   notifications  = var.notifications
-  publisher_arns = [for name in [local.names.run, local.names.conclude] : "${local.role_arn_prefix}/${name}"]
+  publisher_arns = [for owner in ["run", "conclude"] : try(var.lambda.role_arns[owner], "${local.role_arn_prefix}/${local.names[owner]}")]
   alarm_arns     = [for name in concat(values(local.alarm_names), local.queue_alarm_names) : "${local.alarm_arn_prefix}:${name}"]
 }
 
 # what the state machine cannot say itself ──> conclude; what no function can ──> topic
 module "alerts" {
   source = "./modules/alerts"
+  count  = var.create ? 1 : 0
 
   context       = local.context
   alarms        = var.alarms
@@ -282,21 +278,21 @@ module "alerts" {
   dashboard_url = local.dashboard_url
   metrics       = { namespace = var.name, service = local.prefix }
 
-  lister   = { name = module.list_failed.name }
-  conclude = { name = module.conclude.name, arn = module.conclude.arn }
-  ledger   = { name = module.ledger.table_name }
-  schedule = { name = module.schedule.name, period_minutes = local.schedule_period_minutes }
+  lister   = { name = module.list_failed[0].name }
+  conclude = { name = module.conclude[0].name, arn = module.conclude[0].arn }
+  ledger   = { name = module.ledger[0].table_name }
+  schedule = { name = module.schedule[0].name, period_minutes = local.schedule_period_minutes }
   state_machine = {
-    name             = module.workflow.state_machine_name
-    arn              = module.workflow.state_machine_arn
-    incomplete_error = module.workflow.incomplete_error
+    name             = module.workflow[0].state_machine_name
+    arn              = module.workflow[0].state_machine_arn
+    incomplete_error = module.workflow[0].incomplete_error
   }
   run_ended_rule_name = local.names.run_ended
 
   # Not the lister: Lambda keeps its event when it is throttled and reports it when it gives up. An alarm would be a second mail.
   throttled_functions = {
-    requeue_communication = module.requeue_communication.name
-    batch                 = module.batch.name
-    conclude              = module.conclude.name
+    requeue_communication = module.requeue_communication[0].name
+    batch                 = module.batch[0].name
+    conclude              = module.conclude[0].name
   }
 }

@@ -1,11 +1,11 @@
 output "state_machine_arn" {
   description = "ARN of the state machine; one execution is one run."
-  value       = module.workflow.state_machine_arn
+  value       = var.create ? module.workflow[0].state_machine_arn : null
 }
 
 output "state_machine_name" {
   description = "Name of the state machine."
-  value       = module.workflow.state_machine_name
+  value       = var.create ? module.workflow[0].state_machine_name : null
 }
 
 output "function_arns" {
@@ -20,52 +20,52 @@ output "function_names" {
 
 output "topic_arn" {
   description = "ARN of the topic that notifications go to."
-  value       = module.notifications.topic_arn
+  value       = var.create ? module.notifications[0].topic_arn : null
 }
 
 output "topic_name" {
   description = "Name of the topic that notifications go to."
-  value       = element(split(":", module.notifications.topic_arn), 5)
+  value       = var.create ? element(split(":", module.notifications[0].topic_arn), 5) : null
 }
 
 output "topic_policy" {
   description = "What the topic's policy has to allow, as JSON: for notifications.topic_arn; the module's own topic has it."
-  value       = module.notifications.topic_policy
+  value       = var.create ? module.notifications[0].topic_policy : null
 }
 
 output "alerts_topic_policy" {
   description = "What the policy of notifications.alerts_topic_arn has to allow, as JSON; null where there is none."
-  value       = module.notifications.alerts_topic_policy
+  value       = var.create ? module.notifications[0].alerts_topic_policy : null
 }
 
 output "ledger_table_name" {
   description = "Name of the ledger's table."
-  value       = module.ledger.table_name
+  value       = var.create ? module.ledger[0].table_name : null
 }
 
 output "ledger_table_arn" {
   description = "ARN of the ledger's table."
-  value       = module.ledger.table_arn
+  value       = var.create ? module.ledger[0].table_arn : null
 }
 
 output "schedule_arn" {
   description = "ARN of the schedule."
-  value       = module.schedule.arn
+  value       = var.create ? module.schedule[0].arn : null
 }
 
 output "schedule_name" {
   description = "Name of the schedule."
-  value       = module.schedule.name
+  value       = var.create ? module.schedule[0].name : null
 }
 
 output "schedule_group_name" {
   description = "Name of the schedule's group."
-  value       = module.schedule.group_name
+  value       = var.create ? module.schedule[0].group_name : null
 }
 
 output "schedule_group_arn" {
   description = "ARN of the schedule's group."
-  value       = module.schedule.group_arn
+  value       = var.create ? module.schedule[0].group_arn : null
 }
 
 output "role_arns" {
@@ -76,6 +76,11 @@ output "role_arns" {
 output "role_names" {
   description = "Names of the roles, by who takes them."
   value       = { for owner, submodule in local.roles : owner => submodule.role_name }
+}
+
+output "role_policies" {
+  description = "What each role has to allow (policy) and who may take it (assume_role_policy), as JSON, by who takes it: for lambda.role_arns; the module's own roles have it."
+  value       = { for owner, submodule in local.roles : owner => submodule.role_policy }
 }
 
 output "log_group_names" {
@@ -90,17 +95,17 @@ output "log_group_arns" {
 
 output "alarm_names" {
   description = "Names of the alarms, by what they watch."
-  value       = merge(module.alerts.alarm_names, module.queue[*].alarm_names...)
+  value       = merge(var.create ? module.alerts[0].alarm_names : {}, module.queue[*].alarm_names...)
 }
 
 output "alarm_arns" {
   description = "ARNs of the alarms, by what they watch."
-  value       = merge(module.alerts.alarm_arns, module.queue[*].alarm_arns...)
+  value       = merge(var.create ? module.alerts[0].alarm_arns : {}, module.queue[*].alarm_arns...)
 }
 
 output "rule_arns" {
   description = "ARNs of the EventBridge rules that report failures, by what they report."
-  value       = module.alerts.rule_arns
+  value       = var.create ? module.alerts[0].rule_arns : {}
 }
 
 output "dashboard" {
@@ -128,14 +133,18 @@ output "queue" {
   }])
 }
 
+# What there is, by who it is: none of it where nothing is created.
 locals {
-  functions = merge({
-    list_failed           = module.list_failed
-    requeue_communication = module.requeue_communication
-    batch                 = module.batch
-    conclude              = module.conclude
-    ledger_admin          = module.ledger_admin
-  }, { for view in module.console_view : "console_view" => view }, { for operate in module.console_operate : "console_operate" => operate }, { for queue in module.queue : "worker" => queue.worker })
-  logs  = merge(local.functions, { run = module.workflow })
-  roles = merge(local.logs, { schedule = module.schedule })
+  functions = merge(
+    { for submodule in module.list_failed : "list_failed" => submodule },
+    { for submodule in module.requeue_communication : "requeue_communication" => submodule },
+    { for submodule in module.batch : "batch" => submodule },
+    { for submodule in module.conclude : "conclude" => submodule },
+    { for submodule in module.ledger_admin : "ledger_admin" => submodule },
+    { for submodule in module.console_view : "console_view" => submodule },
+    { for submodule in module.console_operate : "console_operate" => submodule },
+    { for submodule in module.queue : "worker" => submodule.worker },
+  )
+  logs  = merge(local.functions, { for submodule in module.workflow : "run" => submodule })
+  roles = merge(local.logs, { for submodule in module.schedule : "schedule" => submodule })
 }

@@ -10,7 +10,7 @@ data "aws_iam_policy_document" "start_runs" {
   statement {
     sid       = "ConcludeWhatNoEventReported"
     actions   = ["lambda:InvokeFunction"]
-    resources = [module.conclude.arn]
+    resources = var.create ? [module.conclude[0].arn] : []
   }
 }
 
@@ -72,6 +72,6 @@ data "aws_iam_policy_document" "carry_on" {
   statement {
     sid       = "CarryOnAndSend"
     actions   = ["lambda:InvokeFunction"]
-    resources = ["${local.function_arn_prefix}:${local.names[each.key]}", module.list_failed.arn]
+    resources = concat(["${local.function_arn_prefix}:${local.names[each.key]}"], var.create ? [module.list_failed[0].arn] : [])
   }
 }

@@ -13,6 +13,7 @@ locals {
   # gives a function's settings 4 KB. So is a null, except size_param's, which says that none is sent.
   sources_json = jsonencode({ for name, source in var.sources : name => { for key, value in {
     path      = source.path
+    enabled   = source.enabled ? null : false
     operation = source.operation
     filters   = merge(source.filters, source.filter_lists)
     pagination = merge(
@@ -41,7 +42,7 @@ locals {
 
   # A lease lasts from one try to the next, which renews it: the function at its slowest, then the longest wait.
   ledger_json = jsonencode(merge(var.redrive_limit, {
-    table         = module.ledger.table_name
+    table         = var.create ? module.ledger[0].table_name : null
     lease_seconds = var.lambda.timeout_seconds.requeue_communication + var.retry.max_delay_seconds + 60
   }))
 
@@ -73,7 +74,7 @@ locals {
     REDRIVE_BATCH_SIZE        = tostring(var.batch_size)
     REDRIVE_MAX_PER_RUN       = tostring(var.max_per_run)
     REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
-    REDRIVE_CONCLUDE_ARN      = module.conclude.arn
+    REDRIVE_CONCLUDE_ARN      = var.create ? module.conclude[0].arn : null
     REDRIVE_MODE              = var.mode
   })
 
@@ -104,7 +105,7 @@ locals {
   desk_environments = { for function in ["ledger_admin", "console_view", "console_operate"] : function => merge(local.every_environment, {
     REDRIVE_OWN_ARN           = "${local.function_arn_prefix}:${local.names[function]}"
     REDRIVE_LEDGER            = local.ledger_json
-    REDRIVE_LISTER_ARN        = module.list_failed.arn
+    REDRIVE_LISTER_ARN        = var.create ? module.list_failed[0].arn : null
     REDRIVE_SPACES            = jsonencode(distinct(values(local.id_spaces)))
     REDRIVE_STATE_MACHINE_ARN = local.state_machine_arn
   }) }

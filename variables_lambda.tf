@@ -6,6 +6,8 @@ variable "lambda" {
     - memory_mb: per function; CPU comes in proportion. That of list_failed bounds how much it lists: some 1,200 communications for each MB.
     - timeout_seconds: per function; the worker's follows from queue. The lister stops in good order shortly before, and the next run goes on.
     - log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
+    - log_format: Text or JSON, as Lambda writes its own lines; those of the functions are JSON either way. Null leaves a function what it has, which is Text for a new one.
+    - role_arns: roles that are there already, for everything that runs: list_failed, batch, requeue_communication, conclude, ledger_admin, run (the state machine), schedule and, with dashboard, console_view and console_operate, with queue, worker. Then no role and no policy is made. What each has to allow is the output role_policies. The keys must be written out, the ARNs may be known after the apply only.
     - reserved_concurrency: per function, invocations at a time taken from the account's and not exceeded; null for none. The worker's must be at least queue.max_concurrency.
   EOT
 
@@ -31,7 +33,9 @@ variable "lambda" {
       console_view          = optional(number, 30)
       console_operate       = optional(number, 300)
     }), {})
-    log_level = optional(string, "INFO")
+    log_level  = optional(string, "INFO")
+    log_format = optional(string)
+    role_arns  = optional(map(string))
     reserved_concurrency = optional(object({
       list_failed           = optional(number)
       requeue_communication = optional(number)
@@ -87,6 +91,36 @@ variable "lambda" {
   }
 
   validation {
+    condition     = var.lambda.log_format == null ? true : contains(["Text", "JSON"], var.lambda.log_format)
+    error_message = "lambda.log_format must be Text or JSON, or null; it is \"${coalesce(var.lambda.log_format, "null")}\"."
+  }
+
+  validation {
+    condition = length(setsubtract(try(keys(var.lambda.role_arns), []), [
+      "list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "run", "schedule",
+      "console_view", "console_operate", "worker",
+    ])) == 0
+    error_message = format(
+      "lambda.role_arns may have list_failed, batch, requeue_communication, conclude, ledger_admin, run, schedule, console_view, console_operate and worker; it also has %s.",
+      join(", ", setsubtract(try(keys(var.lambda.role_arns), []), [
+        "list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "run", "schedule",
+        "console_view", "console_operate", "worker",
+      ])),
+    )
+  }
+
+  validation {
+    condition = alltrue([for arn in try(values(var.lambda.role_arns), []) : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", arn))])
+    error_message = format(
+      "lambda.role_arns must be ARNs of IAM roles, such as arn:aws:iam::123456789012:role/redrive-batch; not so for: %s.",
+      join(", ", [
+        for owner in try(keys(var.lambda.role_arns), []) : owner
+        if !can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", var.lambda.role_arns[owner]))
+      ]),
+    )
+  }
+
+  validation {
     condition = alltrue([
       for limit in values(var.lambda.reserved_concurrency) :
       limit >= 1 && floor(limit) == limit if limit != null
@@ -97,6 +131,35 @@ variable "lambda" {
         for name, limit in var.lambda.reserved_concurrency : name
         if limit == null ? false : limit < 1 || floor(limit) != limit
       ]),
+    )
+  }
+}
+
+variable "log_groups" {
+  description = "Log groups that are there already, by who writes them: the functions (worker with queue) and run (the state machine). They are written to and not made; their retention and their key are their owner's. Whoever takes one out again sets lambda.log_format, or Lambda goes on writing there."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(setsubtract(keys(var.log_groups), [
+      "list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "run",
+      "console_view", "console_operate", "worker",
+    ])) == 0
+    error_message = format(
+      "log_groups may have list_failed, batch, requeue_communication, conclude, ledger_admin, run, console_view, console_operate and worker; it also has %s.",
+      join(", ", setsubtract(keys(var.log_groups), [
+        "list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "run",
+        "console_view", "console_operate", "worker",
+      ])),
+    )
+  }
+
+  validation {
+    condition = alltrue([for name in values(var.log_groups) : can(regex("^[A-Za-z0-9_/.#-]{1,512}$", name))])
+    error_message = format(
+      "log_groups must be names of log groups, such as /organisation/redrive, and no ARNs; not so for: %s.",
+      join(", ", [for writer, name in var.log_groups : writer if !can(regex("^[A-Za-z0-9_/.#-]{1,512}$", name))]),
     )
   }
 }

@@ -1,3 +1,10 @@
+variable "create" {
+  description = "Whether there is anything at all; false plans nothing, and destroys what is there. The ledger goes too, unless ledger.deletion_protection refuses."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "mode" {
   description = "What the schedule does with what it finds: redrive sends it; report lists and judges, mails by source and reason what would be sent, and sends nothing. A person's call of list_failed sends in both modes."
   type        = string

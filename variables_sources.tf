@@ -2,6 +2,7 @@ variable "sources" {
   description = <<-EOT
     The endpoints that list failed communications, each under a name of your choice that stands in logs and metrics.
     - path: below api.base_url.
+    - enabled: false for one that is not read for now. What the ledger knows of it stays: attempts, ids it shares with other sources, and what waits for a person, which goes out when it is read again.
     - operation: what the worker must do with what is listed here, such as send.email, send.sms or send.communications.
     - filters: query parameters that narrow the list to what failed; {} where the endpoint lists nothing else. They go along with every page, also where the API names the next page's URL.
     - filter_lists: query parameters with several values, each sent as often as it has values, such as { status = ["failed", "bounced"] } for status=failed&status=bounced.
@@ -24,6 +25,7 @@ variable "sources" {
 
   type = map(object({
     path         = string
+    enabled      = optional(bool, true)
     operation    = string
     filters      = map(string)
     filter_lists = optional(map(list(string)), {})
@@ -53,6 +55,11 @@ variable "sources" {
   validation {
     condition     = length(var.sources) > 0
     error_message = "sources must have at least one source, such as { email = { path = \"/emails\", operation = \"send.email\", filters = { status = \"failed\" } } }."
+  }
+
+  validation {
+    condition     = length(var.sources) == 0 || anytrue(values(var.sources)[*].enabled)
+    error_message = "sources must have at least one that is enabled; to pause all of them, set schedule.enabled = false."
   }
 
   validation {

@@ -3,8 +3,9 @@
 module "communications_redrive" {
   source = "../.."
 
-  name  = "letters-redrive"
-  stage = "production"
+  create = true
+  name   = "letters-redrive"
+  stage  = "production"
 
   api = {
     base_url = "https://letters.internal.example.com/api/v2"
@@ -165,6 +166,7 @@ module "communications_redrive" {
       ledger_admin          = 120
     }
     log_level            = "INFO"
+    log_format           = "JSON"
     reserved_concurrency = { requeue_communication = 50, worker = 20 }
   }
 
@@ -175,6 +177,7 @@ module "communications_redrive" {
 
   tracing                  = true
   log_retention_days       = 90
+  log_groups               = { run = "/letters/redrive/runs" } # made by the platform team
   kms_key_arn              = var.kms_key_arn
   permissions_boundary_arn = "arn:aws:iam::123456789012:policy/workload-boundary"
 

@@ -116,6 +116,8 @@ class Source:
 
     Attributes
     ----------
+    enabled
+        False for one that runs do not read; a check does.
     filters
         Query parameters; one with several values is sent as often.
     min_age_seconds, max_age_seconds
@@ -128,6 +130,7 @@ class Source:
 
     path: str
     operation: str
+    enabled: bool = True
     filters: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     pagination: Pagination = field(default_factory=Pagination)
     items: str = "@"
@@ -268,10 +271,11 @@ class ListSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ListSettings:
         """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        sources = parse_json(dict[str, Source], _read("REDRIVE_SOURCES", environment), "sources")
         return cls(
             api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
             ledger=ledger_settings(environment),
-            sources=parse_json(dict[str, Source], _read("REDRIVE_SOURCES", environment), "sources"),
+            sources={name: source for name, source in sources.items() if source.enabled},
             batch_size=parse_json(int, _read("REDRIVE_BATCH_SIZE", environment), "batch_size"),
             max_per_run=parse_json(int, _read("REDRIVE_MAX_PER_RUN", environment), "max_per_run"),
             breaker_turned_away=run_settings(environment).breaker_turned_away,

@@ -9,10 +9,9 @@ mock_provider "aws" {
     }
   }
 
-  mock_data "aws_region" {
+  mock_data "aws_service" {
     defaults = {
-      id   = "us-east-1"
-      name = "us-east-1"
+      region = "us-east-1"
     }
   }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FUNCTION = "module.list_failed"
-"""The submodule whose function lists; the address of the module's instance is what comes before."""
+"""The submodule whose function lists; the address of the module's instance is what comes before, and a key after."""
 
 VARIABLES = {"REDRIVE_API": "api", "REDRIVE_SOURCES": "sources", "REDRIVE_REQUEUE": "requeue"}
 """The function's environment variables that a check needs, and the module's input that each is made of."""
@@ -152,7 +152,7 @@ def _of_a_test(text: str) -> dict[str, Any]:
 
 def _instances(plan: dict[str, Any]) -> Iterator[Instance]:
     for resource in plan["resource_changes"]:
-        module, change = str(resource.get("module_address", "")), resource.get("change", {})
+        module, change = str(resource.get("module_address", "")).removesuffix("[0]"), resource.get("change", {})
         is_lister = resource.get("type") == "aws_lambda_function" and f".{module}".endswith(f".{FUNCTION}")
         if not is_lister or not isinstance(change.get("after"), dict):
             continue

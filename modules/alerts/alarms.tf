@@ -79,7 +79,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "gauge" {
-  for_each = { for name, gauge in local.gauges : name => gauge if gauge.is_on && var.alarms.enabled }
+  for_each = { for name in nonsensitive([for name, gauge in local.gauges : name if gauge.is_on && var.alarms.enabled]) : name => local.gauges[name] }
 
   alarm_name        = var.alarm_names[each.key]
   alarm_description = "${each.value.description} ${local.where}#${replace(each.key, "_", "-")}"
@@ -104,7 +104,7 @@ resource "aws_cloudwatch_metric_alarm" "gauge" {
 # whenever nothing is throttled; so the windows without a value are filled where there is one with a value:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 resource "aws_cloudwatch_metric_alarm" "ledger_throttled" {
-  for_each = var.alarms.enabled ? { reads = "ReadThrottleEvents", writes = "WriteThrottleEvents" } : {}
+  for_each = nonsensitive(var.alarms.enabled) ? { reads = "ReadThrottleEvents", writes = "WriteThrottleEvents" } : {}
 
   alarm_name        = var.alarm_names["ledger_${each.key}_throttled"]
   alarm_description = "DynamoDB has throttled ${each.key} of the table ${var.ledger.name} for 15 minutes. Runs are slow, or leave communications to the next run; nothing is sent twice. Lower max_concurrency, and check whether the account has a limit for tables on demand. ${local.where}#ledger-${each.key}-throttled"
@@ -140,7 +140,7 @@ resource "aws_cloudwatch_metric_alarm" "ledger_throttled" {
 
 # Three windows of five minutes in a row: a throttle that a retry got past is no mail.
 resource "aws_cloudwatch_metric_alarm" "throttled" {
-  for_each = var.alarms.enabled ? var.throttled_functions : {}
+  for_each = nonsensitive(var.alarms.enabled) ? var.throttled_functions : {}
 
   alarm_name        = var.alarm_names["${each.key}_throttled"]
   alarm_description = "Lambda has refused to run ${each.value} for 15 minutes because too many invocations run at a time. Runs are slow, or leave communications to the next run. Raise the account's concurrency or lambda.reserved_concurrency, or lower max_concurrency. ${local.where}#${replace(each.key, "_", "-")}-throttled"

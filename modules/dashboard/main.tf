@@ -127,7 +127,7 @@ locals {
         title  = "The last errors"
         region = local.region
         view   = "table"
-        query  = "${join(" | ", [for function in sort(keys(var.functions)) : "SOURCE '${var.functions[function].log_group_name}'"])} | fields @timestamp, runId, message, error | filter level in ['WARNING', 'ERROR', 'CRITICAL'] | sort @timestamp desc | limit 50"
+        query  = "${join(" | ", distinct([for function in sort(keys(var.functions)) : "SOURCE '${var.functions[function].log_group_name}'"]))} | fields @timestamp, runId, message, error | filter level in ['WARNING', 'ERROR', 'CRITICAL'] | sort @timestamp desc | limit 50"
       }
     })],
   )

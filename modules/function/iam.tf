@@ -101,6 +101,8 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role" "this" {
+  count = var.lambda.role == null ? 1 : 0
+
   name                 = var.name
   description          = "Lets the Lambda function ${var.name} do its work"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
@@ -109,7 +111,9 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
+  count = var.lambda.role == null ? 1 : 0
+
   name   = "work"
-  role   = aws_iam_role.this.id
+  role   = aws_iam_role.this[0].id
   policy = data.aws_iam_policy_document.this.json
 }

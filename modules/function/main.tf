@@ -3,7 +3,10 @@ locals {
   arn           = "arn:${var.context.account.partition}:lambda:${var.context.account.region}:${var.context.account.id}:function:${var.name}"
   log_group_arn = "arn:${var.context.account.partition}:logs:${var.context.account.region}:${var.context.account.id}:log-group:${local.log_group_name}"
 
-  log_group_name = "/aws/lambda/${var.name}"
+  log_group_name = var.lambda.log_group == null ? "/aws/lambda/${var.name}" : var.lambda.log_group.name
+
+  # A role of the user's needs the same policy; it is an output.
+  role_arn = var.lambda.role == null ? one(aws_iam_role.this[*].arn) : var.lambda.role.arn
 
   # Lambda measures the variables as one JSON text, keys, quotes and escapes included, and allows 4 KB for it:
   # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -13,6 +16,8 @@ locals {
 
 # Made before the function, which would otherwise make its own, without a retention.
 resource "aws_cloudwatch_log_group" "this" {
+  count = var.lambda.log_group == null ? 1 : 0
+
   #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision (log_retention_days).
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own unless the user names one (kms_key_arn).
   name              = local.log_group_name
@@ -29,7 +34,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_272:The packages come with the module, reproducible from its source; signing needs a profile of the user's.
   function_name = var.name
   description   = var.description
-  role          = aws_iam_role.this.arn
+  role          = local.role_arn
 
   filename         = var.package
   source_code_hash = filebase64sha256(var.package)
@@ -45,6 +50,16 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = var.environment
+  }
+
+  # Where it is left out, Lambda writes text to a group of the function's name.
+  dynamic "logging_config" {
+    for_each = var.lambda.log_format == null && var.lambda.log_group == null ? [] : [coalesce(var.lambda.log_format, "Text")]
+
+    content {
+      log_format = logging_config.value
+      log_group  = local.log_group_name
+    }
   }
 
   tracing_config {

@@ -38,7 +38,7 @@ variable "package" {
 }
 
 variable "lambda" {
-  description = "What the function runs on; a reserved_concurrency of null reserves nothing."
+  description = "What the function runs on; a reserved_concurrency of null reserves nothing. Null makes a role and a log group for it, and leaves Lambda the log's format."
 
   type = object({
     runtime              = string
@@ -47,6 +47,9 @@ variable "lambda" {
     memory_mb            = number
     timeout_seconds      = number
     reserved_concurrency = number
+    role                 = object({ arn = string })
+    log_group            = object({ name = string })
+    log_format           = string
   })
 }
 

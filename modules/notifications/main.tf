@@ -5,8 +5,9 @@ locals {
   email_keys = nonsensitive([for email in var.notifications.emails : substr(sha256(email), 0, 8)])
   emails     = zipmap(local.email_keys, tolist(var.notifications.emails))
 
-  # By number: the ARN of an endpoint made in the same apply is not known yet.
-  subscriptions = { for number, subscription in var.notifications.subscriptions : "${subscription.protocol} ${number}" => subscription }
+  # By number: the ARN of an endpoint made in the same apply is not known yet, and a URL may be sensitive.
+  subscription_keys = nonsensitive([for number, subscription in var.notifications.subscriptions : "${subscription.protocol} ${number}"])
+  subscriptions     = zipmap(local.subscription_keys, var.notifications.subscriptions)
 }
 
 resource "aws_sns_topic" "this" {
@@ -90,14 +91,14 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 resource "aws_sns_topic_subscription" "this" {
-  for_each = local.subscriptions
+  for_each = toset(local.subscription_keys)
 
   topic_arn             = local.arn
-  protocol              = each.value.protocol
-  endpoint              = each.value.endpoint
-  raw_message_delivery  = each.value.raw_message_delivery
-  subscription_role_arn = each.value.subscription_role_arn
-  filter_policy         = each.value.filter_policy == null ? null : jsonencode(each.value.filter_policy)
+  protocol              = local.subscriptions[each.key].protocol
+  endpoint              = local.subscriptions[each.key].endpoint
+  raw_message_delivery  = local.subscriptions[each.key].raw_message_delivery
+  subscription_role_arn = local.subscriptions[each.key].subscription_role_arn
+  filter_policy         = local.subscriptions[each.key].filter_policy == null ? null : jsonencode(local.subscriptions[each.key].filter_policy)
 
   depends_on = [aws_sns_topic.this]
 }

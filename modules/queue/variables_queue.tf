@@ -169,7 +169,9 @@ variable "lambda" {
     - architecture: arm64 or x86_64.
     - memory_mb: CPU comes in proportion.
     - log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
+    - log_format: Text or JSON, as Lambda writes its own lines; null leaves the function what it has, which is Text for a new one.
     - reserved_concurrency: invocations at a time taken from the account's, at least max_concurrency; null for none.
+    - role_arns: { worker = … } for a role that is there already; then none is made.
   EOT
 
   type = object({
@@ -177,7 +179,9 @@ variable "lambda" {
     architecture         = optional(string, "arm64")
     memory_mb            = optional(number, 256)
     log_level            = optional(string, "INFO")
+    log_format           = optional(string)
     reserved_concurrency = optional(number)
+    role_arns            = optional(map(string))
   })
   default  = {}
   nullable = false
@@ -203,8 +207,30 @@ variable "lambda" {
   }
 
   validation {
+    condition     = var.lambda.log_format == null ? true : contains(["Text", "JSON"], var.lambda.log_format)
+    error_message = "lambda.log_format must be Text or JSON, or null; it is \"${coalesce(var.lambda.log_format, "null")}\"."
+  }
+
+  validation {
+    condition     = var.lambda.role_arns == null ? true : join(", ", keys(var.lambda.role_arns)) == "worker"
+    error_message = "lambda.role_arns must have worker and nothing else; it has ${join(", ", try(keys(var.lambda.role_arns), []))}."
+  }
+
+  validation {
     condition     = var.lambda.reserved_concurrency == null ? true : var.lambda.reserved_concurrency >= 1 && floor(var.lambda.reserved_concurrency) == var.lambda.reserved_concurrency
     error_message = "lambda.reserved_concurrency must be a whole number from 1, or null for none (to pause, set worker.enabled = false); it is ${coalesce(var.lambda.reserved_concurrency, 0)}."
+  }
+}
+
+variable "log_groups" {
+  description = "{ worker = … } for a log group that is there already, by its name; then none is made. Its retention and its key are its owner's. Whoever takes it out again sets lambda.log_format, or Lambda goes on writing there."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.log_groups), ["worker"])) == 0
+    error_message = "log_groups may have worker; it also has ${join(", ", setsubtract(keys(var.log_groups), ["worker"]))}."
   }
 }
 

@@ -33,6 +33,8 @@ module "worker" {
   lambda = merge(var.lambda, {
     layers          = var.layers == null ? module.layers[0].arns : var.layers
     timeout_seconds = local.timeout_seconds
+    role            = var.lambda.role_arns == null ? null : { arn = var.lambda.role_arns["worker"] }
+    log_group       = !contains(keys(var.log_groups), "worker") ? null : { name = var.log_groups["worker"] }
   })
   vpc = var.vpc
 

@@ -1,4 +1,5 @@
 locals {
+  role_arn  = var.role == null ? one(aws_iam_role.this[*].arn) : var.role.arn
   group_arn = "arn:${var.context.account.partition}:scheduler:${var.context.account.region}:${var.context.account.id}:schedule-group/${var.group_name}"
   arn       = "arn:${var.context.account.partition}:scheduler:${var.context.account.region}:${var.context.account.id}:schedule/${var.group_name}/${var.name}"
 }
@@ -26,7 +27,7 @@ resource "aws_scheduler_schedule" "this" {
 
   target {
     arn      = var.function_arn
-    role_arn = aws_iam_role.this.arn
+    role_arn = local.role_arn
 
     # jsonencode writes < and > as escapes, in which Scheduler does not find its context attributes.
     input = replace(replace(jsonencode(var.input), "\\u003c", "<"), "\\u003e", ">")
@@ -75,6 +76,8 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role" "this" {
+  count = var.role == null ? 1 : 0
+
   name                 = var.name
   description          = "Lets EventBridge Scheduler start a run"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
@@ -83,7 +86,9 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
+  count = var.role == null ? 1 : 0
+
   name   = "work"
-  role   = aws_iam_role.this.id
+  role   = aws_iam_role.this[0].id
   policy = data.aws_iam_policy_document.this.json
 }

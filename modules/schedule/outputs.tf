@@ -24,10 +24,15 @@ output "group_arn" {
 
 output "role_arn" {
   description = "ARN of the schedule's role."
-  value       = aws_iam_role.this.arn
+  value       = local.role_arn
 }
 
 output "role_name" {
   description = "Name of the schedule's role."
-  value       = aws_iam_role.this.name
+  value       = element(split("/", local.role_arn), -1)
+}
+
+output "role_policy" {
+  description = "What the schedule's role has to allow, and who has to be allowed to take it, as JSON."
+  value       = { policy = data.aws_iam_policy_document.this.json, assume_role_policy = data.aws_iam_policy_document.trust.json }
 }

@@ -21,6 +21,12 @@ variable "context" {
   })
 }
 
+variable "role" {
+  description = "A role that is there already; null makes one."
+  type        = object({ arn = string })
+  default     = null
+}
+
 variable "permissions_boundary_arn" {
   description = "Permissions boundary of the role; null for none."
   type        = string

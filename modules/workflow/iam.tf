@@ -1,4 +1,7 @@
+# A role of the user's needs the same; it is an output.
 locals {
+  role_arn = var.role == null ? one(aws_iam_role.this[*].arn) : var.role.arn
+
   # https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
   executions_arn = replace(local.arn, ":stateMachine:", ":execution:")
 
@@ -144,6 +147,8 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role" "this" {
+  count = var.role == null ? 1 : 0
+
   name                 = var.name
   description          = "Lets Step Functions run the state machine ${var.name}"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
@@ -152,7 +157,9 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
+  count = var.role == null ? 1 : 0
+
   name   = "work"
-  role   = aws_iam_role.this.id
+  role   = aws_iam_role.this[0].id
   policy = data.aws_iam_policy_document.this.json
 }

@@ -7,7 +7,7 @@ locals {
 
   # Under this prefix the account's log resource policy, limited to 5,120 characters, need not name the group:
   # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
-  log_group_name = "/aws/vendedlogs/states/${var.name}"
+  log_group_name = var.log_group == null ? "/aws/vendedlogs/states/${var.name}" : var.log_group.name
 
   incomplete_error = "RunIncomplete"
 
@@ -136,6 +136,8 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  count = var.log_group == null ? 1 : 0
+
   #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision (log_retention_days).
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own unless the user names one (kms_key_arn).
   name              = local.log_group_name
@@ -148,7 +150,7 @@ resource "aws_sfn_state_machine" "this" {
   #checkov:skip=CKV_AWS_285:Errors are logged; the history of every execution is kept by Step Functions itself for 90 days.
   name       = var.name
   type       = "STANDARD"
-  role_arn   = aws_iam_role.this.arn
+  role_arn   = local.role_arn
   definition = local.definition
 
   logging_configuration {

@@ -31,12 +31,17 @@ output "log_group_arn" {
 
 output "role_arn" {
   description = "ARN of the state machine's role."
-  value       = aws_iam_role.this.arn
+  value       = local.role_arn
 }
 
 output "role_name" {
   description = "Name of the state machine's role."
-  value       = aws_iam_role.this.name
+  value       = element(split("/", local.role_arn), -1)
+}
+
+output "role_policy" {
+  description = "What the state machine's role has to allow, and who has to be allowed to take it, as JSON."
+  value       = { policy = data.aws_iam_policy_document.this.json, assume_role_policy = data.aws_iam_policy_document.trust.json }
 }
 
 output "requests_at_a_time" {

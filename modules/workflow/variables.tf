@@ -27,6 +27,18 @@ variable "execution" {
   })
 }
 
+variable "role" {
+  description = "A role that is there already; null makes one."
+  type        = object({ arn = string })
+  default     = null
+}
+
+variable "log_group" {
+  description = "A log group that is there already; null makes one."
+  type        = object({ name = string })
+  default     = null
+}
+
 variable "requeue_function" {
   description = "The function that sends one communication back."
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from local import bootstrap
 from local.aws import runtime
 from local.aws.errors import Unavailable
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_without_the_environment_the_command_that_makes_it_is_named(tmp_path: Path) -> None:
@@ -58,3 +62,40 @@ def test_an_environment_is_made_again_by_another_python(tmp_path: Path, monkeypa
     for python in ("/pythons/3.11/bin/python", "/pythons/3.11/bin/python", "/pythons/3.13/bin/python"):
         bootstrap.make_from(environment, [], python)
     assert [command[0] for command in commands] == ["/pythons/3.11/bin/python", "/pythons/3.13/bin/python"]
+
+
+LINES = """
+from awslambdaric import bootstrap
+bootstrap._setup_logging(bootstrap._AWS_LAMBDA_LOG_FORMAT, bootstrap._AWS_LAMBDA_LOG_LEVEL, bootstrap.StandardLogSink())
+from redrive.observability import logger, publish
+logger().append_keys(runId="r1")
+logger().debug("too little")
+logger().warning("a list broke off", extra={"error": "ListingError"})
+publish({"Listed": 3}, source="email")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+def test_a_line_of_a_function_is_the_same_json_in_either_format_of_lambda(log_format: str) -> None:
+    """Dashboards and Insights find its fields at the top, and CloudWatch finds the metrics in it."""
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "dist" / "dependencies.zip" / "python"), str(ROOT / "lambda_src")]),
+        "AWS_LAMBDA_LOG_FORMAT": log_format,
+        **({"AWS_LAMBDA_LOG_LEVEL": "INFO"} if log_format == "JSON" else {}),
+        "AWS_LAMBDA_FUNCTION_NAME": "list-failed",
+        "POWERTOOLS_SERVICE_NAME": "redrive-test",
+        "POWERTOOLS_METRICS_NAMESPACE": "redrive",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+    command = [str(runtime.find().python), "-c", LINES]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    warning, metrics = map(json.loads, done.stdout.splitlines())
+    assert {key: warning[key] for key in ("level", "message", "error", "runId", "service")} == {
+        "level": "WARNING",
+        "message": "a list broke off",
+        "error": "ListingError",
+        "runId": "r1",
+        "service": "redrive-test",
+    }
+    assert (metrics["Listed"], metrics["source"]) == ([3.0], "email")
+    assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "redrive"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 MODULE = "../.."
@@ -30,6 +31,18 @@ KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-AbC123"
 
 
+RUNNERS = (
+    *("list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "console_view", "console_operate"),
+    *("worker", "run", "schedule"),
+)
+"""Whoever has a role: the functions, the state machine, the schedule."""
+
+ROLES = {runner: f"arn:aws:iam::123456789012:role/platform/redrive-{runner}" for runner in RUNNERS}
+"""Roles that are there already."""
+
+LOG_GROUPS = {runner: f"/platform/redrive/{runner}" for runner in RUNNERS if runner != "schedule"}
+"""Log groups that are there already."""
+
 SOMEBODY: dict[str, Any] = {"emails": ["operations@example.com"]}
 """Notifications that reach somebody."""
 
@@ -37,6 +50,11 @@ SOMEBODY: dict[str, Any] = {"emails": ["operations@example.com"]}
 def call(name: str, **inputs: Any) -> dict[str, Any]:
     """Give a call of the module with the least inputs and these."""
     return {"source": MODULE, "name": name, **LEAST, "notifications": SOMEBODY, **inputs}
+
+
+def _sensitive(value: Any) -> str:
+    """Give a value as Terraform knows it from a secret's store."""
+    return f"${{sensitive(jsondecode({json.dumps(json.dumps(value))}))}}"
 
 
 MAX_CONCURRENCIES = (1, 2, 3, 7, 10, 11, 14, 40, 74, 100, 1000)
@@ -83,6 +101,26 @@ def configuration(calls: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Give a root module, in Terraform's JSON syntax, that makes these calls."""
     return {"provider": {"aws": [{"region": "eu-west-1"}]}, "module": calls}
 
+
+HIDDEN = call(
+    "hidden",
+    api=_sensitive({**LEAST["api"], "headers": {"X-Tenant": "claims"}}),
+    sources=_sensitive(LEAST["sources"]),
+    requeue=_sensitive(LEAST["requeue"]),
+    notifications=_sensitive(
+        {**SOMEBODY, "subscriptions": [{"protocol": "https", "endpoint": "https://pager.example.com/s3cr3t"}]}
+    ),
+    alarms=_sensitive({"actions": ["arn:aws:sns:eu-west-1:123456789012:pager"]}),
+    queue=_sensitive(ON),
+    dashboard=_sensitive({"enabled": True}),
+    **{"lambda": _sensitive({"log_level": "INFO"})},
+    log_groups=_sensitive({"batch": "/platform/batch"}),
+    vpc=_sensitive({"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}),
+    kms_key_arn=_sensitive(KEY),
+    permissions_boundary_arn=_sensitive("arn:aws:iam::123456789012:policy/boundary"),
+    tags=_sensitive({"Owner": "letters"}),
+)
+"""A call whose inputs are all marked sensitive, as by a caller who reads them from a store of secrets."""
 
 RIGHT = configuration(
     {
@@ -229,6 +267,24 @@ RIGHT = configuration(
             lambda_={"reserved_concurrency": {"requeue_communication": 19}},
             redrive_limit={"max_attempts": 2},
         ),
+        # where a team of its own makes all roles and log groups, one of each in the same apply
+        "given": call(
+            "given",
+            lambda_={"role_arns": ROLES | {"batch": "${aws_iam_role.batch.arn}"}, "log_format": "JSON"},
+            log_groups=LOG_GROUPS | {"batch": "${aws_cloudwatch_log_group.batch.id}"},
+            queue=ON,
+            dashboard={"enabled": True},
+        ),
+        # of two sources that requeue at one endpoint the first is off
+        "one_source_off": call(
+            "one-source-off",
+            sources={
+                name: {"path": f"/{name}", "operation": "send.fax", "filters": {}, "requeue_path": "/fax", **fields}
+                for name, fields in {"a": {"enabled": False}, "b": {}, "c": {"requeue_path": "/c"}}.items()
+            },
+            dashboard={"enabled": True},
+        ),
+        "nothing": call("nothing", create=False, queue=ON, dashboard={"enabled": True}, notifications={}),
         "secret_emails": call(
             "secret-emails", notifications={"emails": '${sensitive(["a@example.com", "b@example.com"])}'}
         ),
@@ -241,10 +297,16 @@ RIGHT["output"] = {f"{name}_queue": {"value": f"${{module.{name}.queue}}"} for n
 RIGHT["output"] |= {
     f"{name}_dashboard": {"value": f"${{module.{name}.dashboard}}"} for name in ("complete", "viewers", "weekly")
 }
+RIGHT["output"] |= {
+    f"given_{name}": {"value": f"${{module.given.{name}}}"} for name in ("role_arns", "role_policies", "topic_policy")
+}
+RIGHT["output"]["nothing"] = {"value": "${module.nothing}"}
 RIGHT["output"]["topic_policy"] = {"value": "${module.own_topic.topic_policy}"}
 RIGHT["output"]["alerts_topic_policy"] = {"value": "${module.routed.alerts_topic_policy}"}
 RIGHT["output"]["no_alerts_topic_policy"] = {"value": "${module.own_topic.alerts_topic_policy}"}
 RIGHT["resource"] = {
+    "aws_cloudwatch_log_group": {"batch": {}},
+    "aws_iam_role": {"batch": {"assume_role_policy": "{}"}},
     "aws_iam_policy": {"boundary": {"policy": f"${{jsonencode({{ Resource = [{LEDGER}, {TOPIC}, {GROUP}] }})}}"}},
     "aws_kms_key": {"this": {"policy": f"${{jsonencode({{ Resource = {GROUP} }})}}"}},
     "aws_secretsmanager_secret": {"api": {"name": "api"}},

@@ -55,7 +55,7 @@ class Plan:
 
     def environment(self, call: str, function: str) -> dict[str, str]:
         """The environment variables of a function."""
-        resource = self.one(call, "aws_lambda_function", f"module.{function}.")
+        resource = self.one(call, "aws_lambda_function", f"module.{function}")
         variables: dict[str, str] = resource.values["environment"][0]["variables"]
         return variables
 
@@ -90,13 +90,13 @@ class Plan:
 
     def policy(self, call: str, owner: str) -> dict[str, dict[str, Any]]:
         """The statements of a role's policy, by sid; the owner is the submodule: list_failed, workflow, schedule …"""
-        resource = self.one(call, "aws_iam_role_policy", f"module.{owner}.")
+        resource = self.one(call, "aws_iam_role_policy", f"module.{owner}")
         return {statement["Sid"]: statement for statement in json.loads(resource.values["policy"])["Statement"]}
 
     def trust(self, call: str, owner: str) -> dict[str, Any]:
         """The one statement of a role's trust policy."""
         [statement] = json.loads(
-            self.one(call, "aws_iam_role", f"module.{owner}.").values["assume_role_policy"],
+            self.one(call, "aws_iam_role", f"module.{owner}").values["assume_role_policy"],
         )["Statement"]
         found: dict[str, Any] = statement
         return found

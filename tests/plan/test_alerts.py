@@ -130,6 +130,14 @@ def test_a_plan_warns_of_so_few_attempts_that_one_in_ten_condemns(plan: Plan):
     assert "one communication in a hundred" in message
 
 
+def test_a_plan_warns_of_a_run_that_takes_longer_than_the_schedule_leaves(plan: Plan):
+    warnings = plan.warnings("a_run_ends_before_the_next")
+    assert set(warnings) == {"most_batches"}
+    [message] = warnings["most_batches"]
+    assert "A run of max_per_run (100000) takes 3334 minutes or more at max_requests_per_second (0.5)" in message
+    assert "the schedule fires every 60" in message
+
+
 def test_addresses_may_be_secret(plan: Plan):
     subscriptions = plan.of("secret_emails", "aws_sns_topic_subscription")
     assert {each.values["endpoint"] for each in subscriptions} == {"a@example.com", "b@example.com"}

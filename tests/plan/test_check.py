@@ -103,7 +103,7 @@ def lister(shown: dict[str, Any], instance: str) -> dict[str, Any]:
     (found,) = (
         each["change"]
         for each in shown["resource_changes"]
-        if each.get("module_address") == f"{instance}.module.list_failed" and each["type"] == "aws_lambda_function"
+        if each.get("module_address") == f"{instance}.module.list_failed[0]" and each["type"] == "aws_lambda_function"
     )
     change: dict[str, Any] = found
     return change

@@ -245,12 +245,12 @@ def test_a_function_ends_before_the_task_that_waits_for_it(plan: Plan, call: str
         "conclude": [plan.definition(call)["States"]["Conclude"]],
     }
     for function, of_function in tasks.items():
-        timeout = plan.one(call, "aws_lambda_function", f"module.{function}.").values["timeout"]
+        timeout = plan.one(call, "aws_lambda_function", f"module.{function}").values["timeout"]
         assert {task["TimeoutSeconds"] for task in of_function} == {timeout + 5}
 
 
 def test_no_execution_data_is_logged(plan: Plan):
-    [logging] = plan.one("complete", "aws_sfn_state_machine").values["logging_configuration"]
+    [logging] = plan.one("minimal", "aws_sfn_state_machine").values["logging_configuration"]
     assert (logging["level"], logging["include_execution_data"]) == ("ERROR", False)
     assert ":log-group:/aws/vendedlogs/states/" in logging["log_destination"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.plan.configurations import LEAST, MODULE, SECRET
+from tests.plan.configurations import LEAST, MODULE, ROLES, SECRET
 
 EMAIL = {"path": "/emails", "operation": "send.email", "filters": {}}
 URL = "https://app.example.com"
@@ -69,6 +69,7 @@ WRONG = [
     ),
     _api(("api.secrets_kms_key_arn must be the ARN of a KMS key",), secrets_kms_key_arn="alias/secrets"),
     Wrong("sources", {}, ("sources must have at least one source",)),
+    Wrong("sources", {"email": {**EMAIL, "enabled": False}}, ("sources must have at least one that is enabled",)),
     _source(("names of sources must be at most 32", "not so: E-Mail"), name="E-Mail"),
     _source(("sources[*].path must begin with /", "not so in: email"), path="emails"),
     _source(("sources[*].operation must be a name such as send.email", "not so in: email"), operation="send email"),
@@ -235,6 +236,11 @@ WRONG = [
     Wrong("lambda", {"memory_mb": {"conclude": 64}}, ("lambda.memory_mb must be", "not so: conclude (64)")),
     Wrong("lambda", {"timeout_seconds": {"list_failed": 901}}, ("from 10 to 900", "not so: list_failed (901)")),
     Wrong("lambda", {"log_level": "info"}, ("lambda.log_level must be DEBUG, INFO", '"info"')),
+    Wrong("lambda", {"log_format": "json"}, ('lambda.log_format must be Text or JSON, or null; it is "json".',)),
+    Wrong("lambda", {"role_arns": {"lister": ROLES["batch"]}}, ("role_arns may have list_failed", "also has lister.")),
+    Wrong("lambda", {"role_arns": {"batch": "redrive"}}, ("role_arns must be ARNs of IAM", "not so for: batch.")),
+    Wrong("log_groups", {"schedule": "/x"}, ("log_groups may have list_failed", "it also has schedule.")),
+    Wrong("log_groups", {"run": "arn:aws:logs:::x"}, ("log_groups must be names of log groups", "not so for: run.")),
     Wrong(
         "lambda",
         {"reserved_concurrency": {"list_failed": 0}},
@@ -266,6 +272,10 @@ TOGETHER = {
     "cooldown": (
         {"redrive_limit": {"cooldown_seconds": 120}},
         "redrive_limit.cooldown_seconds must be above 120",
+    ),
+    "roles": (
+        {"lambda": {"role_arns": {"run": ROLES["run"]}}, "dashboard": {"enabled": True, "operators": False}},
+        "missing: batch, conclude, console_view, ledger_admin, list_failed, requeue_communication, schedule.",
     ),
     "queue": ({"queue": {"enabled": True}}, "worker.paths must say for at least one operation"),
     "environment": (

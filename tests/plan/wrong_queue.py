@@ -61,6 +61,9 @@ OWN = [
     _lambda(("lambda.architecture must be arm64 or x86_64", '"arm32"'), architecture="arm32"),
     _lambda(("lambda.memory_mb must be a whole number from 128 to 10240; it is 64.",), memory_mb=64),
     _lambda(("lambda.log_level must be DEBUG, INFO", '"debug"'), log_level="debug"),
+    _lambda(("lambda.log_format must be Text or JSON", '"json"'), log_format="json"),
+    _lambda(("lambda.role_arns must have worker and nothing else; it has batch.",), role_arns={"batch": "arn"}),
+    Wrong("log_groups", {"batch": "/x"}, ("log_groups may have worker; it also has batch.",)),
     _lambda(
         ("lambda.reserved_concurrency must be a whole number from 1", "worker.enabled = false", "it is 0."),
         reserved_concurrency=0,
