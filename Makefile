@@ -10,7 +10,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [LOOP=second|outage] [KEEP=1]
-	@$(SETUP) dev runtime terraform
+	@$(SETUP) local runtime terraform
 	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(FAILED),--failed='$(FAILED)') $(if $(LOOP),--loop='$(LOOP)') $(if $(filter-out 0,$(KEEP)),--keep)
 
 check: ## Try a plan's settings against your API: make check PLAN=plan.json [MODULE=module.redrive] [STRICT=1]
@@ -63,7 +63,7 @@ docs: ## Write the inputs, outputs, costs and the drawing into the documents
 	$(RUN) docs/generate.py
 
 lock: ## Pin the newest versions, with hashes, in requirements/*.txt (needs uv on the PATH)
-	cd requirements && for set in layer dev runtime checkov terraform; do \
+	cd requirements && for set in layer local dev runtime checkov terraform; do \
 	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done
 	cd requirements && for set in emulator provider; do \
 	  uv pip compile --universal --upgrade --no-deps --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done

@@ -1,8 +1,9 @@
-"""Make what the project needs: ``python local/bootstrap.py [dev] [runtime] [terraform] [checkov] [browser]``.
+"""Make what the project needs: ``python local/bootstrap.py [local] [dev] [runtime] [terraform] [checkov] [browser]``.
 
 Runs on the standard library alone, before anything is installed. A Python environment is made again only when the
 requirements it was made from, or the Python, have changed. The functions run on the default runtime's version where
-this machine has it, else on the one that runs this. ``browser`` needs ``dev``, and looks whether there is one.
+this machine has it, else on the one that runs this. ``local`` is what the demo needs of ``dev``, and no more;
+``browser`` needs ``dev``, and looks whether there is one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,8 +23,11 @@ from build import RUNTIME, find_python  # noqa: E402 (its folder is not on the p
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 
-# environment: (its folder, [(requirements, further arguments to pip)])
+Sets = list[tuple[Path, list[str]]]  # (requirements, further arguments to pip)
+
+# environment: (its folder, its sets)
 ENVIRONMENTS: dict[str, tuple[str, list[tuple[str, list[str]]]]] = {
+    "local": (".venv", [("local.txt", [])]),
     "dev": (".venv", [("dev.txt", [])]),
     "runtime": (".venv-runtime", [("runtime.txt", []), ("emulator.txt", ["--no-deps"])]),
     "terraform": (".venv-terraform", [("terraform.txt", [])]),
@@ -37,35 +42,51 @@ def main(names: list[str]) -> None:
             f"This is Python {sys.version.split()[0]} ({sys.executable}); Python 3.11 to 3.13 is needed.\n"
             "Name another one: make demo PYTHON=python3.13"
         )
-    for name in names:
-        if name == "terraform" and (shutil.which("terraform") or shutil.which("tofu")):
-            continue
-        if name == "browser":
-            subprocess.run([str(ROOT / ".venv" / "bin" / "python"), "-m", "local.browser"], cwd=ROOT, check=False)
-            continue
-        make(name)
+    wanted = [name for name in names if name in ENVIRONMENTS]
+    if shutil.which("terraform") or shutil.which("tofu"):
+        wanted = [name for name in wanted if name != "terraform"]
+    with ThreadPoolExecutor() as together:
+        list(together.map(make, wanted))
+    if "browser" in names:
+        subprocess.run([str(ROOT / ".venv" / "bin" / "python"), "-m", "local.browser"], cwd=ROOT, check=False)
 
 
 def make(name: str) -> None:
-    """Make one of the environments unless it is there."""
-    folder, sets = ENVIRONMENTS[name]
-    python = (find_python(RUNTIME) if name == "runtime" else None) or sys.executable
-    make_from(ROOT / folder, [(ROOT / "requirements" / file, arguments) for file, arguments in sets], python)
-
-
-def make_from(environment: Path, sets: list[tuple[Path, list[str]]], python: str = sys.executable) -> None:
-    """Make an environment of a Python unless its stamp says that it is what the requirements ask for."""
-    stamp = environment / "made-from"
-    wanted = fingerprint([file for file, _ in sets], sys.version if python == sys.executable else python)
-    if stamp.exists() and stamp.read_text() == wanted:
+    """Make one of the environments unless it is there; what has all of ``local`` becomes ``dev`` by adding to it."""
+    folder, sets = _sets(name)
+    if name == "local" and is_made_from(*_sets("dev")):
         return
-    print(f"Setting up {environment.relative_to(ROOT)} …", end=" ", flush=True)
+    python = (find_python(RUNTIME) if name == "runtime" else None) or sys.executable
+    make_from(folder, sets, python, begun=name == "dev" and is_made_from(*_sets("local")))
+
+
+def _sets(name: str) -> tuple[Path, Sets]:
+    folder, sets = ENVIRONMENTS[name]
+    return ROOT / folder, [(ROOT / "requirements" / file, arguments) for file, arguments in sets]
+
+
+def is_made_from(environment: Path, sets: Sets, python: str = sys.executable) -> bool:
+    """Tell whether an environment's stamp says that it is what the requirements ask for."""
+    stamp = environment / "made-from"
+    return stamp.exists() and stamp.read_text() == _wanted(sets, python)
+
+
+def _wanted(sets: Sets, python: str) -> str:
+    return fingerprint([file for file, _ in sets], sys.version if python == sys.executable else python)
+
+
+def make_from(environment: Path, sets: Sets, python: str = sys.executable, *, begun: bool = False) -> None:
+    """Make an environment of a Python unless its stamp says that it is there; one that is begun is gone on with."""
+    if is_made_from(environment, sets, python):
+        return
+    print(f"Setting up {environment.relative_to(ROOT)} …", flush=True)
     started = time.monotonic()
-    shutil.rmtree(environment, ignore_errors=True)
-    run(
-        [python, "-m", "venv", str(environment)],
-        "Python's venv module (Debian: apt install python3-venv)",
-    )
+    if not begun:
+        shutil.rmtree(environment, ignore_errors=True)
+        run(
+            [python, "-m", "venv", str(environment)],
+            "Python's venv module (Debian: apt install python3-venv)",
+        )
     for file, arguments in sets:
         pip = [
             str(environment / "bin" / "python"),
@@ -77,8 +98,8 @@ def make_from(environment: Path, sets: list[tuple[Path, list[str]]], python: str
         ]
         requirements = ["--require-hashes", "-r", str(file)]
         run([*pip, *arguments, *requirements], "a package index pip can reach (see pip config list)")
-    stamp.write_text(wanted)
-    print(f"{time.monotonic() - started:.0f} s")
+    (environment / "made-from").write_text(_wanted(sets, python))
+    print(f"{environment.relative_to(ROOT)} is set up: {time.monotonic() - started:.0f} s", flush=True)
 
 
 def fingerprint(files: list[Path], python: str = sys.version) -> str:

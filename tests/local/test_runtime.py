@@ -46,7 +46,7 @@ def test_the_functions_run_on_the_version_of_the_default_runtime_where_the_machi
 ) -> None:
     made: list[tuple[str, str]] = []
     monkeypatch.setattr(bootstrap, "find_python", {"3.13": found}.__getitem__)
-    monkeypatch.setattr(bootstrap, "make_from", lambda folder, _, python: made.append((folder.name, python)))
+    monkeypatch.setattr(bootstrap, "make_from", lambda folder, _, python, **__: made.append((folder.name, python)))
     bootstrap.make("runtime")
     bootstrap.make("dev")
     assert made == [(".venv-runtime", chosen), (".venv", sys.executable)]
