@@ -14,14 +14,16 @@ from pathlib import Path
 
 from bench.table import Row
 from build import FUNCTION_LIMIT
-from local.aws.runtime import ROOT
+from local.aws.runtime import ROOT, find
 
 KB = 1_000
 COPIED = ("build.py", "lambda_src", "requirements", "dist", ".build")
 
 
 def sizes(plain: Path) -> list[Row]:
-    """Weigh the zips against a plain install of the same pins, zipped."""
+    """Weigh the zips against a plain install of the same pins, zipped with the bytecode that pip writes."""
+    plain = shutil.copytree(plain, plain.with_name("compiled"), dirs_exist_ok=True)
+    subprocess.run([find().python, "-m", "compileall", "-q", plain], check=True, capture_output=True)
     functions = {path.name: path.stat().st_size for path in (ROOT / "dist").glob("*.zip")}
     layer = functions.pop("dependencies.zip")
     largest = max(functions, key=functions.__getitem__)

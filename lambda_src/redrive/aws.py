@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
+import botocore
+from botocore.config import Config
 from botocore.loaders import Loader
 
 if TYPE_CHECKING:
-    from botocore.config import Config
     from botocore.session import Session
+
+
+class _Undocumented(str):
+    """Stands for the documentation of a client's method, and says nothing."""
+
+    def __new__(cls, *_: object, **__: object) -> _Undocumented:
+        return super().__new__(cls)
+
+
+@contextmanager
+def _without_documentation() -> Iterator[None]:
+    """Import botocore without what writes its manual, a thirtieth of a cold start: nobody asks a function for help().
+
+    Whatever a version of botocore imports from ``botocore.docs.docstring``, it gets something.
+    """
+    package, docstring = ModuleType("botocore.docs"), ModuleType("botocore.docs.docstring")
+    package.__path__ = [str(Path(botocore.__file__).parent / "docs")]
+    docstring.__getattr__ = lambda name: _Undocumented  # type: ignore[method-assign]  # noqa: ARG005 (PEP 562)
+    put = {module.__name__: module for module in (package, docstring) if module.__name__ not in sys.modules}
+    sys.modules |= put
+    try:
+        yield
+    finally:
+        for name in put:
+            del sys.modules[name]
+
+
+with _without_documentation():
+    import botocore.session
 
 SERVICES = ["dynamodb", "lambda", "secretsmanager", "sns", "sqs", "stepfunctions"]
 """What the functions talk to."""
@@ -22,6 +56,29 @@ class _Loader(Loader):
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's)
         """Name them."""
         return SERVICES
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        """Load a file; of ``endpoints``, a megabyte about every service, what holds for a region that is not in it.
+
+        A client's URL comes from its service's own rules; they want the same partitions.
+        """
+        if name != "endpoints":
+            found: tuple[Any, str] = super().load_data_with_path(name)
+            return found
+        known, path = super().load_data_with_path("partitions")
+        defaults = {"hostname": "{service}.{region}.{dnsSuffix}", "protocols": ["https"], "signatureVersions": ["v4"]}
+        partitions = [
+            {
+                "partition": partition["id"],
+                "regionRegex": partition["regionRegex"],
+                "dnsSuffix": partition["outputs"]["dnsSuffix"],
+                "defaults": defaults,
+                "regions": {},
+                "services": {},
+            }
+            for partition in known["partitions"]
+        ]
+        return {"version": 3, "partitions": partitions}, path
 
 
 @cache
@@ -41,4 +98,7 @@ def client(service: str, config: Config | None = None) -> Any:
     config
         Timeouts and retries.
     """
-    return _session().create_client(service, config=config)
+    session = _session()
+    # Said once: put together anew, from its thirty parts, it took a tenth of every call.
+    named = Config(user_agent=session.user_agent())
+    return session.create_client(service, config=config.merge(named) if config else named)

@@ -1,0 +1,87 @@
+"""What a cold start of botocore is spared is not missed: clients are as botocore's own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+from redrive import aws
+
+SOURCE = Path(aws.__file__).parents[1]
+
+LOADED = """
+import sys
+from redrive import aws
+client = aws.client("dynamodb")
+unneeded = ("botocore.docs.docstring", "botocore.docs.service", "botocore.docs.bcdoc.restdoc", "html.parser")
+print([name for name in unneeded if name in sys.modules])
+from botocore.docs.docstring import LazyLoadedDocstring
+print(LazyLoadedDocstring.__module__)
+"""
+
+
+def regions() -> list[str]:
+    """Name some regions of each partition, and one that botocore does not know yet."""
+    session = botocore.session.get_session()
+    found = ["eu-west-9"]
+    for partition in session.get_available_partitions():
+        found += session.get_available_regions("dynamodb", partition)[:2]
+    return found
+
+
+@pytest.mark.parametrize("service", aws.SERVICES)
+def test_a_client_finds_and_signs_for_the_same_place_as_botocores_own(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    own, theirs = botocore.session.get_session(), botocore.session.get_session()
+    own.register_component("data_loader", aws._Loader(own.get_config_variable("data_path")))
+
+    def described(session: botocore.session.Session, region: str) -> list[Any]:
+        client = session.create_client(service, region_name=region)
+        signer = client._request_signer
+        return [client.meta.endpoint_url, client.meta.partition, signer.region_name, signer.signing_name]
+
+    for region in regions():
+        assert described(own, region) == described(theirs, region), region
+
+
+def test_botocore_loads_without_what_writes_its_manual_which_is_there_for_others() -> None:
+    environment = {"PYTHONPATH": str(SOURCE), "AWS_DEFAULT_REGION": "eu-west-1"}
+    done = subprocess.run([sys.executable, "-c", LOADED], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["[]", "botocore.docs.docstring"], done.stderr
+
+
+def test_calls_say_which_botocore_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    sent: list[str] = []
+    client = aws.client("dynamodb")
+
+    def answer(request: Any, **_: Any) -> Any:
+        sent.append(request.headers["User-Agent"].decode())
+        return botocore.awsrequest.AWSResponse(request.url, 200, {}, Raw(json.dumps({"TableNames": []}).encode()))
+
+    client.meta.events.register("before-send", answer)
+    client.list_tables()
+    assert sent[0].startswith(f"Botocore/{botocore.__version__} Python/")
+
+
+class Raw:
+    """The body of an answer."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> list[bytes]:
+        """Give all of it."""
+        return [self._content]
