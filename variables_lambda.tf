@@ -3,7 +3,7 @@ variable "lambda" {
     The functions.
     - runtime: python3.11, python3.12 or python3.13.
     - architecture: arm64 or x86_64.
-    - memory_mb: per function; CPU comes in proportion. That of list_failed bounds how much it lists: some 1,200 communications for each MB.
+    - memory_mb: per function; CPU comes in proportion. That of list_failed bounds how much it lists: some 800 communications for each MB.
     - timeout_seconds: per function; the worker's follows from queue. The lister stops in good order shortly before, and the next run goes on.
     - log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
     - log_format: Text or JSON, as Lambda writes its own lines; those of the functions are JSON either way. Null leaves a function what it has, which is Text for a new one.

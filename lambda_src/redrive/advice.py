@@ -13,6 +13,9 @@ from redrive.trial import Failure
 _SETTING = re.compile(r"(api\.[a-z_.]+|requeue\.[a-z_]+|sources\.[^.\s:]+\.[a-z_.]+): ")
 """How errors begin that are about a setting."""
 
+_NAMED = re.compile(r": see (api\.auth\.[a-z_]+)")
+"""How an error of the token endpoint names what to look at."""
+
 _LINES = (
     ("unknown host", "api.base_url = …"),
     ("nothing listens there", "api.base_url = …"),
@@ -44,6 +47,8 @@ def line_of(failure: Failure, name: str, api: ApiSettings) -> str:
         return failure.line
     if setting := _SETTING.match(failure.text):
         return f"{setting[1]} = …"
+    if named := _NAMED.search(failure.text):
+        return f"{named[1]} = …"
     if failure.kind == CredentialsRefused.__name__:
         return 'api.auth.type = "bearer"' if api.auth.type is AuthType.NONE else "api.auth.secret_arn = …"
     if failure.http_status and 300 <= failure.http_status < 400:

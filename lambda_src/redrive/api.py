@@ -23,7 +23,7 @@ from redrive.models import idempotency_key
 from redrive.origins import on_own_origin
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import Deadline, beginning, in_words, open_session
+from redrive.transport import BROKEN_OFF, Deadline, beginning, in_words, open_session
 
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
@@ -147,7 +147,13 @@ class Api:
             raise ListingError("the URL of a list is not a URL") from None
         # Spaces as %20, not as +: a signature (SigV4) is over that form.
         query = urlencode(params, quote_via=quote)
-        got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
+        try:
+            got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
+        except ApiUnavailable as error:
+            if not str(error).endswith(BROKEN_OFF):
+                raise
+            # Once more: the session's policy sees only to what goes wrong before a body begins.
+            got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
         if got.status == HTTPStatus.FORBIDDEN:
             if got.retry_after is not None:
                 raise ApiUnavailable(f"{what}: {in_full(got.status)}", got.status, got.retry_after)

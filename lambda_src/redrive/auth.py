@@ -40,6 +40,19 @@ TOKEN_SECONDS = 10.0
 REFUSED = frozenset({400, 401, 403})
 """What a token endpoint says to wrong credentials (RFC 6749, 5.2), or some say instead."""
 
+LATER = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+"""Errors that pass, which some give with one of these (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
+
+SETTING_OF_ERROR = {
+    "invalid_client": "api.auth.secret_arn, or api.auth.client_in",
+    "invalid_request": "api.auth.client_in, or api.auth.audience",
+    "invalid_scope": "api.auth.scope",
+    "invalid_target": "api.auth.audience",
+    "unauthorized_client": "the client's registration",
+    "unsupported_grant_type": "api.auth.token_url",
+}
+"""By a token endpoint's error (RFC 6749, 5.2; RFC 8707, 2), what to look at."""
+
 
 SECRET_FIELDS: dict[AuthType, tuple[str, ...]] = {
     AuthType.BEARER: ("token",),
@@ -161,11 +174,14 @@ class ClientCredentialsAuth(ApiAuth):
 
     def _fetch_token(self, *, fresh_secret: bool) -> None:
         status, body, asked = self._ask(self._client(fresh=fresh_secret))
-        if status in REFUSED and asked is None:
-            raise CredentialsRefused(f"token endpoint: HTTP {status} for the client's credentials")
-        if status != 200:
-            raise ApiUnavailable(f"token endpoint: {in_full(status)}", retry_after=asked)
         given = json_of(body)
+        error = str(given.get("error")) if isinstance(given, dict) else ""
+        if status in REFUSED and asked is None and error not in LATER:
+            setting = SETTING_OF_ERROR.get(error)  # of another error nothing is shown: nobody knows what it holds
+            more = f", {error}: see {setting}" if setting else ""
+            raise CredentialsRefused(f"token endpoint: HTTP {status} for the client's credentials{more}")
+        if not 200 <= status < 300:
+            raise ApiUnavailable(f"token endpoint: {in_full(status)}", retry_after=asked)
         token = given.get("access_token") if isinstance(given, dict) else None
         if not is_header_safe(token):
             raise ApiUnavailable("token endpoint: the answer holds no usable access_token")

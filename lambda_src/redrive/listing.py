@@ -149,7 +149,9 @@ class Listing:
         if page.without_id or page.too_long or page.without_time or page.in_future:
             self.unusable[name].update({what: getattr(page, what) for what in _UNUSABLE})
         if page.failed:
+            before = len(self.failed[name])
             self.failed[name].update(page.failed)
+            self._bytes[name] += memory.BYTES_PER_TIME * (len(self.failed[name]) - before)
         self.too_young.extend(self._new(name, page.young))
         self.too_old.extend(self._new(name, page.old))
         return self._new(name, page.ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +15,21 @@ from redrive.errors import ConfigurationError
 MAX_ID_BYTES = 128
 """Of a primary id in UTF-8. A batch of 100 of them, with their outcomes, stays under Step Functions' 256 KiB."""
 
+MAX_EXACT = 2**53
+"""A number that is no whole one as it is written may from here on not be the one that was written (RFC 8259, 6)."""
+
 MAX_SECONDS = 10**11
 """A larger number is milliseconds: as seconds it were after the year 5138, as milliseconds it is after March 1973."""
 
 MAX_MILLISECONDS = 10**14
 """A larger number is no time: microseconds, taken for milliseconds, would lie in the future for ever."""
+
+_NUMBER = re.compile(r"[0-9]{9,17}(\.[0-9]+)?", re.ASCII)
+_COMPACT = re.compile("(19|20)[0-9]{12}", re.ASCII)
+"""A time of digits alone, as databases write it: 20261124021500. As milliseconds it were after the year 2570."""
+
+_ZONE = re.compile(r" *(?:\[[\w/+-]+\]| (?:UTC|GMT|Z))$|(?<=\d) +(?=[+-]\d\d:?\d\d$)", re.ASCII)
+"""What some languages write behind a time, or before its offset."""
 
 _PERSONAL = re.compile(
     r"(mailto|tel|sms):.+|([^<>]*\s)?<?[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+>?|(\+|00)[1-9][0-9\s()./-]{6,24}", re.IGNORECASE
@@ -110,7 +121,7 @@ def primary_id(value: object) -> str | None:
 
     ``.`` and ``..`` are none either: in a request's path they would mean another place.
     """
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -130,19 +141,37 @@ def shown_id(primary_id: str) -> str:
 
 
 def moment(value: object) -> float | None:
-    """Read a time from an answer, in seconds since 1970: RFC 3339, or a number of seconds or milliseconds.
+    """Read a time from an answer, in seconds since 1970.
 
-    A time without a zone is taken for UTC. None if it is neither.
+    RFC 3339 and the other forms of ISO 8601, also with a zone as Java and Ruby write it, the dates of HTTP and mails,
+    and a number, or a text that is one, of seconds or milliseconds. Without a zone it is taken for UTC. None for
+    anything else.
     """
+    if isinstance(value, str):
+        value = value.strip()
+        if _NUMBER.fullmatch(value):
+            value = float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if _COMPACT.fullmatch(str(value)):
+            return _read_moment(f"{str(value)[:8]}T{str(value)[8:]}")
         if not abs(value) < MAX_MILLISECONDS:  # so that a NaN is none either
             return None
         return value / 1000 if value > MAX_SECONDS else float(value)
+    return _read_moment(_ZONE.sub("", value)) if isinstance(value, str) else None
+
+
+def _read_moment(text: str) -> float | None:
     try:
-        read = datetime.fromisoformat(str(value).upper())  # RFC 3339 allows t and z
+        read = datetime.fromisoformat(text.upper())  # RFC 3339 allows t and z
     except ValueError:
+        try:
+            read = parsedate_to_datetime(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+    try:
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    except OverflowError:  # in the year 1, east of Greenwich
         return None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
 def scheduled_run_id(scheduled_time: str) -> str:

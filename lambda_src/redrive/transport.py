@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import http.client
 import io
 import math
@@ -48,11 +49,15 @@ class Deadline:
         return self._until - self._clock()
 
 
-class DeadlineRetry(Retry):
-    """urllib3's policy, with backoff and ``Retry-After`` only as far as the deadline allows.
+LONGEST_WAIT_SECONDS = 60.0
+"""A list whose API asks to be left alone for longer is given up: the others have their turn, and it the next run's."""
 
-    Where the wait would outlast the deadline it gives up at once: the caller gets the last answer, and whoever
-    called the function decides when to come back.
+
+class DeadlineRetry(Retry):
+    """urllib3's policy, with backoff and ``Retry-After`` only as far as the deadline and the others' turns allow.
+
+    Where the wait would outlast them it gives up at once: the caller gets the last answer, and whoever called the
+    function decides when to come back.
     """
 
     RETRY_AFTER_STATUS_CODES = frozenset({425, 429, 503})
@@ -85,7 +90,7 @@ class DeadlineRetry(Retry):
         """Count a try; raises ``MaxRetryError`` when there are none left, or no time for the next."""
         following = super().increment(method, url, response, error, _pool, _stacktrace)
         wait = (self.get_retry_after(response) if response else None) or following.get_backoff_time()
-        if wait + self.try_seconds >= self.deadline.remaining():
+        if wait > LONGEST_WAIT_SECONDS or wait + self.try_seconds >= self.deadline.remaining():
             reason = error or ResponseError(f"no time left to wait {wait:.0f} s and try again")
             raise MaxRetryError(_pool, url, reason)  # type: ignore[arg-type]  # urllib3 passes None as well
         return following
@@ -150,6 +155,17 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """An answer that passes over what comes before it: ``http.client`` takes 103 for the answer (RFC 9110, 15.2)."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not http.HTTPStatus.SWITCHING_PROTOCOLS < status < http.HTTPStatus.OK:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
 class _TimedSocket:
     """A socket as ``http.client`` reads an answer from it."""
 
@@ -173,7 +189,7 @@ def _timed(kind: type[HTTPConnection], deadline: Deadline, body_seconds: float) 
 
             def response(sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
                 timed.append(_TimedSocket(sock, until))
-                return http.client.HTTPResponse(cast("socket.socket", timed[0]), *args, **kwargs)
+                return _FinalResponse(cast("socket.socket", timed[0]), *args, **kwargs)
 
             self.response_class = response
             answer = super().getresponse()
@@ -281,11 +297,14 @@ def beginning(answer: requests.Response, size: int) -> tuple[bytes, bool]:
                 length += len(part)
     except ReadTimeoutError:
         return b"".join(parts), False
+    except DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from None
     except HTTPError as error:
-        kind = requests.exceptions.ContentDecodingError if isinstance(error, DecodeError) else requests.ConnectionError
-        raise kind(error) from None
+        raise requests.exceptions.ChunkedEncodingError(error) from None
     return b"".join(parts), True
 
+
+BROKEN_OFF = "the answer broke off"
 
 TLS_TROUBLE = {
     10: "the certificate has expired",
@@ -310,8 +329,12 @@ def in_words(error: requests.RequestException) -> str:
         return "no connection in time"
     if isinstance(error, requests.ReadTimeout) or any(isinstance(cause, ReadTimeoutError) for cause in causes):
         return "no answer in time"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return "the answer is not packed as its Content-Encoding says"
     if isinstance(error, requests.exceptions.InvalidURL):
         return "not sent: its URL is on another origin than the credentials are for"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return BROKEN_OFF
     return "connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 

@@ -18,7 +18,7 @@ ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-
 TELEPHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|\+00:00)")
-KEY = re.compile("[!-~]+")  # what a header may hold, without spaces
+KEY = re.compile("[!-~]{1,640}")  # what a header may hold, without spaces
 MOST = 128  # characters of an id, or of the name of who made an entry
 
 
@@ -76,7 +76,7 @@ def given_up(primary_id: str, payload: object) -> tuple[dict[str, str], str]:
 def key(value: str | None) -> str:
     """Check an idempotency key."""
     if not value or not KEY.fullmatch(value):
-        abort(400, "the header Idempotency-Key is missing, or holds more than visible ASCII")
+        abort(400, "the header Idempotency-Key is missing, longer than 640 characters, or not visible ASCII")
     return value
 
 

@@ -348,6 +348,52 @@ def test_a_token_endpoint_that_refuses_the_client_refuses_everything(
         requeue(api, oauth(api, secret(CLIENT)))
 
 
+@pytest.mark.parametrize(
+    ("error", "setting"),
+    [
+        ("invalid_client", "api.auth.secret_arn, or api.auth.client_in"),
+        ("invalid_scope", "api.auth.scope"),
+        ("invalid_target", "api.auth.audience"),
+    ],
+)
+def test_a_token_endpoints_error_says_what_to_look_at(
+    api: ScriptedApi, secret: Callable[[Any], str], error: str, setting: str
+) -> None:
+    api.answers(as_json({"error": error, "error_description": "of ann@example.com"}, status=400))
+    with pytest.raises(CredentialsRefused, match=rf"HTTP 400 for the client's credentials, {error}: see {setting}$"):
+        requeue(api, oauth(api, secret(CLIENT)))
+
+
+@pytest.mark.parametrize("error", ["of ann@example.com", ["x"], {"a": 1}, None, 5])
+def test_an_error_that_nobody_knows_is_not_shown(api: ScriptedApi, secret: Callable[[Any], str], error: Any) -> None:
+    api.answers(as_json({"error": error}, status=400))
+    with pytest.raises(CredentialsRefused, match=r"HTTP 400 for the client's credentials$"):
+        requeue(api, oauth(api, secret(CLIENT)))
+
+
+@pytest.mark.parametrize("error", ["temporarily_unavailable", "server_error", "slow_down"])
+def test_an_error_that_passes_does_not_refuse_the_client(
+    api: ScriptedApi, secret: Callable[[Any], str], error: str
+) -> None:
+    api.answers(as_json({"error": error}, status=400))
+    with pytest.raises(ApiUnavailable, match="token endpoint: HTTP 400"):
+        requeue(api, oauth(api, secret(CLIENT)))
+
+
+def test_a_token_may_come_as_created(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    serve = TokenServer()
+
+    def answer(request: Request) -> Response:
+        response = serve(request)
+        response.status_code = (
+            201 if response.status_code == 200 and request.path == "/oauth/token" else (response.status_code)
+        )
+        return response
+
+    api.answer = answer
+    assert requeue(api, oauth(api, secret(CLIENT)))
+
+
 @pytest.mark.parametrize("status", [403, 429, 503])
 def test_a_token_endpoint_may_say_when_to_come_back(
     api: ScriptedApi, secret: Callable[[Any], str], status: int

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -146,8 +147,6 @@ def test_a_status_line_that_drips_in_is_no_answer_in_time_over_tls(wire: Callabl
         b"HTTP/1.1 200 " + b"x" * 1_000_000 + b"\r\n\r\n",
         b"no HTTP at all\r\n\r\n",
         b"",
-        HEAD + b"Content-Length: 100\r\n\r\n[1",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n[1]",
     ],
 )
 def test_a_flood_of_headers_and_an_answer_that_is_none_cost_their_own_request(
@@ -159,6 +158,76 @@ def test_a_flood_of_headers_and_an_answer_that_is_none_cost_their_own_request(
     with pytest.raises(ApiUnavailable, match="GET /emails: "):
         listed(caller)
     assert listed(caller) == [1]
+
+
+@pytest.mark.parametrize(
+    "before", [b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n", b"HTTP/1.1 102 P\r\n\r\n"]
+)
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_comes_before_an_answer_is_passed_over(wire: Callable[..., Wire], before: bytes, times: int) -> None:
+    fine = b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"Content-Length: 3\r\n\r\n[1]"
+    server = wire(lambda: iter([before * times + fine]))
+    caller = client(f"http://127.0.0.1:{server.port}")
+    assert listed(caller) == [1]
+    assert caller.call("POST", "/requeue", ENTRY, "a key").accepted
+
+
+def test_what_comes_before_an_answer_and_never_ends_is_no_answer_in_time(wire: Callable[..., Wire]) -> None:
+    server = wire(lambda: drips(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"))
+    started = time.monotonic()
+    with pytest.raises(ApiUnavailable, match="no answer in time"):
+        listed(client(f"http://127.0.0.1:{server.port}"))
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        HEAD + b"Content-Length: 100\r\n\r\n[1]",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n[1",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n[1]",
+    ],
+)
+def test_a_list_that_broke_off_is_asked_for_once_more(wire: Callable[..., Wire], cut: bytes) -> None:
+    fine = HEAD + b"Content-Length: 3\r\nConnection: close\r\n\r\n[2]"
+    server = wire(lambda: iter([cut if server.connections == 1 else fine]))
+    assert listed(client(f"http://127.0.0.1:{server.port}")) == [2]
+    again = wire(lambda: iter([cut]))
+    with pytest.raises(ApiUnavailable, match="GET /emails: the answer broke off"):
+        listed(client(f"http://127.0.0.1:{again.port}"))
+    assert again.connections == 2
+
+
+def test_a_requeue_whose_answer_broke_off_is_not_made_again_here(wire: Callable[..., Wire]) -> None:
+    server = wire(lambda: iter([HEAD + b"Content-Length: 100\r\n\r\n{"]))
+    caller = client(f"http://127.0.0.1:{server.port}")
+    with pytest.raises(ApiUnavailable, match="POST /requeue: the answer broke off"):
+        caller.call("POST", "/requeue", ENTRY, "a key")
+    assert server.connections == 1
+
+
+def test_an_answer_that_is_not_packed_as_it_says_is_said_to_be_so(api: ScriptedApi) -> None:
+    api.answer = lambda request: Response("[1]", headers={"Content-Encoding": "gzip"})
+    with pytest.raises(ApiUnavailable, match="is not packed as its Content-Encoding says"):
+        listed(client(api.url))
+
+
+@pytest.mark.parametrize("pack", [zlib.compress, lambda body: zlib.compress(body)[2:-4], gzip.compress])
+def test_an_answer_is_unpacked_in_every_form_of_deflate(api: ScriptedApi, pack: Callable[[bytes], bytes]) -> None:
+    encoding = "gzip" if pack is gzip.compress else "deflate"
+    api.answer = lambda request: Response(pack(b"[1]"), headers={"Content-Encoding": encoding})
+    assert listed(client(api.url)) == [1]
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [("600", 1), ("0", 4)])
+def test_a_list_whose_api_wants_to_be_left_alone_for_long_costs_the_others_no_time(
+    api: ScriptedApi, seconds: str, asked: int
+) -> None:
+    api.answers(Response(status=429, headers={"Retry-After": seconds}))
+    with pytest.raises(ApiUnavailable, match="HTTP 429"):
+        listed(client(api.url, seconds=900, policy=listing_retry))
+    assert len(api.requests) == asked
 
 
 @pytest.fixture

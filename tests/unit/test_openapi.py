@@ -170,6 +170,18 @@ def test_a_requeue_is_what_is_described(api: ScriptedApi, caller: Api, id_: str,
     assert undescribed("requeue", request) == []
 
 
+def test_the_longest_keys_are_as_described(api: ScriptedApi, caller: Api) -> None:
+    """An operation and an id space as long as the module takes them, an id of which every byte is encoded."""
+    operation, space = "a" * 64, f"{'a' * 64}@{'b' * 64}"
+    api.answers(as_json({}, status=202))
+    claim = second_attempt(Communication("ü" * (MAX_ID_BYTES // 2), operation, "email", space))
+    assert caller.requeue(claim, RequeueSettings(path="/communications/requeue")).accepted
+    (request,) = api.requests
+    key = request.headers["Idempotency-Key"]
+    assert len(key) > 500
+    assert wrong(DOCUMENT["components"]["schemas"]["IdempotencyKey"], key) == []
+
+
 def test_the_worker_asks_for_what_is_described(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
     send, given_up = OPERATIONS["send"][1], OPERATIONS["giveUp"][1]
     loop.configure(paths={"send.email": send}, given_up_path=given_up)
