@@ -38,7 +38,8 @@ def raise_doubts(name: str, source: Source, first: PageRequest, progress: Progre
     """
     if progress.first and not progress.lengths:
         yield from _doubt_emptiness(name, source, first, ask)
-    is_alone = source.pagination.style is PaginationStyle.NONE and progress.total is None
+    is_unsaid = progress.total is None or progress.may_count_page
+    is_alone = source.pagination.style is PaginationStyle.NONE and is_unsaid
     if is_alone and progress.last and progress.came >= LEAST_DEFAULT:
         yield from _doubt_one_answer(name, source, first, progress.last[1], ask)
 

@@ -36,7 +36,7 @@ def after_empty_page(progress: Progress, size: int) -> str:
         How many items were asked for on a page.
     """
     if progress.total and progress.is_total_known:
-        enough = 1 if progress.came >= progress.total[0] else MAX_EMPTY
+        enough = 1 if progress.came >= progress.total.number else MAX_EMPTY
     elif progress.has_gap:
         enough = MAX_EMPTY
     elif not progress.is_steady:
@@ -49,26 +49,29 @@ def after_empty_page(progress: Progress, size: int) -> str:
 
 
 def tells_nothing(source: Source, progress: Progress, *, is_explicit: bool) -> bool:
-    """Tell whether that an answer names no next page says nothing: none was ever named, and the first page is full.
+    """Tell whether that an answer names no next page says nothing: none was ever named, and the page may be full.
 
     Parameters
     ----------
     is_explicit
         Whether the answer says that there is none, rather than saying nothing.
     """
-    is_full = len(progress.lengths) == 1 and progress.lengths[0] >= source.pagination.size
+    size = source.pagination.size
+    # A page may be full also where it has fewer items than were asked for: many APIs cap its size.
+    least = min(size, LEAST_DEFAULT) if source.pagination.size_param else size
+    is_full = len(progress.lengths) == 1 and progress.lengths[0] >= least
     return is_full and not is_explicit and not progress.is_total_known
 
 
 def never_a_next(name: str, source: Source, progress: Progress) -> ListingError:
     """Give the error for an API that is not seen to name a next page where there must be one."""
-    where = f"sources.{name}.pagination"
+    where, came = f"sources.{name}.pagination", progress.lengths[0]
+    full = f"is full ({came} items)" if came >= source.pagination.size else f"may be full ({came} items)"
     place = f"{where}.next {source.pagination.next!r} is not in the answer"
     if source.pagination.style is PaginationStyle.LINK_HEADER:
         place = f"{where}.style is link_header, yet there is no header Link"
     return ListingError(
-        f"sources.{name}: the first page is full ({progress.lengths[0]} items) and {place}, so nothing tells whether "
-        f"more follow; {where}.total would",
+        f"sources.{name}: the first page {full} and {place}, so nothing tells whether more follow; {where}.total would",
         f"{where}.{'style' if source.pagination.style is PaginationStyle.LINK_HEADER else 'next'} = …",
     )
 
@@ -97,6 +100,14 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
         )
 
 
+def pages_named(progress: Progress) -> int:
+    """Give how many pages the list has, as its last page says; 0 where it says nothing of it."""
+    if not progress.last or progress.source.pagination.style is PaginationStyle.NONE:
+        return 0
+    _, content = progress.last
+    return read_hints(content.body, content.answer.headers).pages
+
+
 def believed(name: str, source: Source, progress: Progress, came: int) -> str:
     """Give the evidence for the end, where neither the total nor the first page speaks against it.
 
@@ -116,9 +127,16 @@ def believed(name: str, source: Source, progress: Progress, came: int) -> str:
                 f"{hints.previous_at} that a page comes before it",
                 f"{where}.{first} = {first_number(pagination) - 1 if first == 'first_page' else 0}",
             )
+    if pages_named(progress) > len(progress.asked) and not (pagination.total and progress.is_reached):
+        setting = f"{pagination.style}_param" if pagination.style in NUMBERED else "next"
+        raise ListingError(
+            f"sources.{name}: the API says that there are {pages_named(progress)} pages, and "
+            f"{len(progress.asked)} came",
+            f"{where}.{setting} = …",
+        )
     if progress.total is None:
         return progress.evidence
-    total, place = progress.total
+    total, place = progress.total.number, progress.total.place
     came = max(progress.came, came)
     if came >= total:
         return TOTAL_REACHED if progress.is_reached else progress.evidence
@@ -144,7 +162,9 @@ def same_pages(name: str, source: Source) -> ListingError:
     pagination = source.pagination
     param = number_param(pagination) if pagination.style in NUMBERED else pagination.cursor_param
     setting = f"{pagination.style}_param" if pagination.style in PARAMS else "next"
+    from_0 = pagination.style is PaginationStyle.PAGE and pagination.first_page == 0
+    more = ", or does it count pages from 1 (first_page)" if from_0 else ""
     return ListingError(
-        f"sources.{name}: two pages are the same; does the API know {param!r}?",
+        f"sources.{name}: two pages are the same; does the API know {param!r}{more}?",
         f"sources.{name}.pagination.{setting} = …",
     )

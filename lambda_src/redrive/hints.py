@@ -30,14 +30,44 @@ MAX_LETTERS = 256
 """Of a text; more of it hints at nothing."""
 
 _TOTALS = re.compile(
-    "odatacount|numfound|recordsfiltered|total(count|elements|items|results|size|records|entries|rows|hits)?"
+    "odatacount|numfound|nbhits|fullcount|recordsfiltered|"
+    "total(count|elements|items|results|size|records|entries|rows|hits|docs|number|num|objects)?"
 )
-_NEXT = re.compile(r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path)?")
-_MORE = frozenset(("hasmore", "hasnext", "hasnextpage", "more", "moreresults", "istruncated"))
-_PAGES = frozenset(("totalpages", "pagecount", "lastpage", "numpages", "pages", "pagestotal"))
+_OF_THE_PAGE = frozenset(("total", "totalcount", "totalrecords", "totalrows", "count"))
+"""Names under which some APIs say how many items are on the page."""
+
+_BESIDE = frozenset(("", "meta", "pagination", "paging", "page", "pageinfo"))
+"""Objects that say of a list how long it is."""
+
+_NEXT = re.compile(
+    r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path|start|id|key)?|"
+    "(next)?continuationtoken|lastevaluatedkey"
+)
+_MORE = re.compile("(has|is)?more(items|results|pages|records|rows|data|available)?|hasnext(page)?|istruncated")
+_PAGES = re.compile("totalpages?|pagecount|lastpage|numpages|numberofpages|nbpages|pages|pagestotal")
 _PREVIOUS = re.compile(r"(odata)?prev(ious)?(page)?(link|url|uri|href)?")
 _PREFIX = re.compile("^x-(wp-)?|^pagination-(?=.)")
 _BEFORE = frozenset(("hasprevious", "hasprev", "haspreviouspage", "hasprevpage"))
+_LAST, _FIRST = frozenset(("last", "islast", "islastpage")), frozenset(("first", "isfirst", "isfirstpage"))
+
+
+class Total(NamedTuple):
+    """How many items a list has, as an answer says.
+
+    Attributes
+    ----------
+    place
+        Where it says so.
+    may_count_page
+        Whether it may be about this page alone, by its name.
+    is_least
+        Whether there may be more.
+    """
+
+    number: int
+    place: str
+    may_count_page: bool = False
+    is_least: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +78,8 @@ class Hints:
     ----------
     next_at, previous_at, pages_at
         A next page, one before, a number of pages above one; None where the answer does not say.
+    pages
+        That number; 0 where the answer does not say.
     next
         What a next page is named by: the style that follows it, and where it is, as JMESPath. None where there is none
         or that cannot be told.
@@ -56,6 +88,7 @@ class Hints:
     next_at: str | None = None
     previous_at: str | None = None
     pages_at: str | None = None
+    pages: int = 0
     next: tuple[PaginationStyle, str] | None = None
 
     def line(self, where: str, pagination: Pagination) -> str:
@@ -78,25 +111,37 @@ class _Entry(NamedTuple):
     value: Any
 
 
-def total_hint(body: Any, headers: Mapping[str, str]) -> tuple[int, str] | None:
-    """Give the number of items that an answer says its whole list has, and where it says so."""
+def total_hint(body: Any, headers: Mapping[str, str]) -> Total | None:
+    """Give the number of items that an answer says its whole list has."""
     for each in (*_entries(body), *_header_entries(headers)):
         if _TOTALS.fullmatch(each.key) or (each.key == "count" and each.names & {"next", "results"}):
-            number = each.value.get("value") if isinstance(each.value, dict) else each.value
-            if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
-                return number, each.place
+            counted = each.value if isinstance(each.value, dict) else {"value": each.value}
+            value, is_least = counted.get("value"), counted.get("relation") == "gte"  # Elasticsearch stops counting
+            if (number := whole_number(value)) is not None:
+                may_count_page = each.key in _OF_THE_PAGE and bool(each.expression) and not each.names & {"next"}
+                return Total(number, each.place, may_count_page, is_least)
     return _count_beside_list(body)
 
 
-def _count_beside_list(body: Any) -> tuple[int, str] | None:
+def whole_number(value: Any) -> int | None:
+    """Read a number of items or pages, which some write as a text; None where it is none, or cannot be."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
+        return None
+    return int(value)
+
+
+def _count_beside_list(body: Any) -> Total | None:
     """Give a ``count`` that is larger than the list beside it; one that is not may only say how long that list is."""
-    if not isinstance(body, dict):
+    lengths = [len(value) for value in body.values() if isinstance(value, list)] if isinstance(body, dict) else []
+    if len(lengths) != 1:
         return None
-    count = body.get("count")
-    lengths = [len(value) for value in body.values() if isinstance(value, list)]
-    if isinstance(count, bool) or not isinstance(count, int) or len(lengths) != 1 or count <= lengths[0]:
-        return None
-    return count, "count"
+    for each in _entries(body, depth=2):
+        number, parent = whole_number(each.value), each.place.rpartition(".")[0]
+        if each.key == "count" and number is not None and number > lengths[0] and _plain(parent) in _BESIDE:
+            return Total(number, each.place)
+    return None
 
 
 def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
@@ -104,17 +149,19 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
     found: dict[str, Any] = {}
     for each in (*_entries(body), *_header_entries(headers)):
         key, value = each.key, each.value
+        is_no = value is False or value == "false"
         if (_NEXT.fullmatch(key) and _leads_on(value)) or (
-            value is True if key in _MORE else value is False and key == "last"
+            _is_yes(value) if _MORE.fullmatch(key) else is_no and key in _LAST
         ):
             found.setdefault("next_at", each.place)
             found["next"] = found.get("next") or (_named_by(each) if each.expression else None)
-        elif key in _PAGES and isinstance(value, int) and value > 1:
+        elif _PAGES.fullmatch(key) and (pages := whole_number(value) or 0) > 1:
             found.setdefault("pages_at", each.place)
+            found.setdefault("pages", pages)
         elif (
             (_PREVIOUS.fullmatch(key) and _leads_on(value, numbers=False))
             or (key in _BEFORE and value is True)
-            or (key == "first" and value is False)
+            or (key in _FIRST and is_no)
         ):
             found.setdefault("previous_at", each.place)
     for link in read_links(headers.get("Link", "")):
@@ -137,7 +184,7 @@ def beside_lists(body: Any, depth: int = DEPTH) -> Any:
 def pages_its_lists(body: Any, headers: Mapping[str, str]) -> str | None:
     """Give where an answer shows that its API pages lists, though this one may be one page long."""
     for each in _entries(body):
-        if _NEXT.fullmatch(each.key) or each.key in _MORE or each.key in _PAGES:
+        if any(known.fullmatch(each.key) for known in (_NEXT, _MORE, _PAGES)) or each.key in _LAST - {"last"}:
             return each.place
     paging = {"first", "last", "next", "prev", "previous"}
     links = read_links(headers.get("Link", ""))
@@ -210,9 +257,15 @@ def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
             except (ValueError, RecursionError):
                 continue
             yield from (each._replace(expression="") for each in _entries(found, f"{place}, "))
-        elif any(known.fullmatch(key) for known in (_TOTALS, _NEXT)) or key in _PAGES:
+        elif any(known.fullmatch(key) for known in (_TOTALS, _NEXT, _PAGES)):
             value = int(text) if re.fullmatch("[0-9]{1,15}", text.strip()) else text
             yield _Entry(place, "", frozenset(), key, value)
+
+
+def _is_yes(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in ("true", "yes", "y", "1")
+    return value is True or (isinstance(value, int) and value > 0)  # some say how many more
 
 
 def _leads_on(value: Any, *, numbers: bool = True) -> bool:

@@ -15,6 +15,7 @@ from redrive.answers import in_full
 from redrive.api import ListAnswer
 from redrive.errors import ListingError
 from redrive.expressions import is_field, is_null, leaves_out, raw_list, search
+from redrive.flaws import flaw
 from redrive.hints import beside_lists, list_hint
 from redrive.models import MAX_ID_BYTES, moment, primary_id
 from redrive.settings import Source
@@ -72,6 +73,8 @@ class Content:
         One for each item; None where there is no usable one.
     key
         The same for two answers that hold the same list.
+    flaw
+        What the answer says against itself, in words; empty where it says nothing.
     """
 
     answer: ListAnswer
@@ -80,6 +83,7 @@ class Content:
     length: int | None
     ids: tuple[str | None, ...]
     key: int
+    flaw: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -141,12 +145,15 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
         kind = answer.headers.get("Content-Type", "no Content-Type")
         words = f"{where}: HTTP {answer.status}, but the body is not JSON ({kind})"
         return Unlisted(answer, words, is_definite=False, line=f"{where}.path = …")
+    wrong = flaw(source, body)
     try:
         items = search(source.items, body, f"{where}.items")
-        if items is None and body is not None and is_null(source.items, body, f"{where}.items") and not _errors(body):
+        if items is None and body is not None and is_null(source.items, body, f"{where}.items"):
             items = []  # so some languages write an empty list
+        if wrong and not items:
+            return Unlisted(answer, f"{where}: HTTP {answer.status}, but {wrong}", is_definite=False)
         if isinstance(items, list):
-            return _content(name, source, replace(answer, body=b""), body, items)
+            return replace(_content(name, source, replace(answer, body=b""), body, items), flaw=wrong)
     except ListingError as error:
         return Unlisted(answer, str(error), is_definite=True, line=error.line)
     found = "null" if items is None else type(items).__name__
@@ -233,10 +240,6 @@ def _refusal(where: str, source: Source, answer: ListAnswer) -> tuple[str, str]:
 
 def _names(url: str, parameter: str) -> bool:
     return any(part.split("=", 1)[0] == parameter for part in urlsplit(url).query.split("&"))
-
-
-def _errors(body: Any) -> bool:
-    return isinstance(body, dict) and bool(body.get("errors") or body.get("error"))
 
 
 def _json(answer: ListAnswer) -> Any:

@@ -7,50 +7,18 @@ other way is an error, for what is not listed counts as delivered.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from http import HTTPStatus
-
 from redrive.api import Api
 from redrive.doubts import raise_doubts
-from redrive.endings import (
-    EMPTY_PAGE,
-    LEAST_DEFAULT,
-    LEAST_DEPTH,
-    NO_NEXT_PAGE,
-    ONE_ANSWER,
-    PAGE_AGAIN,
-    after_empty_page,
-    believed,
-    beyond_depth,
-    must_lead_nowhere,
-    never_a_next,
-    same_pages,
-    tells_nothing,
-)
-from redrive.errors import RedriveError
-from redrive.expressions import search
-from redrive.hints import total_hint
-from redrive.page import Content, Page, Unlisted, page_of, without_items
-from redrive.page_requests import (
-    NUMBERED,
-    Following,
-    PageRequest,
-    first_request,
-    following,
-    is_counted,
-)
-from redrive.progress import Progress, same_request
+from redrive.endings import LEAST_DEFAULT, believed, pages_named
+from redrive.page import Page
+from redrive.page_requests import NUMBERED, first_request
+from redrive.progress import Progress
+from redrive.reading import Pass, Steps
 from redrive.settings import PaginationStyle, Source
-from redrive.trial import ONE_ITEM, Trap, Trial, ask
+from redrive.trial import Trap, Trial
 
 MAX_PASSES = 4
 """How often a list that is paged by number is read at most; what still shifts then is the next run's."""
-
-REFUSED_DEPTH = frozenset({400, 416, 422})
-"""Statuses with which an API refuses what lies too deep in a list, and others what lies beyond its end."""
-
-Steps = Iterator[Page | None]
-"""A page for each request, or None where it brought none that is given on."""
 
 
 class Reader:
@@ -105,10 +73,11 @@ class Reader:
         """
         known: set[str] = set()
         for number in range(MAX_PASSES):
-            progress, is_new = Progress(self._name, self._source), False
+            reading = Pass(self._name, self._source, self._api, self._size, self._note, self._trial)
+            progress, is_new = reading.progress, False
             if self._trial:
                 self._trial.progress = progress
-            for page in self._read_once(progress):
+            for page in reading.pages():
                 given = _fresh(page, known) if page and number else page
                 if given:
                     all_ids = (*given.ids, *given.young, *given.old)
@@ -117,7 +86,7 @@ class Reader:
                 yield given
             if number == 0:
                 first = first_request(self._source, self._api)
-                yield from raise_doubts(self._name, self._source, first, progress, self._get)
+                yield from raise_doubts(self._name, self._source, first, progress, reading.get)
             if self._trial:
                 self._judge_trial(progress)
                 return
@@ -128,188 +97,6 @@ class Reader:
                 return
             self._adapt_size(progress)
 
-    def _read_once(self, progress: Progress) -> Steps:
-        request: PageRequest | None = first_request(self._source, self._api, size=self._size)
-        while request and not (self._trial and self._trial.is_over()):
-            progress.asks(request)
-            number = len(progress.asked)
-            found = self._get(request, f"page {number}", is_first=number == 1)
-            content = (
-                found if isinstance(found, Content) else (yield from self._read_unlisted(request, found, progress))
-            )
-            if content is None:
-                return
-            self._count_total(content, progress)
-            progress.first = progress.first or without_items(content)
-            is_empty, page = content.is_empty, None
-            is_again = not is_empty and content.key in progress.keys
-            if is_empty:
-                progress.has_empty_page()
-                page = None if self._style in NUMBERED else page_of(self._name, self._source, content)
-            elif not is_again:
-                progress.has_page(request, content)
-                page = page_of(self._name, self._source, content)
-            next_ = self._following(request, content)
-            content = found = without_items(content)  # while the other sources have their turns
-            yield page
-            if is_empty and self._style in NUMBERED:
-                progress.evidence = after_empty_page(progress, self._size)
-                if progress.evidence:
-                    return
-            if isinstance(next_, RedriveError):
-                raise next_
-            if is_again:
-                yield from self._read_again(request, next_, content, progress)
-                return
-            if next_.request is None:
-                yield from self._read_last(content, progress, is_explicit=next_.is_explicit)
-            elif progress.is_counted and self._style not in NUMBERED:
-                pages, items = len(progress.asked), sum(progress.lengths)
-                progress.is_counted = is_counted(self._source, next_.token, pages, items)
-            request = next_.request
-
-    def _get(self, request: PageRequest, purpose: str, *, is_first: bool = False) -> Content | Unlisted:
-        return ask(self._name, self._source, self._api, request, purpose, self._trial, is_first=is_first)
-
-    def _following(self, request: PageRequest, content: Content) -> Following | RedriveError:
-        """Give what comes next, or what is wrong with it: the page itself is given on before that is raised."""
-        try:
-            return following(self._name, self._source, self._api, request, content)
-        except RedriveError as error:
-            return error
-
-    def _count_total(self, content: Content, progress: Progress) -> None:
-        expression = self._source.pagination.total
-        where = f"sources.{self._name}.pagination.total"
-        if expression is None:
-            found = total_hint(content.body, content.answer.headers)
-        else:
-            value = search(expression, content.body, where)
-            value = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 16 else value
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
-                self._note(f"{where}: {expression!r} gives no number", f"{where} = …")
-                return
-            found = int(value), where
-        if found and (progress.total is None or found[0] < progress.total[0]):
-            progress.total = found
-
-    def _read_last(self, content: Content, progress: Progress, *, is_explicit: bool) -> Generator[None, None, None]:
-        """Judge that an answer names no next page.
-
-        Raises
-        ------
-        ListingError
-            It says elsewhere that there is one; or nothing tells, for the API is not seen to name one at all.
-        """
-        must_lead_nowhere(self._name, self._source, progress, content)
-        if self._style is PaginationStyle.NONE:
-            progress.evidence = ONE_ANSWER
-            return
-        progress.evidence = NO_NEXT_PAGE
-        if tells_nothing(self._source, progress, is_explicit=is_explicit):
-            # Of as many items as a page holds, asked for one by one, the first cannot be the last.
-            smallest = first_request(self._source, self._api, size=1)
-            yield None
-            found = self._get(smallest, ONE_ITEM) if self._source.pagination.size_param else content
-            if isinstance(found, Unlisted) or (
-                following(self._name, self._source, self._api, smallest, found).request is None
-            ):
-                raise never_a_next(self._name, self._source, progress)
-
-    def _read_unlisted(
-        self, request: PageRequest, unlisted: Unlisted, progress: Progress
-    ) -> Generator[None, None, Content | None]:
-        """Judge an answer that is no list: give the list where one comes after all, None where it is the end.
-
-        Raises
-        ------
-        ListingError
-            It is neither.
-        """
-        status = unlisted.answer.status
-        is_first = len(progress.asked) == 1
-        if is_first and status not in self._source.empty_statuses:
-            raise unlisted.error()
-        if progress.empty and self._style in NUMBERED:
-            progress.evidence = EMPTY_PAGE  # this was only asked for to be sure
-            return None
-        is_end = self._is_end(unlisted, progress)
-        if status == HTTPStatus.NO_CONTENT and (is_first or self._style not in NUMBERED):
-            is_end = True
-        if not is_end:  # it may pass
-            yield None
-            again = self._get(request, f"page {len(progress.asked)} again")
-            if isinstance(again, Content):
-                return again
-            if not (is_first and again.answer.status == status):
-                if is_first or self._style not in NUMBERED or not again.is_definite:
-                    raise again.error()
-                yield from self._look_around(request, again, progress)
-        if progress.last:
-            must_lead_nowhere(self._name, self._source, progress, progress.last[1])
-        progress.evidence = f"HTTP {status}"
-        return None
-
-    def _is_end(self, unlisted: Unlisted, progress: Progress) -> bool:
-        """Tell whether an answer that is no list ends a numbered one, for no full page could follow."""
-        if not (progress.lengths and unlisted.is_definite and self._style in NUMBERED):
-            return False
-        full = min(self._size, max(progress.lengths))
-        return progress.lengths[-1] < full or progress.is_reached
-
-    def _look_around(self, request: PageRequest, unlisted: Unlisted, progress: Progress) -> Generator[None, None, None]:
-        """Make sure that a page is not there because the list has ended: the one before is, the one after is not.
-
-        Raises
-        ------
-        ListingError
-            It is not so, or the API may have refused to go deeper into the list.
-        """
-        if not progress.last:
-            raise unlisted.error()
-        before, content = progress.last
-        if content.extent < min(self._size, LEAST_DEFAULT):
-            return
-        if unlisted.answer.status in REFUSED_DEPTH and progress.came >= LEAST_DEPTH:
-            raise beyond_depth(self._name, progress, f"HTTP {unlisted.answer.status} came")
-        yield None
-        earlier = self._get(before, "the page before it, again")
-        yield None
-        after = following(self._name, self._source, self._api, request, content).request or request
-        later = self._get(after, "the page after it")
-        if isinstance(earlier, Unlisted) or earlier.is_empty or isinstance(later, Content):
-            raise unlisted.error("; and the list goes on behind, or was away for a moment")
-
-    def _read_again(
-        self, request: PageRequest, next_: Following, content: Content, progress: Progress
-    ) -> Generator[None, None, None]:
-        """Judge a page that came before: some APIs give the last page again beyond the end.
-
-        Raises
-        ------
-        ListingError
-            It is not that, as far as can be told.
-        """
-        if self._style not in NUMBERED:
-            if next_.request == request:
-                raise same_request(self._name)
-            raise same_pages(self._name, self._source)
-        progress.evidence = PAGE_AGAIN
-        if progress.is_reached:
-            return
-        must_lead_nowhere(self._name, self._source, progress, content)
-        if len(progress.lengths) == 1:
-            if content.extent >= self._size:
-                raise same_pages(self._name, self._source)
-            if content.extent >= LEAST_DEFAULT:  # it may be what the API gives to whoever asks for nothing it knows
-                smallest = first_request(self._source, self._api, size=1)
-                yield None
-                found = self._get(smallest, ONE_ITEM) if self._source.pagination.size_param else content
-                if not isinstance(found, Content) or found.extent != 1:
-                    raise same_pages(self._name, self._source)
-        elif content.extent >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
-            raise beyond_depth(self._name, progress, "a full page came again")
-
     def _is_on_one_page(self, progress: Progress) -> bool:
         """Tell whether the whole list was on one page, so that nothing can have slid there from another one.
 
@@ -318,6 +105,8 @@ class Reader:
         if self._style not in NUMBERED:
             return len(progress.asked) < 2
         least = self._size + 1 if progress.is_reached else min(self._size, LEAST_DEFAULT)
+        if pages_named(progress) > 1:
+            return False
         return not progress.lengths or (len(progress.lengths) == 1 and progress.lengths[0] < least)
 
     def _adapt_size(self, progress: Progress) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from redrive.errors import ListingError
+from redrive.hints import Total
 from redrive.page import Content, without_items
 from redrive.page_requests import PageRequest
 from redrive.settings import Source
@@ -43,6 +44,8 @@ class Progress:
     total
         The least total that an answer gave, and where it stands: what joins a list while it is read may not come in
         this pass. None where no answer gave one.
+    may_count_page
+        Whether each total was as long as its page, and may count no more than that.
     empty, without_match, without_news
         How many pages in a row, up to the last one, were empty, matched nothing, or brought nothing new.
     has_gap
@@ -62,7 +65,8 @@ class Progress:
     ids: set[str] = field(default_factory=set)
     repeated: int = 0
     keys: set[int] = field(default_factory=set)
-    total: tuple[int, str] | None = None
+    total: Total | None = None
+    may_count_page: bool = True
     empty: int = 0
     without_match: int = 0
     without_news: int = 0
@@ -78,17 +82,26 @@ class Progress:
     @property
     def is_total_known(self) -> bool:
         """Whether an answer said how many items the list has; that it has none, where some came, says nothing."""
-        return self.total is not None and (self.total[0] > 0 or not self.lengths)
+        if self.total is None or self.total.is_least:
+            return False
+        return not self.lengths or (self.total.number > 0 and not self.may_count_page)
 
     @property
     def is_reached(self) -> bool:
         """Whether as many came as the list has."""
-        return self.total is not None and 0 < self.total[0] <= self.came
+        return self.total is not None and self.is_total_known and 0 < self.total.number <= self.came
 
     @property
     def is_steady(self) -> bool:
         """Whether all pages but the last are of one length; else the API leaves items out of pages already cut."""
         return len(set(self.lengths[:-1])) <= 1 and self.lengths[-1:] <= self.lengths[:1]
+
+    def says_total(self, total: Total, content: Content) -> None:
+        """Take note of a total that an answer gave."""
+        if not total.may_count_page or total.number != content.extent:
+            self.may_count_page = False
+        if self.total is None or total.number < self.total.number:
+            self.total = total
 
     def asks(self, request: PageRequest) -> None:
         """Count a request; raises ``ListingError`` for one that was made before, or one too many."""

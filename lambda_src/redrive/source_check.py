@@ -12,7 +12,7 @@ from redrive.advice import line_of, settings_of_next
 from redrive.api import Api
 from redrive.endings import NO_NEXT_PAGE, PAGE_AGAIN, same_pages
 from redrive.errors import ApiUnavailable, ConfigurationError, ListingError, RedriveError
-from redrive.hints import pages_its_lists, read_hints, total_hint
+from redrive.hints import Total, pages_its_lists, read_hints, total_hint
 from redrive.lines import pagination_line
 from redrive.listing import Listing, unusable
 from redrive.models import is_personal, shown_id
@@ -322,5 +322,5 @@ def _pages(content: Content) -> str | None:
     return pages_its_lists(content.body, content.answer.headers)
 
 
-def _total(content: Content) -> tuple[int, str] | None:
+def _total(content: Content) -> Total | None:
     return total_hint(content.body, content.answer.headers)

@@ -290,13 +290,197 @@ def test_a_list_that_is_one_full_page_ends_there(api: ScriptedApi, read: Read, s
     assert complete(listing)
 
 
-@pytest.mark.parametrize("end", [{"next": None}, {"next": ""}, {"next": False}, {"next": 0}, {"total": 10}])
+@pytest.mark.parametrize("end", [{"next": None}, {"next": ""}, {"next": False}, {"next": 0}])
 def test_an_answer_that_says_that_nothing_follows_is_the_end(api: ScriptedApi, read: Read, end: dict[str, Any]) -> None:
     api.answers(as_json({"emails": items(ids(10)), **end}))
     found, listing = read(source(PaginationStyle.CURSOR))
     assert found == ids(10)
     assert complete(listing)
     assert len(api.requests) == 1
+
+
+def sized(count: int, /, cap: int = 10_000, **more: Callable[[int], Any]) -> Answer:
+    """Serve the first page of a list, as long as asked for up to a cap; of what it says more, by how many it gives."""
+
+    def answer(request: Request) -> Response:
+        shown = ids(count)[: min(int(request.args.get("limit", 10)), cap)]
+        return as_json({"emails": items(shown), **{name: value(len(shown)) for name, value in more.items()}})
+
+    return answer
+
+
+@pytest.mark.parametrize("style", TOKENS)
+def test_a_total_that_stays_where_fewer_are_asked_for_is_the_lists(
+    api: ScriptedApi, read: Read, style: PaginationStyle
+) -> None:
+    api.answer = sized(10, total=lambda _: 10)
+    found, listing = read(source(style))
+    assert found == ids(10)
+    assert complete(listing)
+    assert len(api.requests) == 2
+
+
+@pytest.mark.parametrize("style", TOKENS)
+@pytest.mark.parametrize("name", ["total", "total_count", "count"])
+def test_a_total_that_is_the_pages_own_length_is_no_end(
+    api: ScriptedApi, read: Read, style: PaginationStyle, name: str
+) -> None:
+    """The API pages by a token of a name that nobody knows, and calls total what is on the page."""
+    api.answer = sized(25, **{name: lambda shown: shown, "bookmark": lambda _: "abc"})
+    found, listing = read(source(style))
+    assert found == ids(10)
+    assert not complete(listing)
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.NONE, *NUMBERED])
+def test_a_total_that_is_the_pages_own_length_hides_nothing(
+    api: ScriptedApi, read: Read, style: PaginationStyle
+) -> None:
+    def answer(request: Request) -> Response:
+        start = int(request.args.get("offset", 0)) if style is not PaginationStyle.PAGE else page_number(request) * 10
+        if len(api.requests) == 2 and style is not PaginationStyle.NONE:
+            return Response(status=404)  # and it passes
+        shown = ids(47)[start : start + 10]
+        return as_json({"emails": items(shown), "total": len(shown)})
+
+    api.answer = answer
+    found, listing = read(source(style))
+    assert found == (ids(10) if style is PaginationStyle.NONE else ids(47))
+    assert complete(listing) == (style is not PaginationStyle.NONE)
+
+
+@pytest.mark.parametrize("count", [10, 100])
+def test_an_only_page_that_is_given_again_may_be_the_total(api: ScriptedApi, read: Read, count: int) -> None:
+    api.answer = sized(count, total=lambda _: count)
+    found, listing = read(source(size=count))
+    assert found == ids(count)
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("style", TOKENS)
+@pytest.mark.parametrize("cap", [10, 50])
+def test_a_page_that_is_cut_short_and_names_nothing_is_not_the_end(
+    api: ScriptedApi, read: Read, style: PaginationStyle, cap: int
+) -> None:
+    api.answer = sized(300, cap=cap, bookmark=lambda _: "abc")
+    found, listing = read(source(style, size=100))
+    assert found == ids(cap)
+    assert not complete(listing)
+    assert f"may be full ({cap} items)" in listing.problems[0]
+
+
+@pytest.mark.parametrize("style", TOKENS)
+@pytest.mark.parametrize("one", ["refused", "all of it", "named"])
+def test_a_page_with_room_for_more_ends_a_list_where_nothing_speaks_against_it(
+    api: ScriptedApi, read: Read, style: PaginationStyle, one: str
+) -> None:
+    def answer(request: Request) -> Response:
+        if request.args["limit"] == "1" and one == "refused":
+            return as_json({}, 400)
+        if request.args["limit"] == "1" and one == "named":
+            headers = {"Link": "</emails?cursor=b>; rel=next"} if style is PaginationStyle.LINK_HEADER else {}
+            return as_json({"emails": items(ids(1)), "next": "b"}, **headers)
+        return as_json({"emails": items(ids(37))})
+
+    api.answer = answer
+    found, listing = read(source(style, size=100))
+    assert found == ids(37)
+    assert complete(listing)
+
+
+@pytest.mark.parametrize(
+    ("style", "more"),
+    [
+        (PaginationStyle.PAGE, {"pages": 25}),
+        (PaginationStyle.PAGE, {"meta": {"last_page": "25"}}),
+        (PaginationStyle.OFFSET, {"page": {"totalPages": 25}}),
+        (PaginationStyle.CURSOR, {"num_pages": 25}),
+        (PaginationStyle.NEXT_URL, {"nbPages": 25}),
+    ],
+)
+def test_fewer_pages_than_the_api_says_are_not_the_end(
+    api: ScriptedApi, read: Read, style: PaginationStyle, more: dict[str, Any]
+) -> None:
+    """It knows none of the parameters, and gives five by itself."""
+    api.answers(as_json({"emails": items(ids(5)), **more}))
+    found, listing = read(source(style))
+    assert found == ids(5)
+    assert not complete(listing)
+    assert "there are 25 pages, and " in listing.problems[0] or "does the API know 'page'" in listing.problems[0]
+
+
+def test_pages_that_went_meanwhile_are_no_problem(api: ScriptedApi, read: Read) -> None:
+    def answer(request: Request) -> Response:
+        left = ids(47) if len(api.requests) == 1 else ids(3)
+        return numbered(left, pages=-(-len(left) // 10))(request)
+
+    api.answer = answer
+    found, listing = read(source())
+    assert found == ids(10)
+    assert complete(listing)
+
+
+# What an answer says against itself.
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"error": "the database is down"},
+        {"errors": [{"message": "no replica"}]},
+        {"success": False, "message": "try again"},
+        {"ok": False},
+        {"status": "error"},
+        {"status": 500},
+        {"code": 503},
+        {"timed_out": True},
+        {"_shards": {"total": 5, "failed": 1}},
+        {"incomplete_results": True},
+    ],
+)
+@pytest.mark.parametrize("listed", [[], None, ids(3)])
+@pytest.mark.parametrize("style", [PaginationStyle.NONE, PaginationStyle.PAGE, PaginationStyle.CURSOR])
+def test_a_list_that_speaks_against_itself_is_not_complete(
+    api: ScriptedApi, read: Read, style: PaginationStyle, listed: list[str] | None, wrong: dict[str, Any]
+) -> None:
+    api.answers(as_json({"emails": items(listed) if listed else listed, "next": None, **wrong}))
+    found, listing = read(source(style))
+    assert found == (listed or [])
+    assert not complete(listing)
+    assert "the answer says in " in listing.problems[0]
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+def test_an_error_that_passes_is_no_end(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
+    serve = numbered(ids(47))
+    api.answer = lambda request: as_json({"emails": [], "success": False}) if len(api.requests) == 2 else serve(request)
+    found, listing = read(source(style))
+    assert found == ids(47)
+    assert complete(listing)
+
+
+@pytest.mark.parametrize(
+    ("more", "changes"),
+    [
+        ({"error": None, "errors": [], "success": True, "ok": True, "status": "ok", "code": 0, "timed_out": False}, {}),
+        ({"error": "", "errors": "0", "status": 200, "_shards": {"failed": 0}, "errors_count": 3}, {}),
+        ({"status": "failed", "kind": "error"}, {}),
+        ({"status": "error"}, {"filters": {"status": ("error", "bounced")}}),
+        ({"errors": 3}, {}),
+    ],
+)
+def test_what_only_looks_like_an_error_is_none(
+    api: ScriptedApi, read: Read, more: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    api.answers(as_json({"emails": items(ids(3)), **more}))
+    assert complete(read(source(PaginationStyle.NONE, **changes))[1])
+
+
+def test_a_list_of_errors_is_a_list(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"errors": items(ids(3))}))
+    found, listing = read(source(PaginationStyle.NONE, items="errors"))
+    assert found == ids(3)
+    assert complete(listing)
 
 
 @pytest.mark.parametrize("header", ["/emails?c=2>; rel=next", ""])
@@ -341,6 +525,20 @@ def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read,
         ({"count": 500, "next": None}, None),
         ({"hits": {"total": {"value": 500}}}, None),
         ({"count": 500}, None),
+        ({"total": "500"}, None),
+        ({"total": 500.0}, None),
+        ({"meta": {"count": 500}}, None),
+        ({"pagination": {"count": "500"}}, None),
+        ({"hits": {"total": {"value": 20, "relation": "gte"}}, "has_more": "true"}, None),
+        ({"has_more": 1}, None),
+        ({"hasMoreItems": True}, None),
+        ({"isLast": False}, None),
+        ({"isLastPage": False, "nextPageStart": 20}, None),
+        ({"page": {"totalPages": "25"}}, None),
+        ({"nbPages": 25}, None),
+        ({"NextContinuationToken": "abc"}, None),
+        ({"LastEvaluatedKey": {"id": {"S": "20"}}, "more": "yes"}, None),
+        ({"nextKey": "20"}, None),
         ({"last": False}, None),
         ({"hydra:view": {"hydra:next": "/emails?page=2"}}, None),
         ({"data": {"emails": {"pageInfo": {"hasNextPage": True}}}}, None),
@@ -376,6 +574,8 @@ def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, re
     [
         ({}, {}),
         ({"total": 20}, {}),
+        ({"total": "20", "meta": {"count": 20}, "has_more": 0, "isLast": True}, {}),
+        ({"has_more": "false", "totalPages": "1", "more": 0}, {}),
         ({"next": None, "has_more": False, "totalPages": 1}, {}),
         ({"items": [{"total": 99, "next": "x"}]}, {}),
         ({"count": 20}, {}),
@@ -499,6 +699,25 @@ def test_fewer_than_the_total_is_not_the_end(api: ScriptedApi, read: Read, style
     assert not complete(listing)
     assert "7 of 12" in listing.problems[0]
     assert complete(read(source(style))[1])
+
+
+@pytest.mark.parametrize("came", [10, 12])
+def test_a_total_that_may_be_more_is_never_reached(api: ScriptedApi, read: Read, came: int) -> None:
+    """Elasticsearch counts no further than it is told to."""
+    total = {"value": 12, "relation": "gte"}
+    serve = numbered(ids(came), hits={"total": total})
+    api.answer = lambda request: serve(request) if page_number(request) < 2 else as_json({}, 400)
+    _, listing = read(source(size=10))
+    assert complete(listing) == (came >= 12)
+    assert listing.evidence.get("email") != "total reached"
+
+
+def test_beyond_a_total_that_may_be_more_nothing_is_known(api: ScriptedApi, read: Read) -> None:
+    serve = numbered(ids(3000), hits={"total": {"value": 1000, "relation": "gte"}})
+    api.answer = lambda request: serve(request) if page_number(request) < 5 else as_json({}, 400)
+    found, listing = read(source(size=200))
+    assert found == ids(1000)
+    assert not complete(listing)
 
 
 def test_a_total_that_is_reached_is_evidence(api: ScriptedApi, read: Read) -> None:
@@ -670,7 +889,7 @@ def test_an_empty_list_is_no_problem(
     [
         (Response(status=404), "sources.email.empty_statuses = [204, 404]"),
         (as_json({"data": []}), "sources.email.items: 'emails' must give a list"),
-        (as_json({"emails": None, "errors": [{"message": "down"}]}), "must give a list, and gives null"),
+        (as_json({"emails": None, "errors": [{"message": "down"}]}), "says in errors that something went wrong"),
         (as_json({}, 406), "api.headers"),
         (as_json({}, 400), 'sources.email.pagination.size_param, or "" for none'),
     ],

@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from urllib3.util.retry import Retry
 
-from redrive import pagination, progress
+from redrive import endings, pagination, progress, reading
 from redrive.api import Api, ListAnswer
 from redrive.check import check
 from redrive.errors import ApiUnavailable
@@ -176,7 +176,8 @@ def caller(settings: ApiSettings, monkeypatch: pytest.MonkeyPatch) -> Api:
 
     The pages of these lists are so small that an API may have thought of their size by itself.
     """
-    monkeypatch.setattr(pagination, "LEAST_DEFAULT", 2)
+    for module in (pagination, reading, endings):
+        monkeypatch.setattr(module, "LEAST_DEFAULT", 2)
 
     def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
         retry = listing_retry(deadline, try_seconds)
