@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
+import tracemalloc
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from werkzeug.wrappers import Request, Response
 
 from redrive import clock, memory
-from redrive.api import Api
+from redrive.api import Api, ListAnswer
 from redrive.listing import Listing
 from redrive.models import Communication
 from redrive.page import Page
@@ -183,6 +186,39 @@ def test_the_source_with_more_than_its_share_ends_when_the_memory_is_used_up(
     assert problem.startswith("source email: sources.email: the function has no memory for more than the ")
     assert problem.endswith("raise lambda.memory_mb.list_failed")
     assert read(settings, email=Source("/sms", "send.email", pagination=OFFSET))[1].complete
+
+
+class LongApi(Api):
+    """An API with a list of so many, with the times of their failures."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(ApiSettings("http://api.example"), listing_retry, Secrets())
+        self._count = count
+
+    def get(self, url: str, params: Any) -> ListAnswer:
+        offset = int(dict(params)["offset"])
+        shown = range(offset, min(offset + 1000, self._count))
+        body = json.dumps([{"id": f"em-{number:07d}", "at": 1.5 + number} for number in shown]).encode()
+        return ListAnswer(200, url, {}, body, 1.0)
+
+
+@pytest.mark.parametrize("has_times", [False, True])
+def test_what_a_listed_id_takes_is_no_more_than_is_counted(has_times: bool) -> None:
+    count = 30_000
+    offset = Pagination(style=PaginationStyle.OFFSET, size=1000)
+    aged = {"failed_at": "at", "min_age_seconds": 60.0} if has_times else {}
+    listing = Listing(
+        {"email": Source("/emails", "send.email", pagination=offset, **aged)}, LongApi(count), lambda: True
+    )
+    tracemalloc.start()
+    try:
+        found = list(listing)
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == count
+    counted = len("em-0000000") + memory.BYTES_PER_ID + has_times * memory.BYTES_PER_TIME
+    assert 0.4 * counted < used / count <= counted
 
 
 def test_every_page_is_measured(lists: dict[str, list[object]], settings: ApiSettings) -> None:
