@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import requests
 from urllib3.util.retry import Retry
@@ -299,7 +299,11 @@ class Api:
         status = got.status
         if status == HTTPStatus.UNAUTHORIZED:
             raise CredentialsRefused(f"{what}: {in_full(status)}", status)
-        if status < 200 or 300 <= status < 400 or status in TRANSIENT or status >= 500:
+        if 300 <= status < 400:
+            raise ApiUnavailable(
+                f"{what}: {in_full(status)}, which is not followed{_slash(got)}", status, got.retry_after
+            )
+        if status < 200 or status in TRANSIENT or status >= 500:
             raise ApiUnavailable(f"{what}: {in_full(status)}", status, got.retry_after)
         return got
 
@@ -359,6 +363,17 @@ class _Got:
     body: bytes
     is_whole: bool
     retry_after: float | None
+
+
+def _slash(got: _Got) -> str:
+    """Say that a redirect leads to the same path with a slash at its end, as many frameworks do, or without one."""
+    try:
+        there, here = (urlsplit(url).path for url in (urljoin(got.url, got.headers.get("Location", "")), got.url))
+    except ValueError:
+        return ""
+    if there == here or there.rstrip("/") != here.rstrip("/"):
+        return ""
+    return f"; write the path with{'' if there.endswith('/') else 'out'} a slash at its end"
 
 
 def _ca_bundle(arn: str, secrets: Secrets) -> str:

@@ -137,8 +137,8 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
     if answer.status >= HTTPStatus.BAD_REQUEST:
         words, line = _refusal(where, source, answer)
         return Unlisted(answer, words, answer.status in BEYOND, line)
-    if answer.status == HTTPStatus.NO_CONTENT:
-        return Unlisted(answer, f"{where}: {in_full(answer.status)}", is_definite=True)
+    if answer.status in (HTTPStatus.NO_CONTENT, HTTPStatus.ACCEPTED):  # nothing, or nothing yet
+        return Unlisted(answer, f"{where}: {in_full(answer.status)}", answer.status == HTTPStatus.NO_CONTENT)
     try:
         body = _json(answer)
     except (ValueError, RecursionError):

@@ -5,6 +5,7 @@ A source's filters and the size of a page go along with every request, also wher
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from redrive.api import Api
 from redrive.errors import ConfigurationError, ListingError
 from redrive.expressions import is_null, search
 from redrive.link_header import Link, read_links
+from redrive.models import MAX_EXACT
 from redrive.page import Content
 from redrive.settings import Pagination, PaginationStyle, Source
 
@@ -235,8 +237,14 @@ def _token(name: str, source: Source, content: Content) -> tuple[str | None, boo
     if token is False or token == 0 or (isinstance(token, str) and token.strip() in ("", "0")):
         # A token of 0 would lead back to the beginning: some APIs end a list so.
         return None, True
+    if isinstance(token, float) and token.is_integer() and token < MAX_EXACT:
+        token = int(token)
     if token is True or not isinstance(token, str | int):
-        raise ListingError(f"{where}: {expression!r} gives neither a text nor a number", f"{where} = …")
+        inner = next(
+            (key for key in ("href", "url") if isinstance(token, dict) and isinstance(token.get(key), str)), ""
+        )
+        line = f"{where} = {json.dumps(f'{expression}.{inner}')}" if inner else f"{where} = …"
+        raise ListingError(f"{where}: {expression!r} gives neither a text nor a number", line)
     if isinstance(token, str) and len(token) > MAX_TOKEN:
         raise ListingError(
             f"{where}: {expression!r} gives a text of more than {MAX_TOKEN:,} characters", f"{where} = …"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from redrive.api import Api
 from redrive.endings import (
@@ -195,12 +196,22 @@ class Pass:
                 return again
             if not (is_first and again.answer.status == status):
                 if is_first or self._style not in NUMBERED or not again.is_definite:
-                    raise again.error()
+                    raise again.error(self._other_path(request))
                 yield from self._look_around(request, again)
         if progress.last:
             must_lead_nowhere(self._name, self._source, progress, progress.last[1])
         progress.evidence = f"HTTP {status}"
         return None
+
+    def _other_path(self, request: PageRequest) -> str:
+        """Say that a next page was asked for at another path than the first one: a gateway may have changed it."""
+        own, asked = (urlsplit(url).path for url in (self._api.url(self._source.path), request.url))
+        if asked == own:
+            return ""
+        return (
+            "; the API's next link leads to another path than the source's: if a gateway adds a part to it, read the "
+            "list by pages or offsets, which need no link"
+        )
 
     def _is_end(self, unlisted: Unlisted) -> bool:
         """Tell whether an answer that is no list ends a numbered one, for no full page could follow."""
@@ -257,5 +268,5 @@ class Pass:
             found = self._of_one_item()
             if not progress.is_reached and (is_full or not isinstance(found, Content) or found.extent != 1):
                 raise same_pages(self._name, self._source)
-        elif content.extent >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
+        elif progress.lengths[-1] >= min(self._size, max(progress.lengths)) and progress.came >= LEAST_DEPTH:
             raise beyond_depth(self._name, progress, "a full page came again")

@@ -570,6 +570,7 @@ def test_filters_that_the_api_refuses(api: ScriptedApi, traps: Traps) -> None:
         (as_json({"data": {"rows": [{"id": 1}]}}), 'sources.email.items = "data.rows"'),
         (as_json([{"id": 1}]), 'sources.email.items = "@"'),
         (Response(status=301, headers={"Location": "/emails/"}), "sources.email.path = …"),
+        (Response(status=302, headers={"Location": "https://login.example/"}), "sources.email.path = …"),
         (Response(status=401), 'api.auth.type = "bearer"'),
         (Response(status=403), 'api.auth.type = "bearer"'),
         (Response(status=406), "api.headers = …"),
@@ -581,6 +582,31 @@ def test_an_answer_that_is_no_list_names_the_line(api: ScriptedApi, traps: Traps
     text, found = only(traps(source(filters={})))
     assert text
     assert found == line
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("/emails/?status=failed", "; write the path with a slash at its end"),
+        ("{url}/emails/", "; write the path with a slash at its end"),
+        ("/login", ""),
+        ("http://[x", ""),
+        (None, ""),
+    ],
+)
+def test_a_redirect_is_not_followed_and_may_say_what_to_write(
+    api: ScriptedApi, traps: Traps, location: str | None, words: str
+) -> None:
+    headers = {"Location": location.format(url=api.url)} if location else {}
+    api.answers(Response(status=301, headers=headers))
+    text, _ = only(traps(source(filters={})))
+    assert text == f"GET /emails: HTTP 301 Moved Permanently, which is not followed{words}"
+
+
+def test_a_token_that_is_a_link_names_what_is_in_it(api: ScriptedApi, traps: Traps) -> None:
+    api.answer = serving(ids(47), _links={"next": {"href": "/emails?page=2"}})
+    found = traps(source(PaginationStyle.NEXT_URL, pagination={"next": "_links.next"}))
+    assert f'{WHERE}.next = "_links.next.href"' in [trap["line"] for trap in found]
 
 
 def test_an_expression_that_is_none(api: ScriptedApi, traps: Traps) -> None:

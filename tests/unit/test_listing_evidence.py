@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -908,6 +909,38 @@ def test_a_status_that_means_empty_is_asked_for_twice(api: ScriptedApi, read: Re
     found, listing = read(source(empty_statuses=(404,)))
     assert found == ids(3)
     assert complete(listing)
+
+
+@pytest.mark.parametrize("status", [202, 206, 203])
+def test_a_list_that_is_not_ready_is_none(api: ScriptedApi, read: Read, status: int) -> None:
+    api.answers(as_json({"emails": []}, status=status))
+    assert complete(read(source(PaginationStyle.NONE))[1]) == (status != 202)
+
+
+@pytest.mark.parametrize("count", [1000, 1190, 1200])
+def test_beyond_the_end_the_first_page_may_come_again(api: ScriptedApi, read: Read, count: int) -> None:
+    def answer(request: Request) -> Response:
+        start = page_number(request) * 100
+        start = start if start < count else 0
+        return as_json({"emails": items(ids(count)[start : start + 100])})
+
+    api.answer = answer
+    found, listing = read(source(size=100))
+    assert set(found) == set(ids(count))
+    assert complete(listing) == (count == 1190)  # else it may be that nobody may read deeper
+
+
+def test_a_next_link_that_lacks_what_a_gateway_adds_is_said_to(api: ScriptedApi, settings: ApiSettings) -> None:
+    def answer(request: Request) -> Response:
+        if request.path == "/gateway/emails":
+            return as_json({"emails": items(ids(10)), "next": "/emails?page=2"})
+        return Response(status=404)
+
+    api.answer = answer
+    behind = replace(settings, base_url=f"{settings.base_url}/gateway")
+    listing = Listing({"email": source(PaginationStyle.NEXT_URL)}, Api(behind, listing_retry, Secrets()), lambda: True)
+    assert [each.primary_id for each in listing] == ids(10)
+    assert "leads to another path than the source's: if a gateway adds a part" in listing.problems[0]
 
 
 # Lists that shift.
