@@ -89,10 +89,11 @@ def test_a_list_that_shifts_while_it_is_paged_skips_nothing(api, deployment, sty
     [
         (Answer("{not json", headers={"Content-Type": "application/json"}), "the body is not JSON"),
         (Answer("<html>We will be back soon</html>"), "the body is not JSON (text/html)"),
-        (Answer({"error": "please log in"}), "sources.email.items: '@' must give a list"),
+        (Answer({"hint": "please log in"}), "sources.email.items: '@' must give a list"),
+        (Answer({"error": "please log in"}), "the answer says in error that something went wrong"),
         (Answer({"error": "gone"}, 410), "HTTP 410"),
     ],
-    ids=["no JSON", "an error page with 200", "an object", "410"],
+    ids=["no JSON", "an error page with 200", "an object", "an error with 200", "410"],
 )
 def test_an_answer_that_is_no_list_is_named_and_the_other_source_goes_on(api, problems, page, complaint):
     api.on("GET", "/emails", page)

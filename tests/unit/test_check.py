@@ -590,7 +590,6 @@ def test_an_answer_that_is_no_list_names_the_line(api: ScriptedApi, traps: Traps
         ("/emails/?status=failed", "; write the path with a slash at its end"),
         ("{url}/emails/", "; write the path with a slash at its end"),
         ("/login", ""),
-        ("http://[x", ""),
         (None, ""),
     ],
 )
