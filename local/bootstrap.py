@@ -31,6 +31,7 @@ ENVIRONMENTS: dict[str, tuple[str, list[tuple[str, list[str]]]]] = {
     "dev": (".venv", [("dev.txt", [])]),
     "runtime": (".venv-runtime", [("runtime.txt", []), ("emulator.txt", ["--no-deps"])]),
     "terraform": (".venv-terraform", [("terraform.txt", [])]),
+    "terraform-oldest": (".venv-terraform-oldest", [("terraform-oldest.txt", [])]),
     "checkov": (".venv-checkov", [("checkov.txt", [])]),
 }
 

