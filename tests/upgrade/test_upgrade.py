@@ -43,7 +43,9 @@ def test_an_upgrade_replaces_and_destroys_nothing_that_holds_data(story: Story):
 
 def test_it_would_be_noticed(story: Story):
     """The same tree with another address for the table, and no `moved` block."""
-    assert lost(story.renamed) == ['module.communications_redrive["production"].module.ledger.aws_dynamodb_table.this']
+    assert lost(story.renamed) == [
+        'module.communications_redrive["production"].module.ledger[0].aws_dynamodb_table.this'
+    ]
 
 
 def test_an_upgrade_keeps_the_ledger_and_the_queue(story: Story):
