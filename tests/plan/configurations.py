@@ -129,6 +129,8 @@ RIGHT = configuration(
         # whom alarms and digests reach
         "pagerduty": {"source": "../../examples/pagerduty"},
         "chat": {"source": "../../examples/chat"},
+        # every kind of API
+        "apis": {"source": "../../examples/apis"},
         # the same module twice in one account, under for_each
         "twins": call("${each.key}", for_each='${toset(["castor", "pollux"])}', queue=ON),
         # the first loop alone, and it twice
