@@ -81,14 +81,14 @@ module "django" {
 module "rails" {
   source = "../.."
 
-  name  = "tickets-redrive"
+  name  = "desk-redrive"
   stage = "production"
 
   api = {
-    base_url = "https://tickets.example.com/api"
+    base_url = "https://desk.example.com/api"
     auth = {
       type       = "basic"
-      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tickets/redrive-user-c3D4e5"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:desk/redrive-user-c3D4e5"
     }
   }
 
@@ -103,7 +103,7 @@ module "rails" {
   }
 
   requeue       = { path = "/communications/requeue" }
-  notifications = { emails = ["tickets@example.com"] }
+  notifications = { emails = ["desk@example.com"] }
 }
 
 # Spring Data, Page: numbered from 0. OAuth 2 client credentials; the application's own retries come first, for half an hour.
@@ -143,7 +143,7 @@ module "spring" {
 module "gateway" {
   source = "../.."
 
-  name  = "orders-redrive"
+  name  = "shipping-redrive"
   stage = "production"
 
   api = {
@@ -162,5 +162,5 @@ module "gateway" {
   }
 
   requeue       = { path = "/communications:requeue" }
-  notifications = { emails = ["orders@example.com"] }
+  notifications = { emails = ["shipping@example.com"] }
 }

@@ -69,9 +69,7 @@ class Desk:
         if order.undoes:
             undone = self.look.actions.find(order.undoes)
             if undone is None or not undone.can_be_undone(clock.now()):
-                raise ConfigurationError(
-                    "event.undoes: no discard by a plan that has ended and is less than a week old"
-                )
+                raise ConfigurationError("event.undoes: must be the id of a discard that ended less than a week ago")
             return self.look.actions.plan(request, order.what, Wanted(), undone.id, undone.done)
         action = self.look.actions.plan(request, order.what, wanted_by(order))
         return self._counted(action, READS - 1)  # the directory is one
@@ -79,8 +77,12 @@ class Desk:
     def _confirm(self, order: Order) -> Action:
         planned = self.look.actions.find(order.action_id or "")
         if planned is None or planned.phase is not Phase.PLANNED:
-            state = f"it is {planned.phase}" if planned else "there is none of less than an hour"
-            raise ConfigurationError(f"event.actionId: only what is planned can be confirmed, and {state}")
+            state = (
+                f"this one is {planned.phase}"
+                if planned
+                else "there is none of that id, or it is more than an hour old"
+            )
+            raise ConfigurationError(f"event.actionId: only a plan can be confirmed; {state}")
         if order.count != planned.count:
             raise ConfigurationError(f"event.count: the plan is for {planned.count}, not {order.count}; look again")
         action = self.look.actions.confirm(planned, order.by, order.why)

@@ -25,7 +25,7 @@ _LINES = (
     ("no connection in time", "vpc = …"),
     ("no answer in time", "api.read_timeout_seconds = …"),
     ("the answer is larger than", "sources.{name}.pagination.size = …"),
-    ("did not come to its end in time", "sources.{name}.pagination.size = …"),
+    ("did not finish in time", "sources.{name}.pagination.size = …"),
     ("token endpoint", "api.auth.token_url = …"),
     ("secret ", "api.auth.secret_arn = …"),
 )

@@ -110,7 +110,7 @@ class Api:
         try:
             self._session = open_session(settings.base_url, self.deadline, retry, BODY_SECONDS)
         except ValueError:
-            raise ConfigurationError("api.base_url: not a URL, or can be read in two ways") from None
+            raise ConfigurationError("api.base_url: invalid or ambiguous URL") from None
         self._session.headers.update(settings.headers)
         # With each request and not on the session, where an environment variable (REQUESTS_CA_BUNDLE) goes before it.
         self._verify = _ca_bundle(settings.ca_bundle_secret_arn, secrets) if settings.ca_bundle_secret_arn else True
@@ -144,7 +144,7 @@ class Api:
         try:
             what = f"GET {urlsplit(url).path}"  # without the query: it may hold what belongs in no log
         except ValueError:
-            raise ListingError("the URL of a list is not a URL") from None
+            raise ListingError("the list's URL is invalid") from None
         # Spaces as %20, not as +: a signature (SigV4) is over that form.
         query = urlencode(params, quote_via=quote)
         try:
@@ -161,7 +161,7 @@ class Api:
         if len(got.body) > MAX_LIST_BYTES:
             raise ListingError(f"{what}: the answer is larger than {MAX_LIST_BYTES:,} bytes; ask for smaller pages")
         if not got.is_whole:
-            raise ApiUnavailable(f"{what}: HTTP {got.status} did not come to its end in time", got.status)
+            raise ApiUnavailable(f"{what}: HTTP {got.status} did not finish in time", got.status)
         if memory.parsed_bytes(got.body) > memory.most_parsed_bytes():
             raise ListingError(
                 f"{what}: the answer ({len(got.body):,} bytes) holds more than the function has memory for; ask for "
@@ -251,7 +251,7 @@ class Api:
             # A sign-in or maintenance page in front of the API: nothing says that the application saw the request.
             raise ApiUnavailable(f"{what}: HTTP {got.status} with a page instead of an answer", got.status)
         if accepted and not got.is_whole:
-            raise ApiUnavailable(f"{what}: HTTP {got.status} did not come to its end in time", got.status)
+            raise ApiUnavailable(f"{what}: HTTP {got.status} did not finish in time", got.status)
         if accepted and not holds(accepted, got.body):
             return Answer(got.status, accepted=False, error=f"HTTP {got.status}, but requeue.accepted does not hold")
         return Answer(got.status, accepted=True)
@@ -322,7 +322,7 @@ class Api:
         try:
             prepared = self._session.prepare_request(request)  # with the credentials, which may take a token
         except requests.RequestException:
-            raise ApiUnavailable(f"{what}: not sent: its URL is not a URL") from None
+            raise ApiUnavailable(f"{what}: not sent: its URL is invalid") from None
         if request.json is not None:
             self.pace()
         remaining = self._expect_time(what)

@@ -144,7 +144,7 @@ class ClientCredentialsAuth(ApiAuth):
         try:
             self._session = open_session(self._url, deadline, no_retry(deadline, TOKEN_SECONDS), TOKEN_SECONDS)
         except ValueError:
-            raise ConfigurationError("api.auth.token_url: not a URL, or can be read in two ways") from None
+            raise ConfigurationError("api.auth.token_url: invalid or ambiguous URL") from None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the token into the request; fetch one where none is valid."""
@@ -207,7 +207,7 @@ class ClientCredentialsAuth(ApiAuth):
         except requests.RequestException as error:
             raise ApiUnavailable(f"token endpoint: {in_words(error)}") from None
         if not is_whole:
-            raise ApiUnavailable("token endpoint: the answer did not come to its end in time")
+            raise ApiUnavailable("token endpoint: the answer did not finish in time")
         if len(body) > MAX_TOKEN_BYTES:
             raise ApiUnavailable(f"token endpoint: the answer is larger than {MAX_TOKEN_BYTES:,} bytes")
         return answer.status_code, body, retry_after(answer.status_code, answer.headers, clock.now())

@@ -95,6 +95,6 @@ def _shared(sources: Mapping[str, Source], trials: Mapping[str, Trial]) -> Itera
         ids = progress.ids if progress else set()
         if both := ids & others.keys():
             first = others[min(both)]
-            text = f"{len(both)} of its ids are listed by sources.{first} too: for the ledger the same communications"
-            yield name, f"{text}, sent once; where they are others, set sources.{name}.id_space"
+            text = f"{len(both)} of its ids are listed by sources.{first} too: one communication each to the ledger"
+            yield name, f"{text}, sent once; if they are different ones, set sources.{name}.id_space"
         others.update(dict.fromkeys(ids, name))

@@ -93,7 +93,7 @@ def end_of(event: Mapping[str, Any]) -> End:
             digest.Ending(digest.COULD_NOT_START, why[:MAX_CAUSE]),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"event: none that conclude knows ({type(error).__name__}: {error})") from None
+        raise ConfigurationError(f"event: not one that conclude handles ({type(error).__name__}: {error})") from None
 
 
 def _run_id(payload: Mapping[str, Any], request: str) -> str:

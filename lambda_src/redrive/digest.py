@@ -32,14 +32,14 @@ IDS_IN_A_LINE = 5
 
 LINES = {
     "requeued": "requeued: the application took them back into its queue",
-    "already_queued": "already queued or sent, says the application",
+    "already_queued": "already queued or sent, according to the application",
     BECAME_MANUAL: "now wait for a person: no run sends them again",
     "charged": "turned away: counts as an attempt, tried again after the cooldown",
     "turned_away": "turned away: counts as nothing yet, tried again in a later run",
     "not_asked": "not sent, because a function or the ledger failed, or its turn never came: left for the next run",
     LEFT_OUT: "not tried, because the API turned others of their source away: left for the next run",
     NOT_TRIED: "not tried before the run ended: left for the next run",
-    UNDER_WAY: "still under way when the run ended: seen to by the next run",
+    UNDER_WAY: "still under way when the run ended: checked by the next run",
     "left": "beyond max_per_run: left for the next run",
     "paused": "not sent, because of the pause: left for the next run",
     "stopped": "not sent, because the run was stopped: left for the next run",
@@ -230,7 +230,7 @@ def _headline(story: Story, lines: Counter[str], problems: Sequence[str], answer
         return f"The API asked not to be asked before {waits} ({', '.join(dead)})."
     if largest and dead:
         took = sum(done.answers[source, True] for source in dead)
-        what = "The API takes nothing any more" if took else "The API turned everything away"
+        what = "The API no longer takes anything" if took else "The API turned everything away"
         return f"{what}: {answer(largest)} ({', '.join(dead)})."
     if largest:
         return f"Some communications were turned away: {answer(largest)} ({largest.source})."

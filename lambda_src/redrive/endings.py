@@ -71,7 +71,7 @@ def never_a_next(name: str, source: Source, progress: Progress) -> ListingError:
     if source.pagination.style is PaginationStyle.LINK_HEADER:
         place = f"{where}.style is link_header, yet there is no header Link"
     return ListingError(
-        f"sources.{name}: the first page {full} and {place}, so nothing tells whether more follow; {where}.total would",
+        f"sources.{name}: the first page {full} and {place}, so nothing shows whether more follow; {where}.total would",
         f"{where}.{'style' if source.pagination.style is PaginationStyle.LINK_HEADER else 'next'} = …",
     )
 
@@ -151,7 +151,7 @@ def believed(name: str, source: Source, progress: Progress, came: int) -> str:
 def beyond_depth(name: str, progress: Progress, words: str) -> ListingError:
     """Give the error for a list that may go on deeper than the API lets anybody read."""
     return ListingError(
-        f"sources.{name}: after {progress.came} items {words}; nothing tells whether the list ends there or only what "
+        f"sources.{name}: after {progress.came} items {words}; nothing shows whether the list ends there or only what "
         f"the API gives of it; sources.{name}.pagination.total would",
         f"sources.{name}.pagination.total = …",
     )

@@ -73,7 +73,7 @@ class StateMachine:
         except self.client.exceptions.ExecutionDoesNotExist:
             return None
         except (ClientError, BotoCoreError) as error:
-            raise ExecutionNotStarted(f"the state machine does not say whether run {run_id} is on: {error}") from None
+            raise ExecutionNotStarted(f"cannot tell whether run {run_id} is on: {error}") from None
         stopped = found.get("stopDate")
         ended = stopped.timestamp() if isinstance(stopped, datetime) else 0
         return Status(found["status"], found.get("error", ""), ended)
@@ -117,5 +117,5 @@ class StateMachine:
         except ClientError as error:
             raise ExecutionNotStarted(f"the execution could not be started: {error}") from None
         except BotoCoreError as error:
-            raise StartUnconfirmed(f"the execution was perhaps not started: {error}") from None
+            raise StartUnconfirmed(f"the execution may not have started: {error}") from None
         return answer["executionArn"]

@@ -82,7 +82,7 @@ class Look:
                 actions, following = self.actions.newest(order.limit or RUNS_SHOWN, order.next)
                 return {"actions": [action_to_json(action) for action in actions], "next": following}
             case _:
-                raise ConfigurationError(f"event.action: {order.action} is none that looks")
+                raise ConfigurationError(f"event.action: {order.action} is not one that reads")
 
     def _list(self, order: Order) -> dict[str, Any]:
         """List what waits, group by group, with no more reads than :data:`READS`."""
@@ -170,5 +170,5 @@ def _read_position(text: str | None) -> tuple[str, str | None]:
     except (ValueError, TypeError):
         group, last = None, None
     if not isinstance(group, str) or not (last is None or isinstance(last, str)):
-        raise ConfigurationError("event.next: must be what the answer before gave as next")
+        raise ConfigurationError("event.next: must be the next of the previous answer")
     return group, last

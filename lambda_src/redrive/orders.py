@@ -134,9 +134,7 @@ class Order:
         if not 0 <= self.older_than_seconds <= LONGEST_AGE_SECONDS:
             raise ConfigurationError(f"event.olderThanSeconds: must be from 0 to {LONGEST_AGE_SECONDS:.0f}")
         if len(self.communications) > MAX_NAMED or len(self.ids) > MAX_NAMED:
-            raise ConfigurationError(
-                f"event.communications: at most {MAX_NAMED}; plan takes any number, by its filters"
-            )
+            raise ConfigurationError(f"event.communications: at most {MAX_NAMED}; plan takes any number, by filter")
         if self.action is Call.PAUSE and not 0 < self.seconds <= LONGEST_PAUSE_SECONDS:
             raise ConfigurationError(f"event.seconds: must be above 0 and at most {LONGEST_PAUSE_SECONDS:.0f}")
         rate = self.max_requests_per_second
@@ -155,9 +153,9 @@ class Order:
         if self.action is Call.SHOW and not (self.communications or self.ids or self.run_id or self.action_id):
             return "communications: missing; show needs at least one, or event.ids, event.runId or event.actionId"
         if self.communications and any((self.group, self.source, self.operation, self.error, self.older_than_seconds)):
-            return "communications: named ones go without a filter"
+            return "communications: cannot be combined with a filter"
         if self.action in NAMED and not self.communications:
-            return f"communications: missing; {self.action} takes named ones, and plan what a filter means"
+            return f"communications: missing; {self.action} takes named ones; plan takes a filter"
         if self.action is Call.PLAN:
             filters = self.group, self.source, self.operation, self.error, self.older_than_seconds, self.undoes
             if not (self.all or any(filters)):
@@ -166,11 +164,11 @@ class Order:
                     "or undoes"
                 )
             if self.undoes and (self.what is not What.RELEASE or any(filters[:5])):
-                return "undoes: what a discard has changed is released, all of it"
+                return "undoes: needs what: release, and no filter"
         if self.action in (Call.CONFIRM, Call.CARRY_OUT) and not self.action_id:
-            return f"actionId: missing; {self.action} needs that of a plan"
+            return f"actionId: missing; {self.action} needs the id of a plan"
         if self.action is Call.CONFIRM and self.count is None:
-            return "count: missing; confirm gives back how many the plan has"
+            return "count: missing; confirm repeats the number that the plan shows"
         if self.action is Call.STOP and not (self.run_id or self.action_id):
             return "runId: missing; stop needs the run's id, see runs, or event.actionId, see actions"
         return None

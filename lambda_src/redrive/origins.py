@@ -44,7 +44,7 @@ def origin(url: str) -> Origin:
     host = (parts.hostname or "").lower()
     connected = (seen.scheme, (seen.host or "").strip("[]").lower(), seen.port or PORTS.get(seen.scheme or "", 0))
     if not (port and host and host.isascii()) or "%" in host or "@" in parts.netloc or seen.auth:
-        raise ValueError("no host, a user, or a host that is none")
+        raise ValueError("no host, an invalid host, or a user")
     # As written it may be a host of other letters, which is encoded (IDNA) on the way.
     spelled = (written.hostname or "").lower()
     if connected != (parts.scheme, host, port) or (spelled.isascii() and spelled != host):
@@ -77,7 +77,7 @@ def on_own_origin(url: str, base: str, base_url: str) -> str:
         found, own = urlsplit(joined), urlsplit(base_url)
         theirs, ours = _spelled(joined, base_url), _spelled(base_url, base_url)
     except ValueError:
-        raise ListingError("the next page's URL is not a URL, or can be read in two ways; not followed") from None
+        raise ListingError("the next page's URL is invalid or ambiguous; not followed") from None
     is_behind_tls = (theirs[0], ours[0]) == ("http", "https") and theirs[1] == ours[1]
     if theirs != ours and not (is_behind_tls and theirs[2] in (PORTS["http"], ours[2])):
         raise ListingError(

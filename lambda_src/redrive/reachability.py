@@ -91,7 +91,7 @@ def _try(found: Reached, settings: CheckSettings, api: Api) -> None:
         found.why = f"OPTIONS {found.path}: {_answer(status, methods)}"
         if methods and status not in NOT_THERE:
             if (status, methods) == api.methods(f"{path.partition('?')[0]}-{NOBODY}"):
-                found.why += "; but a path that is not there is answered alike"
+                found.why += "; but so is a path that does not exist"
             elif found.method in methods:
                 found.reachable = "yes"
             else:

@@ -84,7 +84,7 @@ def write(story: Story) -> Digest:
     would = f"{counted(sends)} would be sent" if sends else "nothing would be sent"
     headline = f"Report only, nothing was sent: {would}."
     if problems:
-        headline = f"Report only, nothing was sent: not every list could be vouched for: {problems[0]}."
+        headline = f"Report only, nothing was sent: a list may be incomplete: {problems[0]}."
     where = f"{story.name} {story.stage}"
     listed = int(record.get("listed", 0))
     kind, result = Result.REPORT, f"report: {sends:,} of {counted(listed)} would be sent"

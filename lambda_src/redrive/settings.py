@@ -251,7 +251,7 @@ class QueueSettings:
     def __post_init__(self) -> None:
         """Refuse a queue in whose order an entry that comes back would be passed by others."""
         if self.queue_url.endswith(".fifo"):
-            raise ConfigurationError("queue.queue_url: a FIFO queue; the worker keeps no order")
+            raise ConfigurationError("queue.queue_url: a FIFO queue, but the worker keeps no order")
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ class _TimedReader(io.RawIOBase):
         """Receive what there is; raises ``TimeoutError`` when the time is over."""
         remaining = self.until - time.monotonic()
         if remaining <= 0:
-            raise TimeoutError("the answer did not come to its end in time")
+            raise TimeoutError("the answer did not finish in time")
         self._sock.settimeout(min(self._between_bytes, remaining))
         return self._raw.readinto(buffer)
 

@@ -125,11 +125,11 @@ def test_a_plan_is_confirmed_once_and_within_the_hour(pile: None, context: Conte
         planned(context, later, "release", group=UNKNOWN_GROUP),
     )
     confirmed(context, plan)
-    with pytest.raises(ConfigurationError, match="only what is planned can be confirmed, and it is running"):
+    with pytest.raises(ConfigurationError, match="only a plan can be confirmed; this one is running"):
         confirmed(context, plan)
     assert later.come() == 1
     time.passes(SECONDS_TO_CONFIRM + 1)
-    with pytest.raises(ConfigurationError, match="only what is planned can be confirmed, and there is none"):
+    with pytest.raises(ConfigurationError, match="only a plan can be confirmed; there is none"):
         confirmed(context, old)
     assert groups(context) == {UNKNOWN_GROUP: 4, "sms/410/gone": 1}
 
@@ -387,7 +387,7 @@ def test_a_discard_is_undone_as_a_whole_but_for_what_is_discarded_no_more(
     assert (states(ledger), groups(context)) == ({State.RELEASED: 11}, {})
     assert shown(context, discard)["canBeUndone"]
     time.passes(KEPT_SECONDS + 1)
-    with pytest.raises(ConfigurationError, match=r"event\.undoes: no discard by a plan that has ended"):
+    with pytest.raises(ConfigurationError, match=r"event\.undoes: must be the id of a discard"):
         planned(context, later, "release", undoes=discard["actionId"])
 
 

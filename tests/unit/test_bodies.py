@@ -103,7 +103,7 @@ def drips(begin: bytes = b"", each: bytes = b" ", seconds: float = 20.0) -> Iter
 
 def test_a_list_that_drips_in_ends_with_the_invocations_time(wire: Callable[..., Wire]) -> None:
     server = wire(lambda: drips(HEAD + b"Content-Length: 10000\r\n\r\n["))
-    with pytest.raises(ApiUnavailable, match="GET /emails: HTTP 200 did not come to its end in time"):
+    with pytest.raises(ApiUnavailable, match="GET /emails: HTTP 200 did not finish in time"):
         listed(client(f"http://127.0.0.1:{server.port}", seconds=1.5))
 
 
@@ -115,7 +115,7 @@ def test_a_list_that_drips_in_leaves_time_for_the_others(
     fine = HEAD + b"Content-Length: 3\r\n\r\n[1]"
     server = wire(lambda: drips(HEAD + b"\r\n") if server.connections == 1 else iter([fine]))
     caller = client(f"http://127.0.0.1:{server.port}", seconds=600)
-    with pytest.raises(ApiUnavailable, match="did not come to its end in time"):
+    with pytest.raises(ApiUnavailable, match="did not finish in time"):
         listed(caller)
     assert listed(caller) == [1]
     assert server.connections == 2, "what still drips in belongs to nobody"
@@ -293,7 +293,7 @@ def test_json_that_is_nested_deeply_is_an_answer_but_fulfils_nothing(api: Script
 def test_an_answer_that_is_cut_short_says_nothing_of_what_must_hold(wire: Callable[..., Wire]) -> None:
     server = wire(lambda: drips(HEAD + b'Content-Length: 10000\r\n\r\n{"success": true, '))
     caller = client(f"http://127.0.0.1:{server.port}", seconds=1.5)
-    with pytest.raises(ApiUnavailable, match="POST /requeue: HTTP 200 did not come to its end in time"):
+    with pytest.raises(ApiUnavailable, match="POST /requeue: HTTP 200 did not finish in time"):
         caller.call("POST", "/requeue", ENTRY, "a key", accepted="success")
 
 
@@ -319,7 +319,7 @@ def test_a_token_that_drips_in_is_given_up(
 ) -> None:
     monkeypatch.setattr(auth_module, "TOKEN_SECONDS", 1.0)
     server = wire(lambda: drips(begin, each))
-    with pytest.raises(ApiUnavailable, match=r"token endpoint: (the answer did not come|no answer in time)"):
+    with pytest.raises(ApiUnavailable, match=r"token endpoint: (the answer did not finish|no answer in time)"):
         listed(with_token(f"http://127.0.0.1:{server.port}/token", api))
     assert not api.requests
 

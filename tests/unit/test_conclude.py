@@ -709,7 +709,7 @@ def test_a_run_that_ended_in_the_ordinary_way_is_not_published_again(
     "event", [{}, {"runId": RUN}, {"run": None}, {"run": {}}, {"detail-type": "x"}, {"requestContext": 5}]
 )
 def test_an_event_that_conclude_does_not_know_is_refused(context: Context, event: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="event: none that conclude knows"):
+    with pytest.raises(ConfigurationError, match="event: not one that conclude handles"):
         invoke(event, context)
 
 

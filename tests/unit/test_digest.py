@@ -46,7 +46,7 @@ def test_a_good_run_is_a_few_lines() -> None:
         f"redrive prod, run {RUN}\nTuesday, 24 November 2026, 02:15 UTC\n\n"
         "20 communications listed as failed:\n"
         "- 19 requeued: the application took them back into its queue\n"
-        "- 1 already queued or sent, says the application\n\n"
+        "- 1 already queued or sent, according to the application\n\n"
         "Execution:\n"
         "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/"
         f"{ARN}\n"
@@ -227,7 +227,7 @@ def test_the_source_that_is_dead_is_named_with_its_own_answer() -> None:
 def test_an_api_that_has_stopped_is_not_said_to_have_taken_nothing() -> None:
     done = turned_away(503, "POST /requeue: HTTP 503 Service Unavailable", 60)
     done.tried["email"], done.answers["email", True], done.open = Tried(140, 80), 80, ("email",)
-    assert digest(done).message.startswith("The API takes nothing any more: POST /requeue: HTTP 503")
+    assert digest(done).message.startswith("The API no longer takes anything: POST /requeue: HTTP 503")
 
 
 @pytest.mark.parametrize("count", [60, 0])

@@ -1242,7 +1242,7 @@ def test_a_start_whose_answer_was_lost_keeps_the_lock(
     lists["/emails"] = [1]
 
     def lost(*_: Any, **__: Any) -> None:
-        raise StartUnconfirmed("the execution was perhaps not started")
+        raise StartUnconfirmed("the execution may not have started")
 
     monkeypatch.setattr(StateMachine, "start", lost)
     with pytest.raises(StartUnconfirmed):

@@ -86,7 +86,7 @@ def test_what_would_not_be_sent_needs_no_command() -> None:
 def test_a_list_that_cannot_be_vouched_for_comes_first() -> None:
     written = report(problems=["source sms: HTTP 500"], complete=["email"], truncated=True)
     assert written.subject == "report, list incomplete: 40 communications would be sent - redrive prod"
-    assert "not every list could be vouched for: source sms: HTTP 500.\n" in written.message
+    assert "a list may be incomplete: source sms: HTTP 500.\n" in written.message
     assert "- there was no time to read every source to its end\n" in written.message
     assert (written.failed, written.moods) == (1, {"sms": Mood.BAD})
 
