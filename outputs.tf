@@ -120,7 +120,7 @@ output "dashboard" {
 }
 
 output "queue" {
-  description = "The first loop; null where it is not enabled. Entries go to url, by whoever has enqueue_policy (JSON)."
+  description = "The delivery queue; null where it is not enabled. Entries go to url, by whoever has enqueue_policy (JSON)."
   value = one([for queue in module.queue : {
     url                       = queue.url
     arn                       = queue.arn

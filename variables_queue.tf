@@ -1,6 +1,6 @@
 variable "queue" {
   description = <<-EOT
-    The first loop, for an application that has no queue and workers of its own: docs/queue.md says what it does.
+    A delivery queue, for an application that has no queue and workers of its own: docs/queue.md says what it does.
     - enabled: false for none of it.
     - ttl_seconds: how long an entry waits after the first time it could not be sent. Each wait is up to a quarter longer, at random.
     - backoff_rate: how much longer each wait is than the one before.

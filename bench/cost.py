@@ -146,9 +146,9 @@ and one to delete for each invocation; and {WORKERS} workers in a run, each with
 secret. It has the module's lister, but no ledger and no end of a run with a mail for it: an operator sees, stops and \
 hears of messages, not of a run.
 Besides, each month, with one source: {standing(counts, prices):.2f} for alarms, and for metrics that are published \
-every hour. The first loop: {standing_queue(prices):.2f} for {QUEUE_ALARMS} alarms and {IDLE_REQUESTS:,.0f} requests \
-for nothing, as {IDLE_POLLERS} pollers ask an empty queue with long polls of {IDLE_POLL_SECONDS} seconds, SQS's \
-longest (fewer only where there is no maximum concurrency: \
+every hour. The delivery queue: {standing_queue(prices):.2f} for {QUEUE_ALARMS} alarms and {IDLE_REQUESTS:,.0f} \
+requests that find nothing, as {IDLE_POLLERS} pollers ask an empty queue with long polls of {IDLE_POLL_SECONDS} \
+seconds, SQS's longest (fewer only where there is no maximum concurrency: \
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html), and up to \
 {dollars({"metric_month": 1}, prices)["CloudWatch"]:.2f} for each metric of an operation while it is used.
 The dashboard: {a_dashboard:.2f} a month (of an account's first three with at most 50 metrics each, nothing: \

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from docs.drawing import mermaid  # noqa: E402
 
 PRICED = (10_000, 1_000_000)
 MONTHLY = 50_000
+MONTHS = (1_000, MONTHLY, 1_000_000)
 
 CONCERNS = ["", "_api", "_sources", "_requeue", "_runs", "_notifications", "_lambda", "_queue"]
 """The files of inputs, ``variables<concern>.tf``, in the order in which a reader wants them."""
@@ -96,7 +97,19 @@ def costs() -> str:
     counts, prices = cost.read(cost.COUNTS), cost.read(cost.PRICES)
     works = [Workload(failed) for failed in PRICED]
     notes = [f"- {line}" for line in cost.assumptions(works[-1], counts, prices)]
-    return "\n".join([*(cost.table(work, counts, prices) for work in works), *notes]) + "\n"
+    return "\n".join([_months(counts, prices), *(cost.table(work, counts, prices) for work in works), *notes]) + "\n"
+
+
+def _months(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
+    standing = cost.standing(counts, prices)
+    lines = [
+        "| a month of hourly runs, one source, USD | the runs | alarms and metrics | together |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for failed in MONTHS:
+        runs = cost.month(failed, counts, prices)
+        lines.append(f"| {failed:,} failed communications | {runs:.2f} | {standing:.2f} | {runs + standing:.2f} |")
+    return "\n".join(lines) + "\n"
 
 
 def cost_of_a_month() -> str:

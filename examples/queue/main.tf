@@ -1,4 +1,4 @@
-# The first loop alone, for a shop whose failed communications are somebody else's to send back.
+# The delivery queue alone, for a shop whose failed communications are redriven by somebody else.
 module "first_loop" {
   source = "../../modules/queue"
 

@@ -57,7 +57,7 @@ variable "operate_arn" {
 }
 
 variable "queue" {
-  description = "The first loop, where there is one: its queues, and its operations."
+  description = "The delivery queue, where there is one: its queues, and its operations."
 
   type = object({
     name             = string
