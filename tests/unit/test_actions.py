@@ -11,13 +11,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ledger_admin import handler as ledger_admin
+from redrive import clock
 from redrive.actions import KEPT_SECONDS, SECONDS_TO_CONFIRM, Phase
-from redrive.control import CONTROL
+from redrive.control import CONTROL, Controls
 from redrive.errors import ConfigurationError, LedgerUnavailable, NotCarriedOn
-from redrive.ledger import Ledger
+from redrive.ledger import GROUPS, Ledger
 from redrive.ledger_rules import State
 from redrive.orders import MAX_BY, MAX_WHY
-from redrive.table import Table, size
+from redrive.table import Key, Table, size
 from redrive.waiting import Waiting
 from tests.unit.desk import (
     ANN,
@@ -64,7 +65,13 @@ def states(ledger: Ledger) -> Counter[str]:
     ],
 )
 def test_what_a_filter_means_is_counted_and_confirmed_with_the_number_and_just_that_is_changed(
-    ledger: Ledger, context: Context, later: Later, what: str, narrowed: dict[str, Any], changed: dict[str, int]
+    ledger: Ledger,
+    table: Table,
+    context: Context,
+    later: Later,
+    what: str,
+    narrowed: dict[str, Any],
+    changed: dict[str, int],
 ) -> None:
     plan = planned(context, later, what, **narrowed)
     assert (plan["state"], plan["count"]) == ("planned", sum(changed.values()))
@@ -77,6 +84,9 @@ def test_what_a_filter_means_is_counted_and_confirmed_with_the_number_and_just_t
     assert (done["state"], done["done"], done["skipped"]) == ("done", plan["count"], 0)
     left = {name: count - changed.get(name, 0) for name, count in EVERYTHING.items()}
     assert groups(context) == {name: count for name, count in left.items() if count}
+    for name in changed:
+        entry, rest = table.get(Key(GROUPS, name)), all_listed(context, group=name)
+        assert (entry or {"ids": []})["ids"] == rest[:3], "what is still there; a group in which nothing is left goes"
     assert len(all_listed(context)) == sum(left.values())
     assert states(ledger)[{"release": State.RELEASED, "discard": State.DISCARDED}[what]] == plan["count"]
     assert states(ledger)[State.MANUAL] == sum(left.values())
@@ -310,6 +320,36 @@ def test_what_joins_while_it_goes_on_is_left_alone(
     assert entry_of(ledger, email(50)).state is State.MANUAL
 
 
+def test_never_more_are_changed_than_were_confirmed(
+    pile: None, ledger: Ledger, table: Table, context: Context, later: Later, time: Time
+) -> None:
+    """As where a run that ended before concludes late: what it adds waits since then, and nobody has counted it."""
+    plan = planned(context, later, "discard", group=GONE_GROUP)
+    assert confirmed(context, plan)["state"] == "running"
+    time.passes(-1800)
+    wait(ledger, table, email(50), run="concluded late")
+    time.passes(1800)
+    later.come()
+    done = shown(context, plan)
+    assert (done["done"], done["skipped"], done["examples"][0]["why"]) == (6, 1, "more than were confirmed")
+    assert groups(context)[GONE_GROUP] == 1
+
+
+def test_a_pause_in_the_middle_of_which_the_function_is_killed_stands_in_the_list(
+    context: Context, later: Later, controls: Controls
+) -> None:
+    for number in itertools.count(1):
+        with pytest.MonkeyPatch.context() as patched:
+            dies_at(patched, number, is_before=False)
+            try:
+                invoke(context, "pause", **WHO)
+            except Killed:
+                assert bool(invoke(context, "actions")["actions"]) >= controls.read().is_paused(clock.now())
+            else:
+                break
+    assert [each["state"] for each in invoke(context, "actions")["actions"]] == ["done", "done", "begun", "begun"]
+
+
 def test_what_somebody_else_has_released_meanwhile_is_skipped_and_named(
     pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,19 +412,22 @@ def test_what_has_not_gone_yet_can_be_stopped(
 
 
 def test_a_discard_is_undone_as_a_whole_but_for_what_is_discarded_no_more(
-    pile: None, ledger: Ledger, context: Context, later: Later, time: Time
+    pile: None, ledger: Ledger, table: Table, context: Context, later: Later, time: Time
 ) -> None:
     discard = planned(context, later, "discard", all=True)
     confirmed(context, discard)
     later.come()
-    invoke(context, "release", communications=[{"primaryId": "003", "operation": "send.email"}], **WHO)
+    named = [{"primaryId": each, "operation": "send.email"} for each in ("003", "004")]
+    invoke(context, "release", communications=named, **WHO)
+    wait(ledger, table, email(4), run="it was refused once more")
     undo = planned(context, later, "release", undoes=discard["actionId"])
     assert (undo["count"], undo["meant"]) == (11, {"undoes": discard["actionId"]})
     confirmed(context, undo, why="they were good")
     later.come(seconds=0)
     undone = shown(context, undo)
-    assert (undone["state"], undone["done"], undone["examples"][0]["primaryId"]) == ("done", 10, "003")
-    assert (states(ledger), groups(context)) == ({State.RELEASED: 11}, {})
+    assert (undone["state"], undone["done"]) == ("done", 9)
+    assert [each["primaryId"] for each in undone["examples"]] == ["003", "004"]
+    assert (states(ledger), groups(context)) == ({State.RELEASED: 10, State.MANUAL: 1}, {GONE_GROUP: 1})
     assert shown(context, discard)["canBeUndone"]
     time.passes(KEPT_SECONDS + 1)
     with pytest.raises(ConfigurationError, match=r"event\.undoes: must be the id of a discard"):
