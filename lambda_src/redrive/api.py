@@ -135,7 +135,7 @@ class Api:
         Raises
         ------
         ApiUnavailable
-            See :meth:`_send`; also a body that does not come to its end in time, and a 403 that says when to come back.
+            See :meth:`_send`; also a body that does not finish in time, and a 403 that says when to come back.
         CredentialsRefused
             401, or 403, with fresh credentials.
         ListingError
