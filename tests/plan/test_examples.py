@@ -66,7 +66,7 @@ def test_three_requests_a_second_are_three(plan: Plan):
     [function] = [
         each
         for each in plan.of("apis", "aws_lambda_function")
-        if ".module.laravel.module.requeue_communication." in each.address
+        if ".module.laravel.module.requeue_communication[0]." in each.address
     ]
     run = json.loads(function.values["environment"][0]["variables"]["REDRIVE_RUN"])
     assert run["max_requests_per_second"] == 3
