@@ -116,6 +116,15 @@ def test_wrong_settings_never_end_in_a_list_that_is_called_complete_and_is_not(s
         assert found == served.emails.failed
 
 
+@pytest.mark.parametrize("count", [7, whole(250)])
+def test_the_documented_lines_have_no_trap(served: Served, count: int):
+    served.emails.put_failed(count)
+    found = [trap["trap"] for trap in served.traps()]
+    if "GraphQL" in served.row:  # of which only one answer is read
+        found = [trap for trap in found if "hasNextPage" not in trap]
+    assert found == []
+
+
 def test_a_long_list_is_read_to_its_end(served: Served):
     served.emails.put_failed(1200)
     listing = served.listing()
