@@ -29,7 +29,7 @@ SECONDS_TO_END = 10.0
 
 
 class Hours:
-    """The time of one invocation; at least one page is done in it, or a short one would go on for ever."""
+    """The time of one invocation; at least one page is done in it, or a short one would go on forever."""
 
     def __init__(self) -> None:
         self._deadline, self._is_new = Deadline(), True

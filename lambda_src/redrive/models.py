@@ -22,7 +22,7 @@ MAX_SECONDS = 10**11
 """A larger number is milliseconds: as seconds it were after the year 5138, as milliseconds it is after March 1973."""
 
 MAX_MILLISECONDS = 10**14
-"""A larger number is no time: microseconds, taken for milliseconds, would lie in the future for ever."""
+"""A larger number is no time: microseconds, taken for milliseconds, would lie in the future forever."""
 
 _NUMBER = re.compile(r"[0-9]{9,17}(\.[0-9]+)?", re.ASCII)
 _COMPACT = re.compile("(19|20)[0-9]{12}", re.ASCII)

@@ -17,7 +17,7 @@ ENOUGH_TRIED = 5
 """So many tried ones without a single accepted one say that the API takes nothing at all."""
 
 LONGEST_IN_LIMITS = 3
-"""To be told to wait is charged after so many times ``open_hours`` in any case, or it could go on for ever."""
+"""To be told to wait is charged after so many times ``open_hours`` in any case, or it could go on forever."""
 
 ALREADY_QUEUED = 409
 TOO_MANY_REQUESTS = 429
