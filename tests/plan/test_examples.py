@@ -23,6 +23,9 @@ LINES_OF = {
 }
 """The row of docs/apis.md whose lines each call of examples/apis has."""
 
+APPLIED_BY = {"gitops": "tests/upgrade/consumer.py"}
+"""The examples that are more than one configuration, and who plans and applies them."""
+
 
 def _calls() -> dict[str, dict[str, Any]]:
     found = hcl2.loads((EXAMPLES / "apis" / "main.tf").read_text())["module"]
@@ -33,6 +36,9 @@ def _calls() -> dict[str, dict[str, Any]]:
 def test_every_example_has_a_readme_is_in_the_list_and_is_planned(example: str, plan: Plan):
     assert (EXAMPLES / example / "README.md").is_file()
     assert f"| [{example}]({example}) |" in (EXAMPLES / "README.md").read_text()
+    if example in APPLIED_BY:
+        assert f"examples/{example}" in (EXAMPLES.parent / APPLIED_BY[example]).read_text()
+        return
     planned = plan.shown["configuration"]["root_module"]["module_calls"].values()
     assert f"../../examples/{example}" in {call["source"] for call in planned}
 
