@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import signal
 
+from local import runs
+from local.application import seed
 from local.sinks import CUSTOMERS
 from local.stack import CREDENTIALS, Stack
 from local.terminal import say
 
 GONE, BUSY = f"gone@{CUSTOMERS}", f"busy@{CUSTOMERS}"
+TROUBLES = [*[None] * 7, f"refused:{seed.REFUSALS[1]}"]
+"""A refusal is believed beside others that are accepted: it waits for a person."""
+
+
+HOW_TO_RELEASE = """
+Something waits for a person, and its cause is corrected by now. On the dashboard, in the widget for
+operators: press "Release …" at its group, type your name and why, and press the button with the number.
+The next run sends it (list-failed below starts one); then see it sent in the application.
+"""
 
 
 def stay(stack: Stack) -> None:
     """Leave everything running, and say how to explore it, until Ctrl-C."""
+    say("\nOne more run, which finds something for a person to decide …", indent="")
+    try:
+        let_one_wait(stack)
+    except TimeoutError as slow:
+        say(f"It takes longer than usual: {slow}", indent="")
     say("\nStill running, until you press Ctrl-C. Look around in a browser:\n", indent="")
     say(f"{stack.application_url}/#token={stack.token}   the application", indent="  ")
     say(f"{stack.show_dashboard()}   the dashboard, with what waits for a person", indent="  ")
     stack.mails.refusals.for_good(GONE)
     stack.mails.refusals.for_now(BUSY)
     say(f"\nEmails to {GONE} are refused for good, those to {BUSY} for now.", indent="")
+    say(HOW_TO_RELEASE, indent="")
     say("In another terminal:\n", indent="")
     for command in _commands(stack):
         say(command, indent="  ")
@@ -26,6 +43,16 @@ def stay(stack: Stack) -> None:
         signal.pause()
     except KeyboardInterrupt:
         say("\nStopping.", indent="")
+
+
+def let_one_wait(stack: Stack) -> None:
+    """See to it that something waits for a person, and correct its cause."""
+    if not stack.invoke("ledger_admin", {"action": "groups"})["groups"]:
+        [newest] = stack.store.query("SELECT coalesce(max(number), 0) AS number FROM communication")
+        numbers = range(newest["number"] + 1, newest["number"] + 1 + len(TROUBLES))
+        stack.store.compose([seed.compose("email", *each) for each in zip(numbers, TROUBLES, strict=True)])
+        runs.follow(stack, stack.invoke("list_failed", {})["execution"])
+    stack.store.let_all(None)
 
 
 def _commands(stack: Stack) -> list[str]:
