@@ -357,6 +357,16 @@ def test_an_end_that_was_reached_by_pages_cut_short_is_in_doubt(api: ScriptedApi
     assert only(found["traps"])[1] == f"{WHERE}.size = 5"
 
 
+@pytest.mark.parametrize("status", [404, 400, 204])
+def test_an_api_that_goes_away_after_the_first_page_has_not_ended_its_list(
+    api: ScriptedApi, checked: Check, status: int
+) -> None:
+    """A check reads once, and has no second pass to find out."""
+    api.answers(as_json({"emails": items(ids(10))}), Response(status=status))
+    found = checked(email=source(filters={}))["sources"]["email"]
+    assert found["end"] == "not believed: see the traps"
+
+
 def test_a_size_that_the_api_does_not_know(api: ScriptedApi, traps: Traps) -> None:
     api.answer = serving(ids(47))
     text, line = only(traps(source(size=5, pagination={"size_param": "per_page"})))
