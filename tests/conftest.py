@@ -15,7 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("thorough", max_examples=10_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-ORDER = ("e2e", "iam", "plan", "local", "apis", "build", "unit")
+ORDER = ("e2e", "upgrade", "iam", "plan", "local", "apis", "build", "unit")
 """Of the folders: what takes long and cannot be divided begins first, so that no core is idle in the end."""
 
 TOGETHER = {"test_destroy": "test_console"}

@@ -132,6 +132,9 @@ def tell(folder: Path, endpoint: str, api: ScriptedApi) -> Story:
     api.on("GET", "/emails", Answer([{"id": email} for email in EMAILS]))
     api.on("GET", "/sms", Answer([]))
     api.on("POST", REQUEUE, requeue)
+    operator.invoke(
+        "ledger_admin", action="list"
+    )  # warm, so that the API is not kept waiting for longer than it may be
     execution = {"executionArn": operator.invoke("list_failed")["execution"]}
     wait_until(lambda: api.asked("POST"), "the first request", SECONDS)
     operator.invoke("ledger_admin", action="pause", seconds=3600, **BY_ADA)
