@@ -99,14 +99,16 @@ class Console:
         ]
         more = "more than " if found["next"] else ""
         cut = found["next"] or len(groups) > GROUPS_SHOWN
-        title = f"{more}{count:,} wait for a person".capitalize() if rows else "Nothing waits for a person"
+        waits = "waits" if count == 1 else "wait"
+        title = f"{more}{count:,} {waits} for a person".capitalize() if rows else "Nothing waits for a person"
+        has_several = len(groups) > 1 or found["next"]
         heads = ["How many", "Group", "Operation", "Oldest, newest", "Some ids", ""]
         return joined(
             self.in_force(),
             tag("h3", title),
             table(heads, rows) if rows else None,
             warning(f"Cut: the {len(rows)} largest groups of {more}{len(groups):,}.") if cut else None,
-            self.buttons("all", {"count": None if found["next"] else count}) if rows else None,
+            self.buttons("all", {"count": None if found["next"] else count}) if has_several else None,
         )
 
     def in_force(self) -> Html:

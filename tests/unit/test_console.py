@@ -131,6 +131,16 @@ def test_the_landing_page_shows_groups_with_how_many_since_when_and_some_ids(pil
     assert "it waits for a person: release it" in shown.text
 
 
+def test_of_a_single_one_it_is_said_rightly_and_its_group_is_all_there_is(ledger: Ledger, table: Table) -> None:
+    wait(ledger, table, email(1))
+    page = operate()
+    assert "1 waits for a person" in page.text
+    assert "Release …" in page.buttons
+    assert not [label for label in page.buttons if " all " in label]
+    wait(ledger, table, email(2), error="POST /requeue: HTTP 404 Not Found")
+    assert "Release all 2 …" in operate().buttons
+
+
 def test_a_list_is_narrowed_by_its_form_and_says_when_it_is_cut(pile: None) -> None:
     assert "Cut: there may be more." in view(page="list").text
     narrowed = view({"error": "unknown", "hours": ""}, page="list")
