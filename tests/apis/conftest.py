@@ -25,7 +25,7 @@ from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, CheckSettings, RequeueSettings, Source
 from redrive.transport import Deadline, DeadlineRetry, listing_retry
 from tests.apis import documented, installing
-from tests.plan.conftest import endpoint, initialised  # noqa: F401 (a fixture)
+from tests.plan.conftest import endpoint, planned  # noqa: F401 (a fixture)
 from tests.plan.planned import Plan
 
 FRAMEWORKS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("frameworks.toml").read_text("utf-8"))
@@ -117,14 +117,7 @@ def plan_of_rows(endpoint: str) -> tuple[Plan, dict[str, tuple[str, str]]]:  # n
     """The plan of calls with every row's lines."""
     table = [row for row in documented.rows() if row.api in PATHS]
     configuration, places = documented.plannable(table, PATHS)
-    with initialised(configuration, endpoint) as runner:
-        file = Path(runner.work_dir) / "plan"
-        try:
-            printed = runner.plan(str(file))
-        except subprocess.CalledProcessError as failed:
-            pytest.fail(f"terraform plan failed:\n{failed.output.decode()}")
-        runner.state_path = str(file)
-        return Plan(runner.show(), printed), places
+    return planned(configuration, endpoint), places
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,7 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,12 +20,12 @@ import pytest
 from pytest_terraform.tf import TerraformRunner
 
 from local import terraform
+from local.processes import serving
 from tests.plan import wrong, wrong_queue
 from tests.plan.configurations import RIGHT, configuration, workflow_alone
 from tests.plan.planned import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS_TO_START = 30
 
 
 class Runner(TerraformRunner):
@@ -79,20 +77,8 @@ def _quoted(word: str) -> str:
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An embedded AWS with nothing in it."""
-    ready = tmp_path_factory.mktemp("aws") / "ready.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local.aws", "--ready-file", str(ready)], cwd=ROOT, stderr=subprocess.DEVNULL
-    )
-    try:
-        until = time.monotonic() + SECONDS_TO_START
-        while not ready.exists() or not ready.read_text().strip():
-            assert process.poll() is None, "the embedded AWS ended at once"
-            assert time.monotonic() < until, "the embedded AWS did not start"
-            time.sleep(0.05)
-        yield json.loads(ready.read_text())["endpoint"]
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with serving("local.aws", [], tmp_path_factory.mktemp("aws")) as ready:
+        yield ready["endpoint"]
 
 
 @contextmanager
