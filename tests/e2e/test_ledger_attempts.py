@@ -1,6 +1,6 @@
 """From the first attempt to the last, over many runs: what is delivered, what comes back, what is given up.
 
-Of 200 communications three are refused and four can never be delivered. The cooldowns pass by the functions' own clock.
+Of 60 communications three are refused and four can never be delivered. The cooldowns pass by the functions' own clock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.e2e.scene import Ended, Scene, headline, lines, named
 LONGEST_WAIT = 86_400 * 1.25
 """`redrive_limit.max_cooldown_seconds`, and what is drawn besides."""
 
-FAILED, REFUSED, UNDELIVERABLE = 200, 3, 4
+FAILED, REFUSED, UNDELIVERABLE = 60, 3, 4
 SENT_BY_HAND = {"by": "arn:aws:iam::123456789012:user/ada", "why": "the mailboxes are there again"}
 
 

@@ -9,12 +9,13 @@ from local import runs
 from local.stack import wait_until
 from tests.e2e.scene import LEASE_SECONDS, every, lines
 
+FAILED = 100
 TRIES_OF_A_WRITE = 5
 """With which a function's client asks the table."""
 
 
 def test_killed_before_the_request_it_is_sent_once_also_if_the_dead_ones_claim_arrives_late(scene):
-    scene.begins(failed=200)
+    scene.begins(failed=FAILED)
     scene.fault("UpdateItem", "delay", count=10_000, after=1, seconds=300)  # after the lister's: the run's record
     run_id = scene.fires()
     wait_until(lambda: scene.faults_met() >= 5 * TRIES_OF_A_WRITE, "claims of at least five under way", seconds=300)
@@ -22,14 +23,14 @@ def test_killed_before_the_request_it_is_sent_once_also_if_the_dead_ones_claim_a
     assert scene.kill() >= 5
     scene.faults_end()
     run = scene.ended(scene.answered(run_id))
-    assert run.counts == {"requeued": 200}
+    assert run.counts == {"requeued": FAILED}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert scene.sent_again() == []
     assert scene.attempts() == {("requeued", 1)}
 
 
 def test_killed_between_request_and_answer_the_same_run_goes_on_under_the_same_key(scene):
-    scene.begins(failed=200)
+    scene.begins(failed=FAILED)
     held, killed = threading.Semaphore(0), threading.Event()
 
     def hold(call):
@@ -38,20 +39,20 @@ def test_killed_between_request_and_answer_the_same_run_goes_on_under_the_same_k
         killed.wait(300)
         return answer
 
-    scene.through(every(20, otherwise=scene.application, then=hold))
+    scene.through(every(15, otherwise=scene.application, then=hold))
     run_id = scene.fires()
     for _ in range(5):
         assert held.acquire(timeout=300)
     assert scene.kill() >= 5
     killed.set()
-    assert scene.ended(scene.answered(run_id)).counts == {"requeued": 200}
+    assert scene.ended(scene.answered(run_id)).counts == {"requeued": FAILED}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert len(scene.sent_again()) >= 5
     assert scene.attempts() == {("requeued", 1)}
 
 
 def test_killed_between_answer_and_ledger_the_same_run_goes_on_under_the_same_key(scene):
-    scene.begins(failed=200)
+    scene.begins(failed=FAILED)
     throttled = threading.Event()
 
     def answer_and_throttle(call):
@@ -73,14 +74,14 @@ def test_killed_between_answer_and_ledger_the_same_run_goes_on_under_the_same_ke
     counts = scene.ended(scene.answered(run_id)).counts
     scene.later(LEASE_SECONDS)
     counts += scene.run().counts  # what could not be claimed in all its tries
-    assert counts["requeued"] == 200
+    assert counts["requeued"] == FAILED
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert set(scene.sent_again()) >= enqueued & unconcluded
     assert scene.attempts() == {("requeued", 1)}
 
 
 def test_killed_and_its_run_stopped_as_well_a_later_run_goes_on_under_the_same_key(scene):
-    scene.begins(failed=200)
+    scene.begins(failed=FAILED)
     held, killed = threading.Semaphore(0), threading.Event()
 
     def hold(call):
@@ -108,7 +109,7 @@ def test_killed_and_its_run_stopped_as_well_a_later_run_goes_on_under_the_same_k
     judged = {item["primaryId"]: item["why"] for item in scene.run(dryRun=True).answer["communications"]}
     assert {judged[key] for key in in_the_air} == {"leased"}
     scene.later(LEASE_SECONDS)
-    assert scene.run().counts == {"requeued": 200}
+    assert scene.run().counts == {"requeued": FAILED}
     assert (scene.lost(), scene.duplicates()) == ([], [])
     assert set(scene.sent_again()) == set(in_the_air)
     assert scene.attempts() == {("requeued", 1)}

@@ -1,4 +1,4 @@
-"""One run at a time, over 200 communications: who may go beside it, what is left for the next, and what it costs."""
+"""One run at a time, over 100 communications: who may go beside it, what is left for the next, and what it costs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.conftest import BATCH_SIZE
 from tests.e2e.scene import COMMUNICATION, HOUR, Scene, headline, lines, next_hour
 from tests.e2e.scripted_api import Answer
 
-FAILED = 200
+FAILED, AT_MOST = 100, 60
 BATCHES = FAILED // BATCH_SIZE
 DAY = 24 * HOUR
 
@@ -95,8 +95,8 @@ def test_a_firing_that_is_delivered_twice_at_once_sends_each_communication_once(
 
 @pytest.fixture(scope="module")
 def in_two_parts(scene) -> dict[str, object]:
-    """`max_per_run` is 120; what a run asks of the table is counted."""
-    scene.begins(FAILED, settings={"REDRIVE_MAX_PER_RUN": 120})
+    """`max_per_run` is AT_MOST; what a run asks of the table is counted."""
+    scene.begins(FAILED, settings={"REDRIVE_MAX_PER_RUN": AT_MOST})
     before = scene.requests()
     first = scene.run()
     asked = scene.requests() - before
@@ -106,23 +106,23 @@ def in_two_parts(scene) -> dict[str, object]:
 
 def test_what_is_beyond_max_per_run_is_left_for_the_next_run_and_taken_then(scene, in_two_parts):
     first, second = in_two_parts["first"], in_two_parts["second"]
-    assert (first.answer["eligible"], first.answer["truncated"], first.counts) == (120, True, {"requeued": 120})
-    assert (second.answer["eligible"], second.answer["truncated"], second.counts) == (80, False, {"requeued": 80})
-    assert second.skipped == {"cooling_down": 120}
-    assert Counter(key.startswith("em-") for key in first.outcomes) == {True: 60, False: 60}
+    assert (first.answer["eligible"], first.answer["truncated"], first.counts) == (AT_MOST, True, {"requeued": AT_MOST})
+    assert (second.answer["eligible"], second.answer["truncated"], second.counts) == (40, False, {"requeued": 40})
+    assert second.skipped == {"cooling_down": AT_MOST}
+    assert Counter(key.startswith("em-") for key in first.outcomes) == {True: 30, False: 30}
     assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
     [mail] = in_two_parts["mails"]  # that the second run went well, too, is no other news
-    assert lines(mail) == {"requeued": 120, "beyond max_per_run": 80}
+    assert lines(mail) == {"requeued": AT_MOST, "beyond max_per_run": 40}
 
 
 def test_a_communication_costs_two_writes_of_one_unit_and_no_read(scene, in_two_parts):
-    asked, batches = in_two_parts["asked"], 120 // BATCH_SIZE
-    others = asked["UpdateItem"] - 2 * 120
+    asked, batches = in_two_parts["asked"], AT_MOST // BATCH_SIZE
+    others = asked["UpdateItem"] - 2 * AT_MOST
     # Each batch moves the circuit breaker; then there are the run's record, the lock, what is remembered of digests.
     assert batches <= others <= batches + 10
     # The lister reads what it listed by the hundred; a batch is read when it opens and when it closes; Conclude reads
     # all tallies at once.
-    assert asked["BatchGetItem"] == 2 + 2 * batches + 1
+    assert asked["BatchGetItem"] == 1 + 2 * batches + 1
     assert asked["PutItem"] == 1 + 1 + batches  # the lock, the circuit breaker, a tally for each batch
     assert asked["BatchWriteItem"] == 1
     assert asked["GetItem"] + asked["Query"] <= 10
@@ -152,10 +152,10 @@ def test_a_source_whose_list_fails_leaves_the_other_alone_and_one_digest_says_it
 
 
 def test_daily_digests_are_one_a_day_with_what_the_others_would_have_said(scene):
-    scene.begins(FAILED, settings={"REDRIVE_NOTIFICATIONS": {"digest": "daily"}, "REDRIVE_MAX_PER_RUN": 80})
+    scene.begins(FAILED, settings={"REDRIVE_NOTIFICATIONS": {"digest": "daily"}, "REDRIVE_MAX_PER_RUN": 40})
     first = scene.run()
     [mail] = scene.mails(wanted=1)
-    assert lines(mail) == {"requeued": 80, "beyond max_per_run": 120}
+    assert lines(mail) == {"requeued": 40, "beyond max_per_run": 60}
     scene.workers_go_on()
     second = scene.run()
     scene.workers_go_on()
@@ -164,6 +164,6 @@ def test_daily_digests_are_one_a_day_with_what_the_others_would_have_said(scene)
     third = scene.run()
     assert first.counts + second.counts + third.counts == {"requeued": FAILED}
     [mail] = scene.mails(wanted=1)
-    assert lines(mail) == {"requeued": 40}
-    assert "Since the last digest: 1 run without one, 80 requeued, 0 turned away, 0 new for a person." in mail.body
+    assert lines(mail) == {"requeued": 20}
+    assert "Since the last digest: 1 run without one, 40 requeued, 0 turned away, 0 new for a person." in mail.body
     assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
