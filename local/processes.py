@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 30.0
-"""Seconds a process gets to become ready."""
+PATIENCE = 120.0
+"""Seconds a process gets to become ready: a second on an idle machine, and more than 30 on a busy one."""
 GRACE = 10.0
 """Seconds a process gets to end by itself."""
 

@@ -97,6 +97,8 @@ def client(service: str, endpoint: str) -> Any:
 
 @pytest.fixture(scope="session")
 def story() -> Iterator[Story]:
+    if not released.is_at_hand():
+        pytest.skip(f"{released.last_release()} is not in this checkout: clone it with its history, as Git does")
     bypass_proxies()
     (released.ROOT / ".local").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="upgrade-", dir=released.ROOT / ".local"))

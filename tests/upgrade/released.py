@@ -24,8 +24,15 @@ PARTS = re.compile(r"[^/]+\.tf|(modules|dist)/.+")
 
 def last_release() -> str:
     """Give the newest release that HEAD has come from."""
-    tags = git(ROOT, "tag", "--merged", "HEAD", "--no-contains", "HEAD", "--sort=-version:refname").split()
+    command = ["git", "tag", "--merged", "HEAD", "--no-contains", "HEAD", "--sort=-version:refname"]
+    tags = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split()
     return next((tag for tag in tags if re.fullmatch(r"v\d+\.\d+\.\d+", tag)), BEFORE_THE_FIRST_RELEASE)
+
+
+def is_at_hand() -> bool:
+    """Tell whether the last release is in this checkout: a shallow clone has HEAD alone, an archive has no history."""
+    found = subprocess.run(["git", "cat-file", "-e", f"{last_release()}^{{commit}}"], cwd=ROOT, capture_output=True)
+    return found.returncode == 0
 
 
 def publish(repository: Path) -> None:
