@@ -114,7 +114,7 @@ class Reader:
 
         Where an API caps the size of a page, yet counts the pages by the size asked for, it skips items.
         """
-        first = progress.lengths[0]
+        first = next(iter(progress.lengths), self._size)
         is_short = first < self._size and self._style is PaginationStyle.PAGE
         if not is_short or not self._source.pagination.size_param or progress.is_reached:
             return

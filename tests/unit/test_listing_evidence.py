@@ -251,6 +251,23 @@ def test_empty_pages_with_a_next_token_are_passed(api: ScriptedApi, read: Read) 
     assert complete(listing)
 
 
+@pytest.mark.parametrize("style", TOKENS)
+def test_empty_pages_whose_next_ones_are_numbers_are_passed(
+    api: ScriptedApi, read: Read, style: PaginationStyle
+) -> None:
+    def answer(request: Request) -> Response:
+        number = int(request.args.get("page", 1))
+        token = number + 1 if number < 3 else None
+        url = token if style is PaginationStyle.CURSOR or token is None else f"/emails?page={token}"
+        link = f"<{url}>; rel=next" if url else "</emails>; rel=first"
+        return as_json({"emails": [], "next": url}, **({"Link": link} if style is PaginationStyle.LINK_HEADER else {}))
+
+    api.answer = answer
+    found, listing = read(source(style, pagination={"cursor_param": "page"}))
+    assert found == []
+    assert complete(listing)
+
+
 # A next token where it is not looked for.
 
 
