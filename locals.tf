@@ -62,7 +62,7 @@ locals {
 
 # The longest time between two firings. Of a cron() only this is read: without a restriction of days it fires daily at least.
 locals {
-  rate             = try(regex("^rate\\(([0-9]+) (minute|hour|day)s?\\)$", var.schedule.expression), null)
+  rate             = one(regexall("^rate\\(([0-9]+) (minute|hour|day)s?\\)$", var.schedule.expression))
   rate_minutes     = local.rate == null ? null : tonumber(local.rate[0]) * { minute = 1, hour = 60, day = 1440 }[local.rate[1]]
   fires_every_day  = can(regex("^cron\\(\\S+ \\S+ [*?] \\* [*?] \\*\\)$", var.schedule.expression))
   derived_minutes  = local.rate_minutes != null ? local.rate_minutes : local.fires_every_day ? 1440 : null
