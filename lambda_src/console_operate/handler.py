@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from redrive.administration import Desk
 from redrive.console import DESCRIPTION
 from redrive.desk import Hours, set_up
+from redrive.models import shown_id
 from redrive.observability import observed
 from redrive.operating import Operating
 from redrive.orders import Call, Order
@@ -45,5 +46,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str | dict[str, An
             return _desk().carry_out(order, context.aws_request_id)
         page = Operating(_desk(), _settings().own_arn, context.aws_request_id).page(visit)
         if visit.get("do"):
-            logger.info("operated", extra={name: visit.get(name) for name in ("by", "why", "action", "run", "id")})
+            said = {name: visit.get(name) for name in ("by", "why", "action", "run")}
+            logger.info("operated", extra=said | {"id": shown_id(str(visit.get("id") or "")) or None})
         return str(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
@@ -503,3 +504,10 @@ def test_no_page_takes_more_than_three_reads(pile: None, table: Table, ledger: L
             front.calls.clear()
             show(**said)
             assert len([call for call in front.calls if call in ("Query", "GetItem", "BatchGetItem")]) <= 3, said
+
+
+def test_what_was_done_is_logged_without_an_id_that_is_an_address(logged: Callable[[], list[dict[str, Any]]]) -> None:
+    for primary_id in ("7", "ann@example.com"):
+        operate({"by": ANN, "why": "w"}, page="communication", do="release", id=primary_id, operation="send.email")
+    lines = [line for line in logged() if line["message"] == "operated"]
+    assert [(line["by"], line["id"]) for line in lines] == [(ANN, "7"), (ANN, "a…")]
