@@ -321,13 +321,13 @@ class Api:
         self._expect_time(what)
         try:
             prepared = self._session.prepare_request(request)  # with the credentials, which may take a token
-        except requests.RequestException:
+            settings = self._session.merge_environment_settings(prepared.url, {}, True, self._verify, None)
+        except (requests.RequestException, ValueError):
             raise ApiUnavailable(f"{what}: not sent: its URL is invalid") from None
         if request.json is not None:
             self.pace()
         remaining = self._expect_time(what)
         connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
-        settings = self._session.merge_environment_settings(prepared.url, {}, True, self._verify, None)
         started = time.perf_counter()
         try:
             answer = self._session.send(

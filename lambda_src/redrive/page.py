@@ -150,7 +150,7 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
         items = search(source.items, body, f"{where}.items")
         if items is None and body is not None and is_null(source.items, body, f"{where}.items"):
             items = []  # so some languages write an empty list
-        if wrong and not items:
+        if wrong and not (items and isinstance(items, list)):
             return Unlisted(answer, f"{where}: HTTP {answer.status}, but {wrong}", is_definite=False)
         if isinstance(items, list):
             return replace(_content(name, source, replace(answer, body=b""), body, items), flaw=wrong)

@@ -271,9 +271,10 @@ class ListSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ListSettings:
         """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
+        api = parse_json(ApiSettings, _read("REDRIVE_API", environment), "api")
         sources = parse_json(dict[str, Source], _read("REDRIVE_SOURCES", environment), "sources")
         return cls(
-            api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
+            api=api,
             ledger=ledger_settings(environment),
             sources={name: source for name, source in sources.items() if source.enabled},
             batch_size=parse_json(int, _read("REDRIVE_BATCH_SIZE", environment), "batch_size"),

@@ -36,7 +36,7 @@ output "role_arn" {
 
 output "role_name" {
   description = "Name of the state machine's role."
-  value       = element(split("/", local.role_arn), -1)
+  value       = reverse(split("/", local.role_arn))[0]
 }
 
 output "role_policy" {

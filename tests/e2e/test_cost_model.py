@@ -56,7 +56,6 @@ def test_the_model_predicts_what_60_entries_of_the_first_loop_use(worked):
     assert sum(log.invocations for log in logs) == predicted.invocations
     assert sum(used.requests["sqs.ChangeMessageVisibility"] for used in rounds) == predicted.changes
     assert sum(log.log_bytes for log in logs) == pytest.approx(predicted.log_bytes, rel=LOG_BYTES_OFF)
-    assert not any(log.cold for log in logs)
 
 
 def test_the_model_knows_the_alarms_of_the_first_loop(stack):

@@ -24,7 +24,7 @@ def aws(inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]
     process, ready = start(tmp_path_factory.mktemp("aws"), "--smtp", inbox.address)
     aws = Aws(process, ready["endpoint"], inbox)
     aws.iam.create_role(RoleName="function", AssumeRolePolicyDocument="{}")
-    may = allow(["sqs:*", "states:StartExecution", "lambda:InvokeFunction", "events:PutEvents"], "*")
+    may = allow(["sqs:*", "states:StartExecution", "lambda:InvokeFunction", "events:PutEvents", "sns:Publish"], "*")
     aws.iam.put_role_policy(RoleName="function", PolicyName="all", PolicyDocument=json.dumps(may))
     yield aws
     process.send_signal(signal.SIGTERM)
