@@ -33,7 +33,7 @@ LIST = re.compile(rb"GET /failed/(\d+)\?(?:.*&)?cursor=(\d+)")
 TARGET = re.compile(rb"\r\nx-amz-target: *(\S+)", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 FIRST_KEY = re.compile(rb'"send\.email:(\d+)"')
-OF_A_RUN = re.compile(rb'"pk": ?{"S": ?"runs"}, ?"sk": ?{"S": ?"\w+-(\d+)"}')
+OF_A_RUN = re.compile(rb'"pk": ?{"S": ?"runs"}, ?"sk": ?{"S": ?"run-(\d+)"}')
 KEY = re.compile(rb'"pk": ?{"S": ?"([^"]+)"}, ?"sk": ?{"S": ?"(\w+)"}')
 SET = re.compile(r"(#\w+) = (?:if_not_exists\(#\w+, (:\w+)\)|(:\w+))")
 
