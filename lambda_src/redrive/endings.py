@@ -127,11 +127,11 @@ def believed(name: str, source: Source, progress: Progress, came: int) -> str:
                 f"{hints.previous_at} that a page comes before it",
                 f"{where}.{first} = {first_number(pagination) - 1 if first == 'first_page' else 0}",
             )
-    if pages_named(progress) > len(progress.asked) and not (pagination.total and progress.is_reached):
+    pages = pages_named(progress)
+    if pages > len(progress.asked) and not (pagination.total and progress.is_reached):
         setting = f"{pagination.style}_param" if pagination.style in NUMBERED else "next"
         raise ListingError(
-            f"sources.{name}: the API says that there are {pages_named(progress)} pages, and "
-            f"{len(progress.asked)} came",
+            f"sources.{name}: the API says that there are {pages} pages, and {len(progress.asked)} came",
             f"{where}.{setting} = …",
         )
     if progress.total is None:

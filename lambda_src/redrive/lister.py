@@ -139,7 +139,7 @@ class Lister:
 
     def _was_started(self) -> bool:
         """Tell whether an earlier delivery started the execution, also one that died before it could write so."""
-        if not (self._runs.record(self.run_id) or {}).get("batches"):
+        if not any(record["sk"] == self.run_id and record.get("batches") for record in self._earlier):
             return False
         machine = StateMachine(step_functions(), self._settings.state_machine_arn)
         status = machine.status(self.run_id)
