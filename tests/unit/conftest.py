@@ -19,8 +19,6 @@ from waitress.server import create_server
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from ledger_admin import handler as ledger_admin
-from redrive import observability
 from redrive.control import Controls
 from redrive.ledger import Ledger
 from redrive.runs import Runs
@@ -28,7 +26,7 @@ from redrive.settings import ApiSettings
 from redrive.table import Table, dynamodb
 from tests.unit.desk import SMS, UNKNOWN, Later, email, wait
 from tests.unit.first_loop import FirstLoop
-from tests.unit.support import DESK, LEDGER, Context, ScriptedApi, TableFront, Time, as_json, create_table
+from tests.unit.support import DESK, LEDGER, Context, ScriptedApi, TableFront, Time, as_json, create_table, new_sandbox
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +63,12 @@ def private_api() -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def settings(api: ScriptedApi) -> ApiSettings:
     return ApiSettings(base_url=api.url, connect_timeout_seconds=1.0, read_timeout_seconds=1.0)
+
+
+@pytest.fixture(autouse=True)
+def sandbox() -> None:
+    """Let no test find what another's functions have kept."""
+    new_sandbox()
 
 
 @pytest.fixture
@@ -149,7 +153,6 @@ def logged(
     """Give the JSON lines that a function wrote: its log and its metrics."""
     # A logger keeps the standard output it was made with: this one is made anew, under a name of its own.
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"test-{uuid.uuid4()}")
-    observability.logger.cache_clear()
 
     def lines() -> list[dict[str, Any]]:
         return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
@@ -160,7 +163,6 @@ def logged(
 @pytest.fixture
 def later(front: TableFront, monkeypatch: pytest.MonkeyPatch) -> Later:
     """What is to be invoked later, of a desk with small pages and without a pace."""
-    ledger_admin._desk.cache_clear()
     made = Later()
     monkeypatch.setattr("redrive.desk._invoke", made.accept)
     monkeypatch.setattr("redrive.carrying_out.PAGE", 4)

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from local.queues import waiting
 from redrive.queueing import sqs
-from tests.unit.support import Context
+from tests.unit.support import Context, new_sandbox
 from worker import handler as worker
 
 MAX_RECEIVES = 3
@@ -80,8 +80,7 @@ class FirstLoop:
         base = {"base_url": self._api_url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1}
         self._monkeypatch.setenv("REDRIVE_WORKER", json.dumps(given))
         self._monkeypatch.setenv("REDRIVE_API", json.dumps(base | (api or {})))
-        for kept in (worker._settings, worker._api, worker._queues, sqs):
-            kept.cache_clear()
+        new_sandbox()
         sqs().meta.events.register("before-parameter-build.sqs", self.front.before)
 
     def enqueue(self, *bodies: str, **attributes: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,11 +19,12 @@ from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 from werkzeug.wrappers import Request, Response
 
-from redrive import clock
+from redrive import aws, clock
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Body, Claim, Entry, State
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
+from redrive.table import dynamodb
 
 ZONES = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 """Time zones; those with names are not on every system."""
@@ -38,9 +40,23 @@ DESK = {
 }
 """What a desk is told besides the ledger's settings."""
 
+PACKAGES = tuple(folder.name for folder in Path(aws.__file__).parents[1].iterdir() if folder.is_dir())
+"""Of the functions, and the one they share."""
+
+STAYS = (aws._session, dynamodb)
+"""Models that take long to read, and a client before which a test may have put something."""
+
 ONE_COOLDOWN = LEDGER.cooldown_seconds * 1.25 + 1
 LONGEST_COOLDOWN = LEDGER.max_cooldown_seconds * 1.25 + 1
 A_LEASE = LEDGER.lease_seconds + 1
+
+
+def new_sandbox() -> None:
+    """Let the functions forget what they keep between invocations, but for AWS's models and the table's client."""
+    for module in [module for name, module in sys.modules.items() if name.startswith(PACKAGES)]:
+        for kept in vars(module).values():
+            if hasattr(kept, "cache_clear") and not kept.__wrapped__.__code__.co_argcount and kept not in STAYS:
+                kept.cache_clear()
 
 
 @dataclass

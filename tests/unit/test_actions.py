@@ -42,6 +42,8 @@ from tests.unit.desk import (
 )
 from tests.unit.support import Context, TableFront, Time, entry_of
 
+pytestmark = pytest.mark.usefixtures("front")
+
 EVERYTHING = {GONE_GROUP: 6, UNKNOWN_GROUP: 4, "sms/410/gone": 1}
 ALL_OF_THEM = [*map(email, range(10)), SMS]
 

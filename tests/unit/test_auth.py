@@ -6,7 +6,7 @@ import base64
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -170,11 +170,9 @@ class SecretsFront:
 
 
 @pytest.fixture
-def front(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsFront]:
+def front(aws: None, monkeypatch: pytest.MonkeyPatch) -> SecretsFront:
     monkeypatch.setattr(secrets, "WAITS_SECONDS", (0.01, 0.01, 0.01))
-    secrets._client.cache_clear()
-    yield SecretsFront()
-    secrets._client.cache_clear()
+    return SecretsFront()
 
 
 PASSING = [

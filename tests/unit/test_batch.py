@@ -15,7 +15,7 @@ from redrive.errors import BreakerOpen, ConfigurationError, DeadlineReached, Led
 from redrive.models import Communication
 from redrive.runs import LEFT_OUT, Batch, Result, Runs, Tally
 from redrive.table import Table
-from tests.unit.support import Context, TableFront, Time
+from tests.unit.support import Context, TableFront, Time, new_sandbox
 
 RUN, REQUEST = "20261124T021500Z", "a lister's request"
 EMAILS = tuple(Communication(str(number), "send.email", "email") for number in range(3))
@@ -29,13 +29,12 @@ Configure = Callable[..., None]
 def configure(front: TableFront, monkeypatch: pytest.MonkeyPatch) -> Configure:
     """Set the function's environment, as a deployment would: the next invocation has a new sandbox."""
 
-    def new_sandbox(**run: Any) -> None:
+    def configure(**run: Any) -> None:
         monkeypatch.setenv("REDRIVE_RUN", json.dumps({"breaker_turned_away": THRESHOLD} | run))
-        batch._settings.cache_clear()
-        batch._runs.cache_clear()
+        new_sandbox()
 
-    new_sandbox()
-    return new_sandbox
+    configure()
+    return configure
 
 
 @pytest.fixture(autouse=True)

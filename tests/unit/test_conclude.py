@@ -21,7 +21,6 @@ from redrive.api import in_full
 from redrive.breaker import Move
 from redrive.conclusion import Concluding
 from redrive.errors import ConcludeUnfinished, ConfigurationError, LedgerUnavailable, NotificationFailed
-from redrive.execution import step_functions
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Entry, State
 from redrive.models import Communication
@@ -38,6 +37,7 @@ from tests.unit.support import (
     Time,
     concluded,
     entry_of,
+    new_sandbox,
 )
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:redrive-run"
@@ -92,19 +92,16 @@ def machine(aws: None) -> SFNClient:
 def configure(front: TableFront, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
     """Set the function's environment, as a deployment would: the next invocation has a new sandbox."""
 
-    def new_sandbox(**notifications: Any) -> None:
+    def configure(**notifications: Any) -> None:
         monkeypatch.setenv("REDRIVE_NAME", "redrive")
         monkeypatch.setenv("REDRIVE_STAGE", "test")
         monkeypatch.setenv("REDRIVE_STATE_MACHINE_ARN", MACHINE)
         monkeypatch.setenv("REDRIVE_RUN", json.dumps({"breaker_turned_away": THRESHOLD, "requeue_path": "/requeue"}))
         monkeypatch.setenv("REDRIVE_NOTIFICATIONS", json.dumps({"topic_arn": TOPIC} | notifications))
-        for kept in (conclude._settings, conclude._concluder, concluding.sns, step_functions):
-            kept.cache_clear()
+        new_sandbox()
 
-    new_sandbox()
-    yield new_sandbox
-    concluding.sns.cache_clear()
-    step_functions.cache_clear()
+    configure()
+    return configure
 
 
 @pytest.fixture

@@ -35,8 +35,6 @@ HOSTILE = """<script>alert(1)</script><img src=x onerror="alert('x')">"quotes' <
 
 @pytest.fixture(autouse=True)
 def _sandbox(later: Later, monkeypatch: pytest.MonkeyPatch) -> None:
-    console_view._look.cache_clear()
-    console_operate._desk.cache_clear()
     as_function(console_view, VIEW)
     as_function(console_operate, OPERATE)
 

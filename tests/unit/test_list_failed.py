@@ -37,6 +37,7 @@ from tests.unit.support import (
     concluded,
     entry_of,
     made_manual,
+    new_sandbox,
 )
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:communications-redrive-test-run"
@@ -90,7 +91,7 @@ def configure(
 ) -> Iterator[Configure]:
     """Set the function's environment, as a deployment would: the next invocation has a new sandbox."""
 
-    def new_sandbox(machine: str = MACHINE, **changes: object) -> None:
+    def configure(machine: str = MACHINE, **changes: object) -> None:
         settings: dict[str, object] = {
             "api": {"base_url": api.url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1},
             "sources": SOURCES,
@@ -102,14 +103,10 @@ def configure(
             monkeypatch.setenv(f"REDRIVE_{name.upper()}", json.dumps(value))
         monkeypatch.setenv("REDRIVE_STATE_MACHINE_ARN", machine)
         monkeypatch.setenv("REDRIVE_CONCLUDE_ARN", CONCLUDE)
-        for kept in (list_failed._settings, list_failed._api, list_failed._table, list_failed._runs, step_functions):
-            kept.cache_clear()
-        functions.cache_clear()
+        new_sandbox()
 
-    new_sandbox()
-    yield new_sandbox
-    step_functions.cache_clear()
-    functions.cache_clear()
+    configure()
+    return configure
 
 
 @pytest.fixture
@@ -402,7 +399,7 @@ def test_a_run_that_could_not_be_concluded_keeps_its_lock_for_the_next_firing_to
     lock = runs.lock()
     assert lock is not None
     assert lock.run_id == RUN
-    functions.cache_clear()
+    new_sandbox()
     Concluder(runs)
     assert invoke(LATER, context)["execution"]
 

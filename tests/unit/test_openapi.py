@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.wrappers import Request, Response
 
-from redrive import clock, secrets
+from redrive import clock
 from redrive.api import Api
 from redrive.errors import RedriveError
 from redrive.listing import Listing
@@ -26,7 +26,7 @@ from redrive.settings import ApiSettings, Pagination, PaginationStyle, RequeueSe
 from redrive.transport import listing_retry, no_retry
 from requeue_communication import handler as requeue_communication
 from tests.unit.first_loop import FirstLoop, entry
-from tests.unit.support import Context, ScriptedApi, TableFront, as_json, second_attempt
+from tests.unit.support import Context, ScriptedApi, TableFront, as_json, new_sandbox, second_attempt
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text("utf-8"))
 OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -216,8 +216,7 @@ def test_an_answer_to_a_requeue_means_what_is_described(
         "run": {"max_attempts_of_a_request": 3},
     }.items():
         monkeypatch.setenv(f"REDRIVE_{name.upper()}", json.dumps(value))
-    for kept in (requeue_communication._settings, requeue_communication._redriving, secrets._client):
-        kept.cache_clear()
+    new_sandbox()
     api.answers(Response(status=status))
     item = {"runId": "20261124T021500Z", "batch": 1, "force": False, "paced": False, "listedAt": clock.now()}
     communication = Communication("em-1001", "send.email", "email").to_json()

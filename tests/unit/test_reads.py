@@ -157,7 +157,6 @@ def test_no_answer_takes_more_than_three_reads_of_a_hundred_thousand(front: Tabl
 def test_no_page_of_the_console_takes_more_than_three_reads_of_a_hundred_thousand(front: TableFront) -> None:
     for function, arn in ((console_view, VIEW), (console_operate, OPERATE)):
         as_function(function, arn)
-        (console_view._look if function is console_view else console_operate._desk).cache_clear()
         for said in ({}, {"page": "list"}, {"page": "list", "error": "gone"}, {"page": "runs"}, {"page": "actions"}):
             front.calls.clear()
             html = function.handler(event(**said), Context())  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from redrive import clock, redriving, secrets
+from redrive import clock, redriving
 from redrive.control import Controls
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, LedgerUnavailable, RateLimited
 from redrive.ledger import Ledger
@@ -37,6 +37,7 @@ from tests.unit.support import (
     concluded,
     entry_of,
     made_manual,
+    new_sandbox,
 )
 
 EMAIL = Communication("123455", "send.email", "email")
@@ -73,7 +74,7 @@ Configure = Callable[..., None]
 def configure(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch) -> Configure:
     """Set the function's environment, as a deployment would: the next invocation has a new sandbox."""
 
-    def new_sandbox(**changes: dict[str, Any]) -> None:
+    def configure(**changes: dict[str, Any]) -> None:
         settings: dict[str, dict[str, Any]] = {
             "api": {"base_url": api.url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1},
             "requeue": {"path": "/requeue", "created_by": "redrive"},
@@ -81,12 +82,11 @@ def configure(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPat
         }
         for name, value in settings.items():
             monkeypatch.setenv(f"REDRIVE_{name.upper()}", json.dumps(value | changes.get(name, {})))
-        for kept in (requeue_communication._settings, requeue_communication._redriving, secrets._client):
-            kept.cache_clear()
+        new_sandbox()
 
-    new_sandbox()
+    configure()
     api.answers(as_json({}, status=202))
-    return new_sandbox
+    return configure
 
 
 def invoke(item: dict[str, Any], context: Context) -> dict[str, Any]:
