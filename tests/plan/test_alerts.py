@@ -108,34 +108,36 @@ def test_where_failures_are_not_asked_for_no_alarm_mails(plan: Plan):
     assert all(alarm.values["alarm_actions"] for alarm in alarms if "schedule_missed" not in alarm.address)
 
 
-def test_a_plan_warns_where_nobody_is_notified(plan: Plan):
-    warnings = plan.warnings("somebody_is_notified")
-    assert set(warnings) == {"unheard"}
-    [message] = warnings["unheard"]
-    assert "neither emails nor subscriptions nor a topic_arn" in message
-
-
-def test_a_plan_warns_of_a_reservation_below_the_requests_at_a_time(plan: Plan):
-    warnings = plan.warnings("a_reservation_is_enough")
-    assert set(warnings) == {"unheard"}
-    [message] = warnings["unheard"]
-    assert "lambda.reserved_concurrency.requeue_communication (19) is below the 20 requests at a time" in message
-
-
-def test_a_plan_warns_of_so_few_attempts_that_one_in_ten_condemns(plan: Plan):
-    warnings = plan.warnings("one_in_ten_condemns_few")
-    assert set(warnings) == {"unheard"}
-    [message] = warnings["unheard"]
-    assert "redrive_limit.max_attempts is 2" in message
-    assert "one communication in a hundred" in message
-
-
-def test_a_plan_warns_of_a_run_that_takes_longer_than_the_schedule_leaves(plan: Plan):
-    warnings = plan.warnings("a_run_ends_before_the_next")
-    assert set(warnings) == {"most_batches"}
-    [message] = warnings["most_batches"]
-    assert "A run of max_per_run (100000) takes 3334 minutes or more at max_requests_per_second (0.5)" in message
-    assert "the schedule fires every 60" in message
+@pytest.mark.parametrize(
+    ("check", "call", "said"),
+    [
+        ("somebody_is_notified", "unheard", "neither emails nor subscriptions nor a topic_arn"),
+        (
+            "a_reservation_is_enough",
+            "unheard",
+            "lambda.reserved_concurrency.requeue_communication (19) is below the 20 requests at a time",
+        ),
+        (
+            "one_in_ten_condemns_few",
+            "unheard",
+            "redrive_limit.max_attempts is 2: while a gateway wrongly answers one request in ten with 404, "
+            "one communication in a hundred",
+        ),
+        (
+            "a_run_ends_before_the_next",
+            "most_batches",
+            "A run of max_per_run (100000) takes 3334 minutes or more at max_requests_per_second (0.5), "
+            "and the schedule fires every 60",
+        ),
+    ],
+)
+def test_a_plan_warns_once_where_something_will_not_work_and_nowhere_else(
+    plan: Plan, check: str, call: str, said: str
+):
+    warnings = plan.warnings(check)
+    assert set(warnings) == {call}
+    [message] = warnings[call]
+    assert said in message
 
 
 def test_addresses_may_be_secret(plan: Plan):

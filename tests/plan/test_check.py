@@ -243,7 +243,7 @@ def test_the_module_planned_by_itself_is_an_instance_without_an_address(check: C
 def test_one_source_alone_may_be_tried(check: Check, application: Application) -> None:
     code, printed = check("--module", MINIMAL, "--source", "fax")
     assert code == 2
-    assert "no source 'fax'; there are email" in printed
+    assert "no enabled source 'fax'; there are email" in printed
     assert check("--module", MINIMAL, "--source", "email")[0] == 0
 
 

@@ -812,8 +812,8 @@ def test_a_function_too_short_to_read_a_page_says_so(
         ({"ids": ["1"] * 101}, "event.ids: at most 100; there are 101"),
         ({"limit": "5"}, "event.limit: must be a whole number"),
         ({"ids": [1]}, r"event.ids\[0\]: must be a text"),
-        ({"sources": ["emial"]}, "event.sources: no source 'emial'; there are email, sms"),
-        ({"filters": {"emial": {}}}, "event.filters: no source 'emial'; there are email, sms"),
+        ({"sources": ["emial"]}, "event.sources: no enabled source 'emial'; there are email, sms"),
+        ({"filters": {"emial": {}}}, "event.filters: no enabled source 'emial'; there are email, sms"),
         ({"filters": {"email": {"since": 5}}}, "event.filters.email.since: must be a text"),
         ([], "event: must be an object"),
     ],
@@ -1521,7 +1521,7 @@ def test_a_check_goes_with_sources_and_filters_only(
 
 
 def test_a_check_names_a_source_that_is_not_there(lists: Lists, context: Context, requeue: None) -> None:
-    with pytest.raises(ConfigurationError, match="no source 'fax'"):
+    with pytest.raises(ConfigurationError, match="no enabled source 'fax'"):
         invoke({"check": True, "sources": ["fax"]}, context)
 
 
