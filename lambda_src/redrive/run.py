@@ -96,7 +96,8 @@ class Request:
             raise ConfigurationError("event.limit: must be at least 1")
         for where, names in (("sources", self.sources), ("filters", tuple(self.filters))):
             if unknown := sorted(set(names) - set(configured)):
-                raise ConfigurationError(f"event.{where}: no enabled source {unknown[0]!r}; there are {', '.join(configured)}")
+                there_are = ", ".join(configured)
+                raise ConfigurationError(f"event.{where}: no enabled source {unknown[0]!r}; there are {there_are}")
         return {
             name: replace(source, filters=source.filters | self.filters.get(name, {}))
             for name, source in configured.items()
