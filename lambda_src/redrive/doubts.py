@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from http import HTTPStatus
 
 from redrive.endings import LEAST_DEFAULT
 from redrive.errors import ListingError, RedriveError
+from redrive.hints import token_hints
 from redrive.page import Content, Unlisted
 from redrive.page_requests import PageRequest, filters_alone
 from redrive.progress import Progress
@@ -66,21 +67,38 @@ def _doubt_emptiness(name: str, source: Source, first: PageRequest, ask: Ask) ->
 def _doubt_one_answer(name: str, source: Source, first: PageRequest, content: Content, ask: Ask) -> Iterator[None]:
     """Ask for what would come next, by the names most APIs give to it; one that does not page gives the same again."""
     for page in (2, 1):
-        guesses = {"page": page, "offset": content.extent}
-        params = tuple((param, str(value)) for param, value in guesses.items() if param not in source.filters)
-        yield None
-        found = _ask(ask, replace(first, params=(*first.params, *params)), f"what may come after it, as page {page}")
-        if not isinstance(found, Content):
-            return
-        ids = set(filter(None, found.ids))
-        if ids and not ids.intersection(content.ids):
-            raise ListingError(
-                f"sources.{name}.pagination.style: none, yet the API pages its list: other items come for "
-                + " and ".join(f"{param}={value}" for param, value in params),
-                f"sources.{name}.pagination.style = …",
-            )
-        if not found.is_empty:
-            return  # else its pages may be counted from 0
+        guesses = {"page": str(page), "offset": str(content.extent)}
+        words = " and ".join(f"{param}={value}" for param, value in guesses.items() if param not in source.filters)
+        found = yield from _guess(name, source, first, content, ask, guesses, f"as page {page}", words)
+        if found is None or not found.is_empty:
+            break  # else its pages may be counted from 0
+    for param, token in token_hints(content.body, content.answer.headers).items():
+        yield from _guess(name, source, first, content, ask, {param: token}, f"by its {param}", f"its {param}")
+
+
+def _guess(
+    name: str,
+    source: Source,
+    first: PageRequest,
+    content: Content,
+    ask: Ask,
+    guesses: dict[str, str],
+    why: str,
+    words: str,
+) -> Generator[None, None, Content | None]:
+    """Ask with parameters that may lead to a next page; give what came, None where it was no list."""
+    params = tuple((param, value) for param, value in guesses.items() if param not in source.filters)
+    yield None
+    found = _ask(ask, replace(first, params=(*first.params, *params)), f"what may come after it, {why}")
+    if not isinstance(found, Content):
+        return None
+    ids = set(filter(None, found.ids))
+    if ids and not ids.intersection(content.ids):
+        raise ListingError(
+            f"sources.{name}.pagination.style: none, yet the API pages its list: other items come for {words}",
+            f"sources.{name}.pagination.style = …",
+        )
+    return found
 
 
 def _ask(ask: Ask, request: PageRequest, why: str) -> Content | Unlisted | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
+from redrive.answers import in_full
 from redrive.errors import ListingError
 from redrive.hints import read_hints
 from redrive.page import Content
@@ -87,7 +90,7 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
     hints = read_hints(content.body, content.answer.headers)
     where = f"sources.{name}.pagination"
     if pagination.style is PaginationStyle.NONE:
-        if place := hints.next_at or hints.pages_at:
+        if place := hints.next_at or hints.pages_at or _part_of_a_range(progress, content):
             raise ListingError(
                 f"{where}.style: none, yet the API pages its list: there is {place} in the answer",
                 hints.line(where, pagination),
@@ -98,6 +101,16 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
         raise ListingError(
             f"{setting}: the last answer says in {hints.next_at} that more follow", hints.line(where, pagination)
         )
+
+
+def _part_of_a_range(progress: Progress, content: Content) -> str | None:
+    """Give where an answer says that it is a part of the list, and of which length nobody knows (RFC 9110, 14.4)."""
+    if progress.is_reached or content.is_empty:
+        return None
+    if content.answer.status == HTTPStatus.PARTIAL_CONTENT:
+        return in_full(content.answer.status)
+    is_open = content.answer.headers.get("Content-Range", "").strip().endswith("/*")
+    return "the header Content-Range" if is_open else None
 
 
 def pages_named(progress: Progress) -> int:
@@ -160,8 +173,13 @@ def beyond_depth(name: str, progress: Progress, words: str) -> ListingError:
 def same_pages(name: str, source: Source) -> ListingError:
     """Give the error for an API that answers a second request as the first."""
     pagination = source.pagination
+    if pagination.style not in PARAMS:
+        return ListingError(
+            f"sources.{name}: two pages are the same, though the API names the second one as the next",
+            f"sources.{name}.pagination.next = …" if pagination.style is PaginationStyle.NEXT_URL else "",
+        )
     param = number_param(pagination) if pagination.style in NUMBERED else pagination.cursor_param
-    setting = f"{pagination.style}_param" if pagination.style in PARAMS else "next"
+    setting = f"{pagination.style}_param"
     from_0 = pagination.style is PaginationStyle.PAGE and pagination.first_page == 0
     more = ", or does it count pages from 1 (first_page)" if from_0 else ""
     return ListingError(

@@ -41,14 +41,33 @@ _BESIDE = frozenset(("", "meta", "pagination", "paging", "page", "pageinfo"))
 
 _NEXT = re.compile(
     r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path|start|id|key)?|"
-    "(next)?continuationtoken|lastevaluatedkey"
+    "(next)?(ms)?continu(e|ation)(token)?|lastevaluatedkey|linknext|more[a-z]*(link|url|uri|href)"
 )
-_MORE = re.compile("(has|is)?more(items|results|pages|records|rows|data|available)?|hasnext(page)?|istruncated")
+_INNER = ("href", "url", "uri", "link", "cursor", "token", "after", "start", "offset", "page", "number")
+"""Where an object that stands for a next page may say which one that is."""
+
+NO_NEXT = frozenset(("", "0", "-1", "null", "none", "nil", "undefined", "false", "#"))
+"""What some write for a next page where there is none."""
+
+_MORE = re.compile(
+    "(has|is)?more(items?|results?|pages?|records?|rows|data|available)?|hasnext(page)?|(is)?truncated|"
+    "remainingitemcount"
+)
 _PAGES = re.compile("totalpages?|pagecount|lastpage|numpages|numberofpages|nbpages|pages|pagestotal")
 _PREVIOUS = re.compile(r"(odata)?prev(ious)?(page)?(link|url|uri|href)?")
+_NUMBER = re.compile(r"([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3}){1,4})(\.0+)?")
+"""As some write one in a text: 1,234 or 500.0."""
+
 _PREFIX = re.compile("^x-(wp-)?|^pagination-(?=.)")
+_TOKEN = re.compile("(end|after|scan)?cursor|after|bookmark|marker|offset|scrollid")
+"""What may name the next page, or this one, or stand there also on the last one."""
+
 _BEFORE = frozenset(("hasprevious", "hasprev", "haspreviouspage", "hasprevpage"))
-_LAST, _FIRST = frozenset(("last", "islast", "islastpage")), frozenset(("first", "isfirst", "isfirstpage"))
+_LAST = frozenset(("last", "islast", "islastpage", "endofstream", "endoflist"))
+_FIRST = frozenset(("first", "isfirst", "isfirstpage"))
+
+MAX_LINKS = 16
+"""A list of more objects holds items, whatever they look like."""
 
 
 class Total(NamedTuple):
@@ -125,8 +144,8 @@ def total_hint(body: Any, headers: Mapping[str, str]) -> Total | None:
 
 def whole_number(value: Any) -> int | None:
     """Read a number of items or pages, which some write as a text; None where it is none, or cannot be."""
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", value):
-        value = int(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = int(value.partition(".")[0].replace(",", ""))
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
         return None
     return int(value)
@@ -171,6 +190,16 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
     return Hints(**found)
 
 
+def token_hints(body: Any, headers: Mapping[str, str]) -> dict[str, str]:
+    """Give texts that may lead to a next page, though they need not, by the parameter that may take each."""
+    found: dict[str, str] = {}
+    for each in (*_entries(body), *_header_entries(headers)):
+        if _TOKEN.fullmatch(each.key) and isinstance(each.value, str) and _leads_on(each.value):
+            own = each.place.rpartition(".")[2] if each.expression else each.key
+            found.setdefault("after" if each.key in ("endcursor", "aftercursor") else own, each.value)
+    return found
+
+
 def beside_lists(body: Any, depth: int = DEPTH) -> Any:
     """Give of an answer what hints are read from, which is small."""
     if isinstance(body, dict):
@@ -178,7 +207,9 @@ def beside_lists(body: Any, depth: int = DEPTH) -> Any:
         return {name: beside_lists(value, depth - 1) for name, value in body.items()} if is_read else {}
     if isinstance(body, str):
         return body[:MAX_LETTERS]
-    return None if isinstance(body, list) else body
+    if isinstance(body, list):
+        return [beside_lists(link, 1) for link in body] if _are_links(body) else None
+    return body
 
 
 def pages_its_lists(body: Any, headers: Mapping[str, str]) -> str | None:
@@ -221,7 +252,7 @@ def _named_by(each: _Entry) -> tuple[PaginationStyle, str] | None:
     """Give the style that follows what names a next page, and where that is."""
     value, expression = each.value, each.expression
     if isinstance(value, dict):
-        inner = "href" if value.get("href") else "url"
+        inner = _inner(value)
         value, expression = value.get(inner), f"{expression}.{inner}"
     if not isinstance(value, str) or "…" in each.place:
         return None
@@ -241,8 +272,30 @@ def _entries(body: Any, where: str = "", expression: str = "", depth: int = DEPT
         yield _Entry(place, path, names, _plain(name), value)
         if isinstance(value, dict) and depth > 1:
             inner.append((f"{place}.", f"{path}.", value))
+        if _are_links(value):
+            yield from _link_entries(value, place, path, names)
     for place, path, value in inner:
         yield from _entries(value, place, path, depth - 1)
+
+
+def _are_links(value: Any) -> bool:
+    """Tell whether something is a list of links, as FHIR and Oracle write them: ``{"rel": "next", "href": …}``."""
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_LINKS:
+        return False
+    return all(isinstance(link, dict) and isinstance(link.get("rel", link.get("relation")), str) for link in value)
+
+
+def _link_entries(links: list[Any], where: str, path: str, names: frozenset[str]) -> Iterator[_Entry]:
+    for link in links:
+        name = "rel" if "rel" in link else "relation"
+        relation, inner = link[name], _inner(link)
+        if relation in ("next", "prev", "previous"):
+            expression = f"{path}[?{name}=='{relation}'].{inner} | [0]"
+            yield _Entry(f"{where}, {relation},", expression, names, relation, link.get(inner))
+
+
+def _inner(link: dict[str, Any]) -> str:
+    return next((name for name in _INNER if link.get(name)), "href")
 
 
 def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
@@ -257,7 +310,7 @@ def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
             except (ValueError, RecursionError):
                 continue
             yield from (each._replace(expression="") for each in _entries(found, f"{place}, "))
-        elif any(known.fullmatch(key) for known in (_TOTALS, _NEXT, _PAGES)):
+        elif any(known.fullmatch(key) for known in (_TOTALS, _NEXT, _MORE, _PAGES, _TOKEN)):
             value = int(text) if re.fullmatch("[0-9]{1,15}", text.strip()) else text
             yield _Entry(place, "", frozenset(), key, value)
 
@@ -270,10 +323,10 @@ def _is_yes(value: Any) -> bool:
 
 def _leads_on(value: Any, *, numbers: bool = True) -> bool:
     if isinstance(value, dict):
-        value = value.get("href") or value.get("url")
+        value = value.get(_inner(value))
     if isinstance(value, int) and not isinstance(value, bool):
         return numbers and value > 0
-    return value is True or (isinstance(value, str) and value.strip() not in ("", "0", "-1", "null", "false"))
+    return value is True or (isinstance(value, str) and value.strip().lower() not in NO_NEXT)
 
 
 @lru_cache(maxsize=1024)

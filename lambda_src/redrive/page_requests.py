@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote_plus, urldefrag, urljoin, urlsplit, 
 from redrive.api import Api
 from redrive.errors import ConfigurationError, ListingError
 from redrive.expressions import is_null, search
+from redrive.hints import NO_NEXT
 from redrive.link_header import Link, read_links
 from redrive.models import MAX_EXACT
 from redrive.page import Content
@@ -234,7 +235,7 @@ def _token(name: str, source: Source, content: Content) -> tuple[str | None, boo
     token = search(expression, content.body, where)
     if token is None:
         return None, is_null(expression, content.body, where)
-    if token is False or token == 0 or (isinstance(token, str) and token.strip() in ("", "0")):
+    if not token or token == -1 or (isinstance(token, str) and token.strip().lower() in NO_NEXT):
         # A token of 0 would lead back to the beginning: some APIs end a list so.
         return None, True
     if isinstance(token, float) and token.is_integer() and token < MAX_EXACT:

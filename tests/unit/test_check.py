@@ -249,6 +249,11 @@ def test_a_full_first_page_without_a_next_one(api: ScriptedApi, traps: Traps) ->
             f'{WHERE} = {{ style = "next_url", next = "_links.next.href", size = 10 }}',
         ),
         (
+            {"links": [{"rel": "self", "href": "/emails"}, {"rel": "next", "href": "/emails?page=2"}]},
+            f'{WHERE} = {{ style = "next_url", next = "links[?rel==\'next\'].href | [0]", size = 10 }}',
+        ),
+        ({"paging": {"next": {"after": "abc"}}}, f'{WHERE}.next = "paging.next.after"'),
+        (
             {"@odata.nextLink": "https://a.example/x?$skip=1"},
             f'{WHERE} = {{ style = "next_url", next = "\\"@odata.nextLink\\"", size = 10 }}',
         ),

@@ -308,10 +308,13 @@ def test_a_list_that_is_one_full_page_ends_there(api: ScriptedApi, read: Read, s
     assert complete(listing)
 
 
-@pytest.mark.parametrize("end", [{"next": None}, {"next": ""}, {"next": False}, {"next": 0}])
-def test_an_answer_that_says_that_nothing_follows_is_the_end(api: ScriptedApi, read: Read, end: dict[str, Any]) -> None:
-    api.answers(as_json({"emails": items(ids(10)), **end}))
-    found, listing = read(source(PaginationStyle.CURSOR))
+@pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
+@pytest.mark.parametrize("end", [None, "", False, 0, -1, "-1", "null", " None", "undefined", "#", {}, []])
+def test_an_answer_that_says_that_nothing_follows_is_the_end(
+    api: ScriptedApi, read: Read, style: PaginationStyle, end: Any
+) -> None:
+    api.answers(as_json({"emails": items(ids(10)), "next": end}))
+    found, listing = read(source(style))
     assert found == ids(10)
     assert complete(listing)
     assert len(api.requests) == 1
@@ -560,6 +563,16 @@ def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read,
         ({"last": False}, None),
         ({"hydra:view": {"hydra:next": "/emails?page=2"}}, None),
         ({"data": {"emails": {"pageInfo": {"hasNextPage": True}}}}, None),
+        ({"paging": {"next": {"after": "20"}}}, None),
+        ({"links": [{"rel": "self", "href": "/emails"}, {"rel": "next", "href": "/emails?page=2"}]}, None),
+        ({"link": [{"relation": "next", "url": "/emails?page=2"}]}, None),
+        ({"metadata": {"continue": "eyJ2Ijo"}}, None),
+        ({"metadata": {"remainingItemCount": 30}}, None),
+        ({"more_emails_url": "/emails?page=2"}, None),
+        ({"truncated": True, "moreResult": True}, None),
+        ({"end_of_stream": False}, None),
+        ({"total": "1,234"}, None),
+        ({"total": "500.0"}, None),
         ({}, {"Link": '</emails?page=2>; rel="last next"'}),
         ({}, {"X-Total-Count": "500"}),
         ({}, {"X-WP-Total": "500"}),
@@ -568,6 +581,10 @@ def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read,
         ({}, {"X-Next-Page": "2"}),
         ({}, {"Next-Page": "/emails?token=ab"}),
         ({}, {"Content-Range": "emails 0-19/500"}),
+        ({}, {"Content-Range": "emails 0-19/*"}),
+        ({}, {"x-ms-continuation": "eyJ2Ijo"}),
+        ({}, {"Link-Next": "/emails?page=2"}),
+        ({}, {"X-Has-More": "true"}),
         ({}, {"X-Pagination": '{"total": 500, "next_page": 2}'}),
     ],
 )
@@ -598,6 +615,9 @@ def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, re
         ({"items": [{"total": 99, "next": "x"}]}, {}),
         ({"count": 20}, {}),
         ({"last": True}, {"X-Next-Page": "", "X-Total-Pages": "1", "X-Total": "20"}),
+        ({"next": {"after": None}, "links": [{"rel": "self", "href": "/emails"}], "more_emails_url": None}, {}),
+        ({"cursor": "this page", "truncated": False, "metadata": {"continue": ""}}, {"X-Has-More": "false"}),
+        ({}, {"Content-Range": "emails 0-19/20"}),
         ({}, {"X-Pagination": "of no use", "Next-Run": "2", "Total-Time": "3 s"}),
     ],
 )
@@ -626,6 +646,42 @@ def test_an_api_that_pages_without_a_word_is_asked_for_a_further_page(
     assert found == ids(size)
     assert not complete(listing)
     assert f"other items come for page={first + 1 if param == 'page' else 2} and offset=" in listing.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("param", "more", "headers"),
+    [
+        ("cursor", {"cursor": "abc"}, {}),
+        ("cursor", {}, {"X-Cursor": "abc"}),
+        ("after", {"data": {"after": "abc"}}, {}),
+        ("after", {"pageInfo": {"endCursor": "abc"}}, {}),
+        ("offset", {"offset": "abc"}, {}),
+        ("Marker", {"Marker": "abc", "bookmark": "xyz"}, {}),
+    ],
+)
+def test_a_text_that_may_be_the_next_pages_token_is_tried(
+    api: ScriptedApi, read: Read, param: str, more: dict[str, Any], headers: dict[str, str]
+) -> None:
+    def answer(request: Request) -> Response:
+        if request.args.get(param) == "abc":
+            return as_json({"emails": items(["later"])})
+        return as_json({"emails": items(ids(20)), **more}, **headers)
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.NONE))
+    assert found == ids(20)
+    assert not complete(listing)
+    assert f"the API pages its list: other items come for its {param}" in listing.problems[0]
+
+
+def test_a_part_of_a_range_is_not_the_whole_list(api: ScriptedApi, read: Read) -> None:
+    api.answers(as_json({"emails": items(ids(20))}, status=206))
+    found, listing = read(source(PaginationStyle.NONE))
+    assert found == ids(20)
+    assert not complete(listing)
+    assert "there is HTTP 206 Partial Content in the answer" in listing.problems[0]
+    api.answers(as_json({"emails": items(ids(20))}, status=206, Content_Range="emails 0-19/20"))
+    assert complete(read(source(PaginationStyle.NONE))[1])
 
 
 @pytest.mark.parametrize("then", [500, 400, 429, 404, "a sign-in page", "one more", "empty", "the same"])
