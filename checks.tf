@@ -27,7 +27,7 @@ check "somebody_is_woken" {
       : local.topic_has_readers || length(var.alarms.actions) > 0 ? true
       : local.alarm_channel.has_own_topic
     )
-    error_message = "No alarm reaches anybody: ${var.alarms.enabled ? "notifications has neither emails nor subscriptions nor a topic, and alarms has no actions" : "alarms.enabled is false"}. That the schedule is silent, or that conclude failed, nobody would learn."
+    error_message = "No alarm reaches anybody: ${var.alarms.enabled ? "notifications has neither emails nor subscriptions nor a topic, and alarms has no actions" : "alarms.enabled is false"}. Nobody would learn that the schedule is silent or that conclude failed."
   }
 }
 
@@ -49,6 +49,6 @@ check "one_in_ten_condemns_few" {
 check "a_run_ends_before_the_next" {
   assert {
     condition     = local.fires_in_time
-    error_message = "A run of max_per_run (${var.max_per_run}) takes ${local.full_run_minutes} minutes or more at max_requests_per_second (${coalesce(var.max_requests_per_second, 0)}), and the schedule fires every ${coalesce(local.schedule_minutes, 0)}: what fires meanwhile lists nothing. Lower max_per_run, or fire less often."
+    error_message = "A run of max_per_run (${var.max_per_run}) takes ${local.full_run_minutes} minutes or more at max_requests_per_second (${coalesce(var.max_requests_per_second, 0)}), and the schedule fires every ${coalesce(local.schedule_minutes, 0)}: firings in the meantime list nothing. Lower max_per_run, or fire less often."
   }
 }

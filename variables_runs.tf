@@ -81,7 +81,7 @@ variable "max_per_run" {
 
   validation {
     condition     = var.max_per_run >= 1 && var.max_per_run <= 100000 && floor(var.max_per_run) == var.max_per_run
-    error_message = "max_per_run must be a whole number from 1, and at least batch_size, to 100000; it is ${var.max_per_run}."
+    error_message = "max_per_run must be a whole number from batch_size to 100000; it is ${var.max_per_run}."
   }
 }
 

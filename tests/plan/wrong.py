@@ -139,7 +139,7 @@ WRONG = [
         ("filter_policy may have result, severity and stage; it also has colour.",),
     ),
     Wrong("batch_size", 101, ("batch_size must be a whole number from 1 to 100; it is 101",)),
-    Wrong("max_per_run", 100001, ("max_per_run must be a whole number from 1, and at least", "it is 100001")),
+    Wrong("max_per_run", 100001, ("max_per_run must be a whole number from batch_size to 100000", "it is 100001")),
     *(
         Wrong("max_concurrency", number, (f"max_concurrency must be a whole number from 1 to 1000; it is {number}.",))
         for number in (0, 1001, 2.5)
