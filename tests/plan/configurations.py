@@ -302,6 +302,7 @@ RIGHT["output"] |= {
 RIGHT["output"] |= {
     f"given_{name}": {"value": f"${{module.given.{name}}}"} for name in ("role_arns", "role_policies", "topic_policy")
 }
+RIGHT["output"]["china_role_policies"] = {"value": "${module.china.role_policies}"}
 RIGHT["output"]["nothing"] = {"value": "${module.nothing}"}
 RIGHT["output"]["topic_policy"] = {"value": "${module.own_topic.topic_policy}"}
 RIGHT["output"]["alerts_topic_policy"] = {"value": "${module.routed.alerts_topic_policy}"}

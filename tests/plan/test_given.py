@@ -51,6 +51,15 @@ def test_what_roles_of_others_have_to_allow_is_known_before_the_apply(plan: Plan
     assert listed(logs["Resource"]) == [f"{LOGS}{LOG_GROUPS['conclude']}:*"]
 
 
+def test_each_role_of_the_modules_own_allows_what_the_output_says_of_it(plan: Plan):
+    policies = plan.output("china_role_policies")
+    assert len(policies) == len(plan.of("china", "aws_iam_role"))
+    for runner, documents in policies.items():
+        place = "module.workflow" if runner == "run" else f"module.{runner}"
+        for document, owner in (("policy", "aws_iam_role_policy"), ("assume_role_policy", "aws_iam_role")):
+            assert json.loads(documents[document]) == json.loads(plan.one("china", owner, place).values[document])
+
+
 def test_whoever_sends_digests_by_a_role_of_others_is_named_to_the_topic(plan: Plan):
     assert plan.one("given", "aws_sns_topic_policy").values["policy"]
     assert ROLES["run"] in plan.output("given_topic_policy")
