@@ -29,6 +29,9 @@ PAGE = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
 INVISIBLE = "\ufeff\u200b\u2060\0"
 """Byte order marks and spaces of no width, which ``str.strip`` leaves there."""
 
+UNTRUE = frozenset(("", "0", "false", "no", "null", "none"))
+"""Texts that some write for false."""
+
 RATE_LIMITED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 """Answers whose rate limit headers are read; a 403 is one of some APIs' (GitHub's, for one) for too many requests."""
 
@@ -70,14 +73,14 @@ def _text(body: bytes, content_type: str) -> str:
 
 
 def holds(expression: str, body: bytes) -> bool:
-    """Tell whether an expression gives something true of a JSON body, as JMESPath has it: 0 is true, "" is not."""
+    """Tell whether an expression gives something true of a JSON body: neither false nor empty, nor written as such."""
     from redrive.expressions import search  # most have no such expression, and do not pay for JMESPath
 
     try:
         found = search(expression, json.loads(body), "requeue.accepted")
     except (ValueError, RecursionError, ListingError):
         return False
-    return found is not None and found is not False and found not in ("", [], {})
+    return found.strip().lower() not in UNTRUE if isinstance(found, str) else bool(found)
 
 
 def expect_expression(expression: str) -> None:
@@ -117,7 +120,7 @@ def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | 
 
 def _seconds(text: str, now: float) -> float | None:
     if number := re.fullmatch(r"(\d{1,15})(\.\d+)?(\s*,\s*\d+)*", text):  # one that was sent twice is joined
-        return float(number[1] + (number[2] or ""))
+        return _from_now(float(number[1] + (number[2] or "")), now)
     try:
         at = parsedate_to_datetime(text)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now  # asctime's form has no zone
@@ -129,11 +132,14 @@ def _until_renewed(headers: Mapping[str, str], now: float) -> float | None:
     for prefix in RATE_LIMITS:
         reset = headers.get(f"{prefix}Reset", "").strip()
         if headers.get(f"{prefix}Remaining", "").strip() == "0" and re.fullmatch(r"\d{1,13}(\.\d+)?", reset):
-            at = float(reset)
-            # Seconds from now, or a time: in seconds since 1970, or in milliseconds.
-            return at if at < 1e9 else (at / 1000 if at > 1e11 else at) - now
+            return _from_now(float(reset), now)
     short = SHORT_RATE_LIMIT.search(headers.get("RateLimit", ""))
     return float(short[1]) if short else None
+
+
+def _from_now(number: float, now: float) -> float:
+    """Read seconds from now, or a time: in seconds since 1970, or in milliseconds."""
+    return number if number < 1e9 else (number / 1000 if number > 1e11 else number) - now
 
 
 def json_of(body: bytes) -> Any:

@@ -43,6 +43,9 @@ REFUSED = frozenset({400, 401, 403})
 LATER = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 """Errors that pass, which some give with one of these (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
 
+OF_OTHER_TYPES = frozenset({"dpop", "mac", "pop"})
+"""Tokens that are worth nothing by themselves (RFC 9449; RFC 6749, 7.1). Of bearer tokens some write other types."""
+
 SETTING_OF_ERROR = {
     "invalid_client": "api.auth.secret_arn, or api.auth.client_in",
     "invalid_request": "api.auth.client_in, or api.auth.audience",
@@ -176,7 +179,8 @@ class ClientCredentialsAuth(ApiAuth):
         status, body, asked = self._ask(self._client(fresh=fresh_secret))
         given = json_of(body)
         error = str(given.get("error")) if isinstance(given, dict) else ""
-        if status in REFUSED and asked is None and error not in LATER:
+        is_refused = status in REFUSED and error not in LATER
+        if asked is None and (is_refused or (status < 300 and error in SETTING_OF_ERROR)):
             setting = SETTING_OF_ERROR.get(error)  # of another error nothing is shown: nobody knows what it holds
             more = f", {error}: see {setting}" if setting else ""
             raise CredentialsRefused(f"token endpoint: HTTP {status} for the client's credentials{more}")
@@ -185,6 +189,10 @@ class ClientCredentialsAuth(ApiAuth):
         token = given.get("access_token") if isinstance(given, dict) else None
         if not is_header_safe(token):
             raise ApiUnavailable("token endpoint: the answer holds no usable access_token")
+        if str(given.get("token_type")).lower() in OF_OTHER_TYPES:
+            raise ConfigurationError(
+                "api.auth.token_url: gives tokens that must be signed with, and are no bearer tokens"
+            )
         self._token = token
         self._valid_until = time.monotonic() + max(0.0, _lifetime(given.get("expires_in")) - TOKEN_MARGIN_SECONDS)
 

@@ -49,6 +49,7 @@ def origin(url: str) -> Origin:
     spelled = (written.hostname or "").lower()
     if connected != (parts.scheme, host, port) or (spelled.isascii() and spelled != host):
         raise ValueError("two readings")
+    host.encode("idna")  # as whoever connects does: no label may be empty or longer than 63 letters
     return parts.scheme, host, port
 
 

@@ -21,7 +21,6 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
     HTTPError,
-    InvalidHeader,
     MaxRetryError,
     NameResolutionError,
     ReadTimeoutError,
@@ -30,6 +29,8 @@ from urllib3.exceptions import (
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
+from redrive.answers import retry_after
+from redrive.clock import now
 from redrive.origins import origin
 
 
@@ -72,11 +73,8 @@ class DeadlineRetry(Retry):
         return super().new(deadline=self.deadline, try_seconds=self.try_seconds, **kwargs)
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Read ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date); one that makes no sense counts as none."""
-        try:
-            return super().get_retry_after(response)
-        except InvalidHeader:
-            return None
+        """Read for how long the API asks to be left alone; see :func:`redrive.answers.retry_after`."""
+        return retry_after(response.status, response.headers, now())
 
     def increment(
         self,

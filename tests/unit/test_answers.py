@@ -82,6 +82,8 @@ def test_whatever_comes_it_is_a_page_or_not(body: bytes, content_type: str) -> N
         ("Tue Nov 24 02:17:00 2026", 120),
         ("Tue, 24 Nov 2026 02:14:00 GMT", 0),
         ("999999999", MAX_WAIT_SECONDS),
+        (str(int(NOW) + 120), 120),
+        (str((int(NOW) + 120) * 1000), 120),
         ("9" * 5000, None),
         ("", None),
         ("-1", None),

@@ -425,6 +425,25 @@ def test_a_client_that_is_refused_is_told_as_such(api: ScriptedApi, secret: Call
         requeue(api, oauth(api, secret(CLIENT | {"client_secret": "other"})))
 
 
+def test_a_client_may_be_refused_with_a_200(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answers(as_json({"error": "invalid_client", "access_token": "no"}))
+    with pytest.raises(CredentialsRefused, match=r"invalid_client: see api\.auth\.secret_arn"):
+        requeue(api, oauth(api, secret(CLIENT)))
+
+
+@pytest.mark.parametrize("kind", ["Bearer", "BearerToken", "", None, "DPoP", "mac"])
+def test_a_token_that_is_worth_nothing_by_itself_is_not_sent(
+    api: ScriptedApi, secret: Callable[[Any], str], kind: str | None
+) -> None:
+    api.answers(as_json({"access_token": "token-1", "token_type": kind}))
+    if kind not in ("DPoP", "mac"):
+        assert requeue(api, oauth(api, secret(CLIENT)))
+        return
+    with pytest.raises(ConfigurationError, match="no bearer tokens"):
+        requeue(api, oauth(api, secret(CLIENT)))
+    assert [request.path for request in api.requests] == ["/oauth/token"]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

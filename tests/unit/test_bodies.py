@@ -220,11 +220,20 @@ def test_an_answer_is_unpacked_in_every_form_of_deflate(api: ScriptedApi, pack: 
     assert listed(client(api.url)) == [1]
 
 
-@pytest.mark.parametrize(("seconds", "asked"), [("600", 1), ("0", 4)])
+@pytest.mark.parametrize(
+    ("headers", "asked"),
+    [
+        ({"Retry-After": "600"}, 1),
+        ({"Retry-After": "600, 600"}, 1),
+        ({"Retry-After": "600.5"}, 1),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "600"}, 1),
+        ({"Retry-After": "0"}, 4),
+    ],
+)
 def test_a_list_whose_api_wants_to_be_left_alone_for_long_costs_the_others_no_time(
-    api: ScriptedApi, seconds: str, asked: int
+    api: ScriptedApi, headers: dict[str, str], asked: int
 ) -> None:
-    api.answers(Response(status=429, headers={"Retry-After": seconds}))
+    api.answers(Response(status=429, headers=headers))
     with pytest.raises(ApiUnavailable, match="HTTP 429"):
         listed(client(api.url, seconds=900, policy=listing_retry))
     assert len(api.requests) == asked

@@ -223,7 +223,15 @@ def test_the_token_endpoint_gets_no_header_that_is_for_the_api(network: Network)
     assert (listed.headers["X-Tenant"], listed.headers["Accept"]) == ("claims", "application/vnd.api+json")
 
 
-AMBIGUOUS = ["http://evil.test\\@api.test/", "http://user:word@api.test/", "http://api.test:80:81/", "api.test", ""]
+AMBIGUOUS = [
+    "http://evil.test\\@api.test/",
+    "http://user:word@api.test/",
+    "http://api.test:80:81/",
+    "http://api..test/",
+    f"http://{'a' * 64}.test/",
+    "api.test",
+    "",
+]
 
 
 @pytest.mark.parametrize("url", AMBIGUOUS)

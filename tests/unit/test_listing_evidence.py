@@ -457,6 +457,18 @@ def test_pages_that_went_meanwhile_are_no_problem(api: ScriptedApi, read: Read) 
         {"timed_out": True},
         {"_shards": {"total": 5, "failed": 1}},
         {"incomplete_results": True},
+        {"Success": "False"},
+        {"success": 0},
+        {"ok": "no", "filter": {"archived": False}},
+        {"result": "error"},
+        {"statusCode": "500"},
+        {"error_code": 17},
+        {"errorMessages": ["try again"]},
+        {"isError": True},
+        {"fault": {"faultstring": "try again"}},
+        {"meta": {"error": "try again"}},
+        {"status": {"code": 500}},
+        {"responseHeader": {"status": 0, "partialResults": True}},
     ],
 )
 @pytest.mark.parametrize("listed", [[], None, ids(3)])
@@ -487,7 +499,9 @@ def test_an_error_that_passes_is_no_end(api: ScriptedApi, read: Read, style: Pag
         ({"error": "", "errors": "0", "status": 200, "_shards": {"failed": 0}, "errors_count": 3}, {}),
         ({"status": "failed", "kind": "error"}, {}),
         ({"status": "error"}, {"filters": {"status": ("error", "bounced")}}),
-        ({"errors": 3}, {}),
+        ({"errors": 3, "success": 0, "failed": 3, "result": 500}, {}),
+        ({"error_code": 0, "errcode": "Success", "exception": None, "meta": {"code": 200, "error": "none"}}, {}),
+        ({"success": False}, {"filters": {"success": "false"}}),
     ],
 )
 def test_what_only_looks_like_an_error_is_none(
