@@ -4,8 +4,8 @@ moto is the control plane. What it lacks or only pretends is added around it, ne
 of JSONPaths, which `language` caches, and the clients of tasks, which get their machine's role from `tasks`):
 
 - invocations run the deployed zip and layers under AWS's runtime interface emulator (`functions`, `sandbox`);
-- asynchronous invocations are retried and sent to their destinations (`asynchronous`);
-- events find the deployed rules, input transformers and targets (`events`, `transform`, `targets`);
+- asynchronous invocations are retried and sent to their destinations, which are functions (`asynchronous`);
+- executions' events find the deployed rules, and the functions that are their targets (`events`);
 - executions are run, those of Distributed Maps too, within AWS's limits (`language`, `machines`);
 - executions report their status to the default event bus, children excepted (`executions`);
 - tables refuse what AWS refuses and tell what a request consumes (`dynamodb`);

@@ -1,4 +1,4 @@
-"""Asynchronous invocations: the queue before a function, its retries, and the record for its destination.
+"""Asynchronous invocations: the queue before a function, its retries, and the record for its destination, a function.
 
 Source: Lambda developer guide, "Invoking a Lambda function asynchronously" and its pages on error handling and records.
 """
@@ -17,11 +17,9 @@ from typing import Any
 from moto.awslambda.models import LambdaFunction
 
 from local.aws import logs, permissions
-from local.aws.errors import Refusal
-from local.aws.events import Events
+from local.aws.errors import Refusal, unknown_function
 from local.aws.functions import Functions
 from local.aws.sandbox import Outcome
-from local.aws.targets import Targets
 
 RETRY_AFTER_SECONDS = (60.0, 120.0)  # before the second and the third attempt
 DEFAULT_RETRIES = 2
@@ -43,10 +41,8 @@ class Invocation:
 class Asynchronous:
     """Takes events and sees them through."""
 
-    def __init__(self, functions: Functions, events: Events, targets: Targets) -> None:
+    def __init__(self, functions: Functions) -> None:
         self._functions = functions
-        self._events = events
-        self._targets = targets
         self._closing = threading.Event()
 
     def submit(self, function: LambdaFunction, payload: bytes) -> str:
@@ -55,13 +51,15 @@ class Asynchronous:
         threading.Thread(target=self._see_through, args=(invocation,), daemon=True).start()
         return invocation.request_id
 
-    def submit_to(self, arn: str, text: str) -> None:
-        """Accept an event for a function by ARN."""
-        _, _, _, region, account, _, name = arn.split(":", 6)
+    def send(self, arn: str, text: str) -> None:
+        """Accept an event for a function by ARN; what cannot be delivered is said on stderr, for nobody else asks."""
+        _, _, service, region, account, _, *name = arn.split(":", 6)
         try:
-            self.submit(self._functions.find(account, region, name), text.encode())
+            if service != "lambda":
+                raise unknown_function(arn)
+            self.submit(self._functions.find(account, region, *name), text.encode())
         except Refusal as refusal:
-            raise KeyError(str(refusal)) from refusal
+            print(f"Not delivered to {arn}: {refusal}", file=sys.stderr)
 
     def close(self) -> None:
         """Give up waiting retries."""
@@ -100,22 +98,11 @@ class Asynchronous:
                 return None
 
     def _report(self, invocation: Invocation, condition: str, destination: str) -> None:
-        role = invocation.function.role
-        if not permissions.may_send(role, destination):
+        role = str(invocation.function.role)
+        if permissions.allowed(role, "lambda:InvokeFunction", destination):
+            self.send(destination, json.dumps(_record(invocation, condition)))
+        else:
             print(f"Not delivered to {destination}: the policies of {role} do not allow it", file=sys.stderr)
-            return
-        record = _record(invocation, condition)
-        if destination.split(":")[2] != "events":
-            self._targets.send(destination, json.dumps(record))
-            return
-        result = "Success" if condition == "Success" else "Failure"
-        self._events.put(
-            destination,
-            source="lambda",
-            detail_type=f"Lambda Function Invocation Result - {result}",
-            detail=record,
-            resources=[destination, record["requestContext"]["functionArn"]],
-        )
 
 
 def _event_invoke_config(function: LambdaFunction) -> dict[str, Any]:

@@ -47,12 +47,6 @@ class Executions:
         stopped = backend(execution_arn).stop_execution(execution_arn, request.get("error"), request.get("cause"))
         return {"stopDate": stopped.stop_date.timestamp()}
 
-    def start(self, state_machine_arn: str, text: str) -> None:
-        """Start an execution with a name of its own, for a rule or a schedule."""
-        with self.starting:
-            execution = backend(state_machine_arn).start_execution(state_machine_arn, str(uuid.uuid4()), text)
-        self.watch(execution.execution_arn)
-
     def _report_to_the_end(self, execution_arn: str) -> None:
         execution = backend(execution_arn).describe_execution(execution_arn)
         self._report(execution, "RUNNING")
@@ -61,7 +55,6 @@ class Executions:
 
     def _report(self, execution: Execution, status: str) -> None:
         """Put the event as in the Step Functions developer guide, "Automating ... event delivery with EventBridge"."""
-        partition, region, account = (execution.execution_arn.split(":")[part] for part in (1, 3, 4))
         ended = status != "RUNNING"
         succeeded = status == "SUCCEEDED"
         detail: dict[str, Any] = {
@@ -78,13 +71,7 @@ class Executions:
             "error": execution.error if ended else None,
             "cause": execution.cause if ended else None,
         }
-        self._events.put(
-            f"arn:{partition}:events:{region}:{account}:event-bus/default",
-            source="aws.states",
-            detail_type="Step Functions Execution Status Change",
-            detail=detail,
-            resources=[execution.execution_arn],
-        )
+        self._events.put(execution.execution_arn, "aws.states", "Step Functions Execution Status Change", detail)
 
 
 def describe(execution_arn: str) -> dict[str, Any]:

@@ -101,8 +101,6 @@ class Front:
             return answer(executions.describe(str(body(request).get("executionArn"))))
         if action == "AWSStepFunctions.ListExecutions" and (run := body(request).get("mapRunArn")):
             return answer(executions.backend(run).list_children(run, body(request)))
-        if action == "AWSEvents.PutEvents":
-            return answer(self._cloud.events.put_entries(ACCOUNT, region(request), body(request)["Entries"]))
         if service == "dynamodb":
             # moto looks whether a condition holds and then writes: of two requests at once both would pass
             with self._one_at_a_time:
@@ -113,9 +111,7 @@ class Front:
         if service == "sqs" and action:
             return self._queues(request, action.rpartition(".")[2])
         if service == "sns":
-            with self._cloud.queues.changed:  # a topic's subscriber can be a queue
-                response = self._from_moto(request)
-                self._cloud.queues.changed.notify_all()
+            response = self._from_moto(request)
             self._cloud.mailer.post_new()
             return response
         if service == "monitoring" and operation(request, service) == alarms.OPERATION:
@@ -172,7 +168,7 @@ class Front:
 
     def _fire(self, request: Request, group: str, name: str) -> Response:
         asked = body(request) if request.content_length else {}
-        firing = scheduler.fire(group, name, asked.get("scheduledTime"), self._cloud.targets.send)
+        firing = scheduler.fire(group, name, asked.get("scheduledTime"), self._cloud.asynchronous.send)
         return answer({"scheduledTime": firing.scheduled_time, "executionId": firing.execution_id})
 
     def _switch_faults(self, request: Request) -> Response:

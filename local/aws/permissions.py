@@ -54,13 +54,6 @@ OF_MOVES = {
     "CancelMessageMoveTask": ("CancelMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
     "ListMessageMoveTasks": ("ListMessageMoveTasks", "GetQueueAttributes"),
 }
-# Lambda developer guide, "Capturing records of Lambda asynchronous invocations": what a function's role must allow
-TO_DESTINATIONS = {
-    "lambda": "lambda:InvokeFunction",
-    "sqs": "sqs:SendMessage",
-    "sns": "sns:Publish",
-    "events": "events:PutEvents",
-}
 ARN_PARAMETERS = (
     "TopicArn",
     "TargetArn",
@@ -194,12 +187,6 @@ def _policies(role_arn: str) -> list[str] | None:
 @lru_cache(maxsize=4096)
 def _result(document: str, action: str, resource: str) -> PermissionResult:
     return IAMPolicy(document).is_action_permitted(action, resource)
-
-
-def may_send(role_arn: str, destination: str) -> bool:
-    """Tell whether a function's role allows what Lambda does to hand a record to a destination."""
-    action = TO_DESTINATIONS.get(destination.split(":")[2])
-    return action is not None and allowed(role_arn, action, destination)
 
 
 def invocable(function_arn: str, principal: str, source_arn: str) -> bool:

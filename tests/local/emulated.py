@@ -126,10 +126,13 @@ class Aws:
         self.sns.subscribe(TopicArn=arn, Protocol="email", Endpoint=recipient)
         return str(arn)
 
-    def rule_to_topic(self, name: str, pattern: dict[str, Any], topic: str, transformer: dict[str, Any]) -> None:
-        """Make a rule on the default bus whose target is a topic."""
-        self.events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-        self.events.put_targets(Rule=name, Targets=[{"Id": "mail", "Arn": topic, "InputTransformer": transformer}])
+    def rule_to_function(self, name: str, pattern: dict[str, Any], function: str, *, allowed: bool = True) -> None:
+        """Make a rule that invokes a function, if that is allowed to it."""
+        rule = self.events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+        self.events.put_targets(Rule=name, Targets=[{"Id": "f", "Arn": function}])
+        if allowed:
+            may = {"Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com", "SourceArn": rule}
+            self.lambda_.add_permission(FunctionName=function, StatementId=name, **may)
 
     def logs_of(self, name: str) -> str:
         """Give everything in a function's log group; nothing before its first invocation."""
@@ -138,6 +141,34 @@ class Aws:
         except self.logs.exceptions.ResourceNotFoundException:
             return ""
         return "\n".join(event["message"] for event in events)
+
+
+class Machine:
+    """A state machine that begins with the first of its states."""
+
+    def __init__(self, aws: Aws, name: str, states: dict[str, Any], role: str = ROLE, **fields: Any) -> None:
+        self.client = aws.stepfunctions
+        definition = json.dumps({"StartAt": next(iter(states)), "States": states, **fields})
+        self.arn = self.client.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+
+    def start(self, given: Any = None, **named: str) -> str:
+        """Start an execution and give its ARN."""
+        asked = {"stateMachineArn": self.arn, "input": json.dumps(given or {}), **named}
+        return str(self.client.start_execution(**asked)["executionArn"])
+
+    def describe(self, arn: str) -> dict[str, Any]:
+        return dict(self.client.describe_execution(executionArn=arn))
+
+    def ended(self, arn: str, seconds: float = 10) -> dict[str, Any]:
+        """Wait for an execution's end and describe it."""
+        return eventually(lambda: (found := self.describe(arn))["status"] != "RUNNING" and found, seconds)
+
+    def run(self, given: Any = None) -> dict[str, Any]:
+        return self.ended(self.start(given))
+
+    def types(self, arn: str) -> list[str]:
+        """Give the types of an execution's events."""
+        return [event["type"] for event in self.client.get_execution_history(executionArn=arn)["events"]]
 
 
 def queue_arn(url: str) -> str:

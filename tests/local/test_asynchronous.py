@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 from types import SimpleNamespace
 from typing import Any
@@ -14,65 +15,63 @@ from local.aws.sandbox import Outcome
 
 FAILURE = Outcome(b'{"errorType": "E", "errorMessage": "m"}', True, True, "id", [])
 SUCCESS = Outcome(b"1", False, True, "id", [])
-BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
-DESTINATIONS = {"OnFailure": {"Destination": BUS}, "OnSuccess": {"Destination": BUS}}
+DESTINATION = "arn:aws:lambda:eu-west-1:123456789012:function:destination"
+DESTINATIONS = {name: {"Destination": DESTINATION} for name in ("OnFailure", "OnSuccess")}
 
 
 @pytest.fixture(autouse=True)
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asynchronous, "RETRY_AFTER_SECONDS", (0, 0))
-    monkeypatch.setattr(asynchronous.permissions, "may_send", lambda _role, _destination: True)
+    monkeypatch.setattr(asynchronous.permissions, "allowed", lambda _role, _action, _resource: True)
 
 
-def record_of(outcomes: list[Any], **config: Any) -> tuple[str, dict[str, Any]]:
-    """Invoke a function that answers so, and give (detail type, detail) of the event that follows."""
-    events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+def record_of(outcomes: list[Any], **config: Any) -> dict[str, Any]:
+    """Invoke a function that answers so, and give the record that its destination gets."""
+    records: queue.Queue[dict[str, Any]] = queue.Queue()
+    destination = SimpleNamespace(event_invoke_config=[])
 
-    def invoke(*_: Any) -> Outcome:
+    def invoke(function: Any, payload: bytes) -> Outcome:
+        if function is destination:
+            records.put(json.loads(payload))
+            return SUCCESS
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def put(_bus: str, *, detail_type: str, detail: dict[str, Any], **_: Any) -> None:
-        events.put((detail_type, detail))
-
     settings = SimpleNamespace(config={"DestinationConfig": DESTINATIONS, **config})
     function: Any = SimpleNamespace(
         event_invoke_config=[settings], function_arn="arn:f", version="$LATEST", role="arn:r"
     )
-    functions: Any = SimpleNamespace(invoke=invoke)
-    bus: Any = SimpleNamespace(put=put)
-    asynchronous.Asynchronous(functions, bus, targets=SimpleNamespace()).submit(function, b"{}")  # type: ignore[arg-type]
-    return events.get(timeout=5)
+    functions: Any = SimpleNamespace(invoke=invoke, find=lambda *_: destination)
+    asynchronous.Asynchronous(functions).submit(function, b"{}")
+    return records.get(timeout=5)
 
 
 def test_a_failure_is_tried_twice_more_unless_configured() -> None:
-    detail_type, record = record_of([FAILURE, FAILURE, FAILURE])
-    assert detail_type == "Lambda Function Invocation Result - Failure"
+    record = record_of([FAILURE, FAILURE, FAILURE])
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestContext"]["approximateInvokeCount"] == 3
 
 
 def test_a_retry_that_succeeds_is_a_success() -> None:
-    detail_type, record = record_of([FAILURE, SUCCESS])
-    assert detail_type == "Lambda Function Invocation Result - Success"
+    record = record_of([FAILURE, SUCCESS])
     assert record["requestContext"]["condition"] == "Success"
     assert record["responsePayload"] == 1
 
 
 def test_without_retries_one_failure_is_the_end() -> None:
-    _, record = record_of([FAILURE], MaximumRetryAttempts=0)
+    record = record_of([FAILURE], MaximumRetryAttempts=0)
     assert record["requestContext"]["approximateInvokeCount"] == 1
 
 
 def test_an_event_that_is_throttled_for_too_long_is_given_up() -> None:
-    _, record = record_of([throttled("limit")], MaximumEventAgeInSeconds=0)
+    record = record_of([throttled("limit")], MaximumEventAgeInSeconds=0)
     assert record["requestContext"]["condition"] == "EventAgeExceeded"
     assert "responsePayload" not in record
 
 
 def test_throttling_does_not_count_as_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asynchronous, "THROTTLED_FIRST_SECONDS", 0)
-    _, record = record_of([throttled("limit"), SUCCESS], MaximumRetryAttempts=0)
+    record = record_of([throttled("limit"), SUCCESS], MaximumRetryAttempts=0)
     assert record["requestContext"]["approximateInvokeCount"] == 1

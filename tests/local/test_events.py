@@ -1,8 +1,10 @@
-"""Failures of asynchronous invocations, events, rules, schedules and topics reach people as on AWS."""
+"""Schedules, asynchronous invocations and topics reach functions and people as on AWS."""
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import time
 from typing import Any
 
@@ -13,7 +15,6 @@ import requests
 from local.aws.repeated import TERRAFORM
 from tests.local.emulated import ACCOUNT, REGION, Aws, allow, eventually
 
-BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
 FAILING = """
     class RunIncomplete(Exception):
         pass
@@ -27,61 +28,7 @@ FAILING = """
 
 @pytest.fixture(scope="module")
 def lister(aws: Aws) -> str:
-    arn = aws.deploy("lister", FAILING)
-    aws.lambda_.put_function_event_invoke_config(
-        FunctionName="lister",
-        MaximumRetryAttempts=0,
-        MaximumEventAgeInSeconds=3600,
-        DestinationConfig={"OnFailure": {"Destination": BUS}},
-    )
-    topic = aws.topic_with_mail("operators", "operators@example.com")
-    pattern = {
-        "source": ["lambda"],
-        "detail-type": ["Lambda Function Invocation Result - Failure"],
-        "detail": {"requestContext": {"functionArn": [{"prefix": arn}]}},
-    }
-    paths = {
-        "error": "$.detail.responsePayload.errorType",
-        "message": "$.detail.responsePayload.errorMessage",
-        "condition": "$.detail.requestContext.condition",
-    }
-    template = '"<error>: <message>"\n"Why: <condition>."'
-    aws.rule_to_topic("run-failed", pattern, topic, {"InputPathsMap": paths, "InputTemplate": template})
-    return arn
-
-
-def test_an_asynchronous_failure_is_mailed_once_in_the_words_of_the_rule(aws: Aws, lister: str) -> None:
-    answer = aws.lambda_.invoke(FunctionName=lister, InvocationType="Event", Payload=b'{"fail": true}')
-    assert answer["StatusCode"] == 202
-    (mail,) = aws.inbox.wait_for("operators@example.com")
-    assert mail.get_content().startswith('"RunIncomplete: email: "no" answer"\n"Why: RetriesExhausted."\n\n--\n')
-    assert mail["Subject"] == "AWS Notification Message"
-    assert mail["From"].endswith("<no-reply@sns.amazonaws.com>")
-
-
-def test_a_failure_in_step_with_the_caller_is_not_sent_to_the_destination(aws: Aws, lister: str) -> None:
-    before = len(aws.inbox.to("operators@example.com"))
-    assert aws.invoke("lister", {"fail": True})[1] == "Unhandled"
-    aws.sns.publish(TopicArn=aws.topic_with_mail("after", "after@example.com"), Message="later than any other mail")
-    aws.inbox.wait_for("after@example.com")
-    assert len(aws.inbox.to("operators@example.com")) == before
-
-
-def test_a_record_of_an_asynchronous_failure_has_what_aws_documents(aws: Aws) -> None:
-    queue = aws.sqs.create_queue(QueueName="records")["QueueUrl"]
-    aws.deploy("recorded", FAILING)
-    destination = {"OnFailure": {"Destination": f"arn:aws:sqs:{REGION}:{ACCOUNT}:records"}}
-    aws.lambda_.put_function_event_invoke_config(
-        FunctionName="recorded", MaximumRetryAttempts=0, DestinationConfig=destination
-    )
-    aws.lambda_.invoke(FunctionName="recorded", InvocationType="Event", Payload=b'{"fail": true}')
-    messages = eventually(lambda: aws.sqs.receive_message(QueueUrl=queue).get("Messages"))
-    record = json.loads(messages[0]["Body"])
-    assert record["requestPayload"] == {"fail": True}
-    assert record["requestContext"]["functionArn"].endswith(":function:recorded:$LATEST")
-    assert record["requestContext"]["approximateInvokeCount"] == 1
-    assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
-    assert record["responsePayload"]["errorType"] == "RunIncomplete"
+    return aws.deploy("lister", FAILING)
 
 
 def schedule(aws: Aws, name: str, arn: str, **settings: Any) -> str:
@@ -136,58 +83,39 @@ def test_a_schedule_that_is_not_deployed_is_not_found(aws: Aws) -> None:
     assert requests.post(f"{aws.endpoint}/_local/schedules/default/none/fire", timeout=10).status_code == 404
 
 
-def test_an_event_put_by_an_application_reaches_a_function(aws: Aws, lister: str) -> None:
-    pattern = {"source": ["shop"], "detail": {"paid": [True]}}
-    rule = aws.events.put_rule(Name="orders", EventPattern=json.dumps(pattern))["RuleArn"]
-    let(aws, lister, rule)
-    aws.events.put_targets(Rule="orders", Targets=[{"Id": "f", "Arn": lister, "InputPath": "$.detail"}])
-    order = {"Source": "shop", "DetailType": "order"}
-    details = ['{"paid": false}', '{"paid": true}', "not JSON"]
-    answer = aws.events.put_events(Entries=[{**order, "Detail": detail} for detail in details])
-    assert answer["FailedEntryCount"] == 1
-    eventually(lambda: "fired with {'paid': True}" in aws.logs_of("lister"))
-    assert "fired with {'paid': False}" not in aws.logs_of("lister")
-
-
-def let(aws: Aws, function: str, rule: str) -> None:
-    """Let a rule invoke a function."""
-    permission = {"Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com", "SourceArn": rule}
-    aws.lambda_.add_permission(FunctionName=function, StatementId=rule.rpartition("/")[2], **permission)
-
-
-def test_a_rule_invokes_only_a_function_whose_policy_names_it(aws: Aws) -> None:
-    function = aws.deploy("guarded", FAILING)
-    entry = {"Source": "guard", "DetailType": "d"}
-    for name in ("other", "named"):
-        rule = aws.events.put_rule(Name=name, EventPattern=json.dumps({"source": ["guard"]}))["RuleArn"]
-        target = {"Id": "f", "Arn": function, "Input": json.dumps({"rule": name})}
-        aws.events.put_targets(Rule=name, Targets=[target])
-    let(aws, function, rule)
-    aws.events.put_events(Entries=[{**entry, "Detail": "{}"}])
-    eventually(lambda: "fired with {'rule': 'named'}" in aws.logs_of("guarded"))
-    assert "other" not in aws.logs_of("guarded")
-
-
-@pytest.mark.parametrize("allowed", [True, False])
-def test_the_record_of_a_failure_reaches_a_function_only_if_the_role_may_invoke_it(aws: Aws, allowed: bool) -> None:
-    name = f"concludes-{allowed}".lower()
-    destination = aws.deploy(name, "def handler(event, context):\n    print(event['requestContext']['condition'])")
+def failing(aws: Aws, name: str, *, may: bool = True) -> str:
+    """Deploy a function with a destination that prints records, and give that one's name."""
+    destination = aws.deploy(f"{name}-destination", "def handler(event, context):\n    print(event)")
     role = aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    may = json.dumps(allow("lambda:InvokeFunction", destination if allowed else f"{destination}-other"))
-    aws.iam.put_role_policy(RoleName=name, PolicyName="destination", PolicyDocument=may)
-    aws.deploy(f"fails-{name}", FAILING, Role=role)
+    policy = json.dumps(allow("lambda:InvokeFunction", destination if may else f"{destination}-other"))
+    aws.iam.put_role_policy(RoleName=name, PolicyName="destination", PolicyDocument=policy)
+    aws.deploy(name, FAILING, Role=role)
     aws.lambda_.put_function_event_invoke_config(
-        FunctionName=f"fails-{name}",
-        MaximumRetryAttempts=0,
-        DestinationConfig={"OnFailure": {"Destination": destination}},
+        FunctionName=name, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": destination}}
     )
-    aws.lambda_.invoke(FunctionName=f"fails-{name}", InvocationType="Event", Payload=b'{"fail": true}')
-    eventually(lambda: "RunIncomplete" in aws.logs_of(f"fails-{name}"))
-    if allowed:
-        eventually(lambda: "RetriesExhausted" in aws.logs_of(name))
-    else:
-        time.sleep(0.5)
-        assert aws.logs_of(name) == ""
+    return f"{name}-destination"
+
+
+def test_the_record_of_an_asynchronous_failure_reaches_its_destination_as_aws_documents_it(aws: Aws) -> None:
+    destination = failing(aws, "recorded")
+    assert aws.invoke("recorded", {"fail": True})[1] == "Unhandled"  # in step with the caller: no record
+    answer = aws.lambda_.invoke(FunctionName="recorded", InvocationType="Event", Payload=b'{"fail": true}')
+    assert answer["StatusCode"] == 202
+    printed = eventually(lambda: re.findall(r"^{'version'.*", aws.logs_of(destination), re.MULTILINE))
+    (record,) = map(ast.literal_eval, printed)
+    assert record["requestPayload"] == {"fail": True}
+    assert record["requestContext"]["functionArn"].endswith(":function:recorded:$LATEST")
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+    assert record["responsePayload"]["errorType"] == "RunIncomplete"
+
+
+def test_a_record_needs_the_roles_right_to_invoke_its_destination(aws: Aws) -> None:
+    destination = failing(aws, "forbidden", may=False)
+    aws.lambda_.invoke(FunctionName="forbidden", InvocationType="Event", Payload=b'{"fail": true}')
+    eventually(lambda: "RunIncomplete" in aws.logs_of("forbidden"))
+    time.sleep(0.5)
+    assert aws.logs_of(destination) == ""
 
 
 def test_a_topic_mails_its_subscribers_and_respects_their_filters(aws: Aws) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local import runs
-from tests.local.emulated import ACCOUNT, REGION, ROLE, Aws, eventually
+from tests.local.emulated import ACCOUNT, REGION, ROLE, Aws, Machine, eventually
 
 RETRIED = """
     class Unavailable(Exception):
@@ -64,31 +64,18 @@ def distributed(states: dict[str, Any] | None = None, start: str = "Do?", **fiel
     return {"Type": "Map", **fixed, "ItemProcessor": processor, **fields}
 
 
-class Runs:
+class Runs(Machine):
     """A state machine whose first state is a Distributed Map."""
 
     def __init__(self, aws: Aws, name: str, state: dict[str, Any], role: str = ROLE, **fields: Any) -> None:
-        self.aws, self.client = aws, aws.stepfunctions
-        states = {
-            "Each": {**state, "Next": "Done"},
-            "Done": {"Type": "Pass", "End": True},
-            "Caught": {"Type": "Succeed"},
-        }
-        definition = json.dumps({"StartAt": "Each", "States": states, **fields})
-        self.arn = self.client.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+        after = {"Done": {"Type": "Pass", "End": True}, "Caught": {"Type": "Succeed"}}
+        super().__init__(aws, name, {"Each": {**state, "Next": "Done"}, **after}, role, **fields)
 
-    def start(self, *batches: Any) -> str:
-        given = json.dumps({"runId": "r1", "batches": batches})
-        return str(self.client.start_execution(stateMachineArn=self.arn, input=given)["executionArn"])
+    def begin(self, *batches: Any) -> str:
+        return self.start({"runId": "r1", "batches": batches})
 
-    def ended(self, arn: str, seconds: float = 10) -> dict[str, Any]:
-        return eventually(lambda: (found := self.describe(arn))["status"] != "RUNNING" and found, seconds)
-
-    def run(self, *batches: Any) -> dict[str, Any]:
-        return self.ended(self.start(*batches))
-
-    def describe(self, arn: str) -> dict[str, Any]:
-        return dict(self.client.describe_execution(executionArn=arn))
+    def over(self, *batches: Any, seconds: float = 10) -> dict[str, Any]:
+        return self.ended(self.begin(*batches), seconds)
 
     def children(self, arn: str, **asked: Any) -> list[dict[str, Any]]:
         """List the children of an execution's one Map Run, the oldest first."""
@@ -97,9 +84,6 @@ class Runs:
             return []
         pages = self.client.get_paginator("list_executions").paginate(mapRunArn=runs[0]["mapRunArn"], **asked)
         return [child for page in pages for child in page["executions"]][::-1]
-
-    def types(self, arn: str) -> list[str]:
-        return [event["type"] for event in self.client.get_execution_history(executionArn=arn)["events"]]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +98,7 @@ def caught(aws: Aws) -> Runs:
 
 
 def test_a_child_is_an_execution_with_a_name_an_input_a_history_and_an_output(plain: Runs) -> None:
-    parent = plain.run({"do": "tell"}, {"do": "tell"}, {"do": "tell"})
+    parent = plain.over({"do": "tell"}, {"do": "tell"}, {"do": "tell"})
     assert parent["status"] == "SUCCEEDED"
     outputs = json.loads(parent["output"])
     stack: Any = SimpleNamespace(client=lambda _: plain.client)
@@ -141,11 +125,11 @@ def test_a_child_is_an_execution_with_a_name_an_input_a_history_and_an_output(pl
 
 
 def test_a_map_over_nothing_succeeds_with_nothing(plain: Runs) -> None:
-    assert json.loads(plain.run()["output"]) == []
+    assert json.loads(plain.over()["output"]) == []
 
 
 def test_children_are_listed_by_status_and_in_pages_and_counted(plain: Runs) -> None:
-    parent = plain.run(*({"do": "tell"} for _ in range(5)))
+    parent = plain.over(*({"do": "tell"} for _ in range(5)))
     arn = parent["executionArn"]
     paged = plain.children(arn, PaginationConfig={"PageSize": 2})
     assert len({child["executionArn"] for child in paged}) == 5
@@ -158,7 +142,7 @@ def test_children_are_listed_by_status_and_in_pages_and_counted(plain: Runs) -> 
 
 
 def test_the_first_child_that_fails_ends_the_map_and_stops_the_others(plain: Runs) -> None:
-    parent = plain.run({"do": "wait", "seconds": 60}, {"do": "fail"}, {"do": "tell"})
+    parent = plain.over({"do": "wait", "seconds": 60}, {"do": "fail"}, {"do": "tell"})
     assert (parent["status"], parent["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
     children = [plain.describe(child["executionArn"]) for child in plain.children(parent["executionArn"])]
     assert [child["status"] for child in children] == ["ABORTED", "FAILED"]
@@ -167,24 +151,24 @@ def test_the_first_child_that_fails_ends_the_map_and_stops_the_others(plain: Run
 
 
 def test_a_catch_of_the_map_gets_the_threshold_error(caught: Runs) -> None:
-    parent = caught.run({"do": "fail"})
+    parent = caught.over({"do": "fail"})
     assert parent["status"] == "SUCCEEDED"
     assert json.loads(parent["output"])["caught"]["Error"] == "States.ExceedToleratedFailureThreshold"
 
 
 def test_a_result_may_be_dropped(caught: Runs) -> None:
-    assert json.loads(caught.run({"do": "tell"})["output"]) == {"runId": "r1", "batches": [{"do": "tell"}]}
+    assert json.loads(caught.over({"do": "tell"})["output"]) == {"runId": "r1", "batches": [{"do": "tell"}]}
 
 
 def test_a_result_may_be_selected_from(aws: Aws) -> None:
     empty = {"End": {"Type": "Pass", "Result": {}, "End": True}}
     selected = distributed(empty, "End", ResultSelector={"ended.$": "$[*]"}, ResultPath="$.result")
-    parent = Runs(aws, "selected", selected).run({}, {})
+    parent = Runs(aws, "selected", selected).over({}, {})
     assert json.loads(parent["output"])["result"] == {"ended": [{}, {}]}
 
 
 def test_who_stops_an_execution_stops_its_children(plain: Runs) -> None:
-    arn = plain.start({"do": "wait", "seconds": 60}, {"do": "wait", "seconds": 60}, {"do": "tell"})
+    arn = plain.begin({"do": "wait", "seconds": 60}, {"do": "wait", "seconds": 60}, {"do": "tell"})
     children = eventually(lambda: found if len(found := plain.children(arn)) == 2 else [])
     plain.client.stop_execution(executionArn=arn, error="Operator", cause="enough")
     stopped = plain.describe(arn)
@@ -196,7 +180,7 @@ def test_who_stops_an_execution_stops_its_children(plain: Runs) -> None:
 
 
 def test_one_child_may_be_stopped_alone(plain: Runs) -> None:
-    arn = plain.start({"do": "wait", "seconds": 60}, {"do": "tell"})
+    arn = plain.begin({"do": "wait", "seconds": 60}, {"do": "tell"})
     waiting = eventually(lambda: plain.children(arn, statusFilter="RUNNING"))[0]["executionArn"]
     plain.client.stop_execution(executionArn=waiting)
     assert plain.describe(waiting)["status"] == "ABORTED"
@@ -205,7 +189,7 @@ def test_one_child_may_be_stopped_alone(plain: Runs) -> None:
 
 def test_an_execution_that_times_out_stops_its_children(aws: Aws) -> None:
     machine = Runs(aws, "short", distributed(), TimeoutSeconds=1)
-    parent = machine.run({"do": "wait", "seconds": 60})
+    parent = machine.over({"do": "wait", "seconds": 60})
     assert parent["status"] == "TIMED_OUT"
     assert parent["stopDate"] > parent["startDate"]
     (child,) = machine.children(parent["executionArn"])
@@ -215,7 +199,7 @@ def test_an_execution_that_times_out_stops_its_children(aws: Aws) -> None:
 
 def test_the_role_must_be_allowed_to_start_executions_of_the_machine(aws: Aws) -> None:
     role = aws.iam.create_role(RoleName="starts-nothing", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    parent = Runs(aws, "forbidden", distributed(), role).run({"do": "tell"})
+    parent = Runs(aws, "forbidden", distributed(), role).over({"do": "tell"})
     assert (parent["status"], parent["error"]) == ("FAILED", "States.Permissions")
     assert "states:StartExecution" in parent["cause"]
 
@@ -224,7 +208,7 @@ def test_thousands_of_children_are_no_trouble(aws: Aws) -> None:
     machine = Runs(
         aws, "many", distributed({"End": {"Type": "Pass", "Result": {}, "End": True}}, "End", MaxConcurrency=20)
     )
-    parent = machine.ended(machine.start(*range(5000)), 120)
+    parent = machine.over(*range(5000), seconds=120)
     assert (parent["status"], len(json.loads(parent["output"]))) == ("SUCCEEDED", 5000)
     assert len(machine.children(parent["executionArn"])) == 5000
 
@@ -251,19 +235,16 @@ def test_a_child_runs_an_inline_map_whose_tasks_know_their_retries(aws: Aws) -> 
         "End": True,
     }
     machine = Runs(aws, "nested", distributed({"All": inline}, "All"))
-    parent = machine.ended(machine.start(list(range(100))), 60)
+    parent = machine.over(list(range(100)), seconds=60)
     (child,) = machine.children(parent["executionArn"])
     told = [{"retries": 2, "item": item, "child": child["name"]} for item in range(100)]
     assert json.loads(parent["output"]) == [told]
 
 
 def test_only_the_parent_puts_events_on_the_bus(aws: Aws, plain: Runs) -> None:
-    queue = aws.queue("statuses")
-    aws.events.put_rule(Name="statuses", EventPattern=json.dumps({"source": ["aws.states"]}))
-    target = {"Id": "q", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:statuses", "InputPath": "$.detail.executionArn"}
-    aws.events.put_targets(Rule="statuses", Targets=[target])
-    arn = plain.run({"do": "tell"})["executionArn"]
-    eventually(lambda: aws.counts(queue)[0] >= 2)
+    told = "def handler(event, context):\n    print('told of', event['detail']['executionArn'])"
+    aws.rule_to_function("statuses", {"source": ["aws.states"]}, aws.deploy("statuses", told))
+    arn = plain.over({"do": "tell"})["executionArn"]
+    eventually(lambda: aws.logs_of("statuses").count(arn) == 2)
     time.sleep(0.2)
-    aws.events.remove_targets(Rule="statuses", Ids=["q"])
-    assert {json.loads(message["Body"]) for message in aws.receive(queue)} == {arn}
+    assert "/Batches" not in aws.logs_of("statuses")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulated import ROLE, Aws, eventually
+from tests.local.emulated import Aws, Machine
 
 BIG = "x" * 140_000
 CATCH = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
@@ -36,16 +35,7 @@ def over(mode: str, **fields: Any) -> dict[str, Any]:
 def run(aws: Aws, name: str, state: dict[str, Any], **given: Any) -> dict[str, Any]:
     """Run a machine whose first state may be caught and give its execution."""
     states = {"First": {**state, "Next": "Done"}, "Done": {"Type": "Succeed"}, "Caught": {"Type": "Succeed"}}
-    definition = json.dumps({"StartAt": "First", "States": states})
-    client = aws.stepfunctions
-    arn = client.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
-    text = json.dumps({"big": BIG, "items": [1, 2], **given})
-    execution = client.start_execution(stateMachineArn=arn, input=text)["executionArn"]
-    return dict(
-        eventually(
-            lambda: (found := client.describe_execution(executionArn=execution))["status"] != "RUNNING" and found
-        )
-    )
+    return Machine(aws, name, states).run({"big": BIG, "items": [1, 2], **given})
 
 
 def test_an_execution_with_too_long_an_input_is_not_started(aws: Aws) -> None:

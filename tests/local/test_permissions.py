@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulated import ACCOUNT, REGION, Aws, allow, eventually, queue_arn
+from tests.local.emulated import ACCOUNT, REGION, Aws, Machine, allow, queue_arn
 
 
 class Role:
@@ -141,19 +141,11 @@ def test_a_function_and_a_state_machine_act_with_their_roles(aws: Aws, queue: st
     sender.may(allow("sqs:ListQueues", "*"))
     assert queue in aws.invoke("acting")[0]
     task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
-    definition = {"StartAt": "A", "States": {"A": {**task, "Parameters": {"FunctionName": arn, "Payload": {}}}}}
-    made = aws.stepfunctions.create_state_machine(
-        name="acting", definition=json.dumps(definition), roleArn=f"arn:aws:iam::{ACCOUNT}:role/acting-machine"
-    )["stateMachineArn"]
-
-    def run() -> dict[str, Any]:
-        execution = aws.stepfunctions.start_execution(stateMachineArn=made)["executionArn"]
-        describe = aws.stepfunctions.describe_execution
-        return eventually(lambda: (found := describe(executionArn=execution))["status"] != "RUNNING" and found)
-
-    assert "lambda:invokefunction" in run()["cause"]
+    states = {"A": {**task, "Parameters": {"FunctionName": arn, "Payload": {}}}}
+    acting = Machine(aws, "acting", states, f"arn:aws:iam::{ACCOUNT}:role/acting-machine")
+    assert "lambda:invokefunction" in acting.run()["cause"]
     machine.may(allow("lambda:InvokeFunction", arn))
-    assert run()["status"] == "SUCCEEDED"
+    assert acting.run()["status"] == "SUCCEEDED"
 
 
 def test_what_was_asked_can_be_read_with_the_context_that_aws_sends(aws: Aws) -> None:

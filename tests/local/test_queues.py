@@ -93,18 +93,6 @@ def test_a_long_poll_gets_what_becomes_visible_and_ends_when_nothing_does(aws: A
     assert aws.receive(queue, WaitTimeSeconds=1) == []
 
 
-def test_a_topic_reaches_a_queue_that_is_polled(aws: Aws) -> None:
-    queue = aws.queue("subscriber")
-    topic = aws.sns.create_topic(Name="to-a-queue")["TopicArn"]
-    aws.sns.subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(queue), Attributes={"RawMessageDelivery": "true"}
-    )
-    with ThreadPoolExecutor(1) as beside:
-        polling = beside.submit(aws.receive, queue, WaitTimeSeconds=10)
-        aws.sns.publish(TopicArn=topic, Message="news")
-        assert polling.result(2)[0]["Body"] == "news"
-
-
 def test_a_dead_letter_keeps_id_attributes_and_count_and_tells_its_source(aws: Aws) -> None:
     queue, dead_letters = aws.queue_with_dead_letters("redriven", 1)
     sent = aws.sqs.send_message(QueueUrl=queue, MessageBody="dead", MessageAttributes=REASON)
