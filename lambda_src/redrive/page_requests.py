@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, unquote_plus, urldefrag, urljoin, urlsplit, urlunsplit
 
@@ -26,7 +28,8 @@ NUMBERED = frozenset({PaginationStyle.PAGE, PaginationStyle.OFFSET})
 MAX_TOKEN = 16_384
 """Characters of a next page's token or URL; no server takes a longer request line."""
 
-_OFFSETS = frozenset(("offset", "start", "skip", "from", "startindex", "first"))
+_STANDARD = str.maketrans("-_", "+/")
+"""From the Base64 of URLs to that of everything else (RFC 4648, 5)."""
 
 Params = tuple[tuple[str, str], ...]
 
@@ -114,16 +117,22 @@ def is_counted(source: Source, token: str, pages: int, items: int) -> bool:
     """
     pagination = source.pagination
     if pagination.style is PaginationStyle.CURSOR:
-        counts = {pages, pages + 1}
-        if re.sub("[^a-z]", "", pagination.cursor_param.lower()) in _OFFSETS:
-            # What the API leaves out after it has cut a page is counted as well.
-            counts |= {items, items + 1, pages * pagination.size, pages * pagination.size + 1}
-        return token.isdecimal() and int(token) in counts
-    parts, known = urlsplit(token), {*source.filters, pagination.size_param}
-    values = [value for name, value in parse_qsl(parts.query) if name not in known]
-    values += parts.path.rsplit("/", 1)[-1:]
-    counts = {pages, pages + 1, items, items + 1, pages * pagination.size, pages * pagination.size + 1}
-    return any(value.isdecimal() and len(value) < 12 and int(value) in counts for value in values)
+        values = [token]
+    else:
+        parts, known = urlsplit(token), {*source.filters, pagination.size_param}
+        values = [value for name, value in parse_qsl(parts.query) if name not in known]
+        values += parts.path.rsplit("/", 1)[-1:]
+    # What the API leaves out after it has cut a page is counted as well.
+    counts = {pages, pages + 1, items - 1, items, items + 1, pages * pagination.size, pages * pagination.size + 1}
+    return any(_number_in(value) in counts for value in values)
+
+
+def _number_in(token: str) -> int | None:
+    """Give the one number in a token, also where it is packed in Base64 (``arrayconnection:19``); None for several."""
+    with suppress(ValueError):
+        token = b64decode(token.translate(_STANDARD) + "=" * (-len(token) % 4), validate=True).decode("ascii")
+    numbers = re.findall(r"\d+", token, re.ASCII)
+    return int(numbers[0]) if len(numbers) == 1 and len(numbers[0]) < 12 else None
 
 
 def _params(source: Source, over: dict[str, str]) -> Params:

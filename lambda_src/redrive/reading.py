@@ -14,6 +14,7 @@ from redrive.endings import (
     NO_NEXT_PAGE,
     ONE_ANSWER,
     PAGE_AGAIN,
+    TOTAL_REACHED,
     after_empty_page,
     beyond_depth,
     must_lead_nowhere,
@@ -21,7 +22,7 @@ from redrive.endings import (
     same_pages,
     tells_nothing,
 )
-from redrive.errors import ListingError, RedriveError
+from redrive.errors import ApiTrouble, ListingError, RedriveError
 from redrive.expressions import search
 from redrive.hints import Total, total_hint, whole_number
 from redrive.page import Content, Page, Unlisted, page_of, without_items
@@ -70,7 +71,13 @@ class Pass:
         while request and not (self._trial and self._trial.is_over()):
             progress.asks(request)
             number = len(progress.asked)
-            found = self.get(request, f"page {number}", is_first=number == 1)
+            try:
+                found = self.get(request, f"page {number}", is_first=number == 1)
+            except ApiTrouble:
+                if not (progress.is_reached and self._style in NUMBERED):
+                    raise
+                progress.evidence = TOTAL_REACHED  # whatever comes beyond
+                return
             content = found if isinstance(found, Content) else (yield from self._read_unlisted(request, found))
             if content is None:
                 return
@@ -216,9 +223,10 @@ class Pass:
     def _is_end(self, unlisted: Unlisted) -> bool:
         """Tell whether an answer that is no list ends a numbered one, for no full page could follow."""
         lengths = self.progress.lengths
-        if not (lengths and unlisted.is_definite and self._style in NUMBERED):
+        if not (lengths and self._style in NUMBERED):
             return False
-        return lengths[-1] < min(self._size, max(lengths)) or self.progress.is_reached
+        is_short = lengths[-1] < min(self._size, max(lengths))
+        return self.progress.is_reached or (unlisted.is_definite and is_short)
 
     def _look_around(self, request: PageRequest, unlisted: Unlisted) -> Generator[None, None, None]:
         """Make sure that a page is not there because the list has ended: the one before is, the one after is not.

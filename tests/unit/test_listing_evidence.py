@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from urllib3.util.retry import Retry
@@ -926,6 +928,27 @@ def test_an_api_that_refuses_to_go_deeper_has_not_ended_its_list(api: ScriptedAp
     assert "pagination.total" in listing.problems[0]
 
 
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("count", [20, 27])
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        *[Response(status=status) for status in (301, 403, 405, 500)],
+        as_json({"error": "no such page"}),
+        Response("<h1>No such page</h1>", content_type="text/html"),
+    ],
+)
+def test_where_as_many_came_as_the_list_has_whatever_comes_beyond_is_the_end(
+    api: ScriptedApi, read: Read, style: PaginationStyle, count: int, beyond: Response
+) -> None:
+    api.answer = numbered(ids(count), lambda: beyond, total=count)
+    found, listing = read(source(style))
+    assert found == ids(count)
+    assert complete(listing)
+    api.answer = numbered(ids(count), lambda: beyond, total=count + 1)
+    assert not complete(read(source(style))[1])
+
+
 def test_a_404_after_a_short_page_is_not_asked_for_twice(api: ScriptedApi, read: Read) -> None:
     api.answer = numbered(ids(13), lambda: Response(status=404))
     assert complete(read(source())[1])
@@ -1058,6 +1081,30 @@ def test_a_list_whose_next_page_is_a_number_is_read_again_until_nothing_new_come
     assert complete(listing)
 
 
+@pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
+@pytest.mark.parametrize("text", ["{offset}", "arrayconnection:{last}", '{{"page": {page}}}', "o={offset}&d=next"])
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_a_number_within_a_token_shifts_as_well(
+    api: ScriptedApi, read: Read, style: PaginationStyle, text: str, is_packed: bool
+) -> None:
+    positions: dict[str, int] = {}
+
+    def answer(request: Request) -> Response:
+        listed = ids(60)[5:] if len(api.requests) > 1 else ids(60)
+        start = positions.get(request.args.get("cursor", ""), 0)
+        token = text.format(page=start // 10 + 2, offset=start + 10, last=start + 9)
+        token = urlsafe_b64encode(token.encode()).decode().rstrip("=") if is_packed else token
+        positions[token] = start + 10
+        is_last = start + 10 >= len(listed)
+        following = token if style is PaginationStyle.CURSOR else f"/emails?cursor={quote(token)}"
+        return as_json({"emails": items(listed[start : start + 10]), "next": None if is_last else following})
+
+    api.answer = answer
+    found, listing = read(source(style))
+    assert set(found) == set(ids(60))
+    assert complete(listing)
+
+
 def test_a_match_that_slides_onto_a_page_already_read_is_found(api: ScriptedApi, read: Read) -> None:
     listed = [{"id": str(number), "status": "failed" if number == 10 else "sent"} for number in range(25)]
     api.answer = lambda request: numbered(listed[1:] if len(api.requests) > 1 else listed)(request)
@@ -1069,9 +1116,8 @@ def test_a_match_that_slides_onto_a_page_already_read_is_found(api: ScriptedApi,
 @pytest.mark.parametrize("style", TOKENS)
 def test_a_list_whose_next_page_is_a_token_is_read_once(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
     def answer(request: Request) -> Response:
-        token = request.args.get("cursor", "t0")
-        start = int(token[1:]) * 10
-        following = f"t{start // 10 + 1}" if start < 20 else None
+        start = int(request.args.get("cursor", "7t0")[2:]) * 10
+        following = f"7t{start // 10 + 1}" if start < 20 else None
         url = following if style is PaginationStyle.CURSOR else following and f"/emails?cursor={following}"
         headers = {"Link": f"<{url}>; rel=next"} if url and style is PaginationStyle.LINK_HEADER else {}
         return as_json({"emails": items(ids(30)[start : start + 10]), "next": url}, **headers)
