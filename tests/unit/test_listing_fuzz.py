@@ -254,14 +254,14 @@ def test_an_odd_answer_ends_no_list(
 def must_be_complete(shape: Shape, items: Sequence[Item]) -> bool:
     """Tell whether an API says enough of a list that does not change.
 
-    Not where the whole list is one page, and all that it says is what an API says that knows no pages.
+    Not where the whole list is one page, and all that it says is what an API says that knows no pages: one may call a
+    page's length its total.
     """
     if shape.filtering != "query" or shape.total not in ("none", "right", "text"):
         return False
     asked = shape.size if shape.asks_size else DEFAULT_SIZE
     count = sum(item.is_failed for item in items)
-    says_total = shape.total == "right" or (shape.total == "text" and shape.reads_total)
-    if says_total or not 0 < count <= min(asked, shape.cap):
+    if (shape.total != "none" and shape.reads_total) or not 0 < count <= min(asked, shape.cap):
         return True
     if shape.style in TOKENS and shape.end is ...:
         return count < asked or (shape.asks_size and count > 1)  # of which one alone can be asked for
