@@ -63,7 +63,7 @@ docs: ## Write the inputs, outputs, costs and the drawing into the documents
 	$(RUN) docs/generate.py
 
 lock: ## Pin the newest versions, with hashes, in requirements/*.txt (needs uv on the PATH)
-	cd requirements && for set in layer naive local dev runtime checkov terraform terraform-oldest; do \
+	cd requirements && for set in layer local dev runtime checkov terraform terraform-oldest; do \
 	  uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done
 	cd requirements && for set in emulator provider; do \
 	  uv pip compile --universal --upgrade --no-deps --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock" $$set.in -o $$set.txt; done

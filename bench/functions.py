@@ -28,19 +28,19 @@ DURATION = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms")
 MB = 1_000_000
 
 
-def plain_install(folder: Path, pins: str = "layer") -> Path:
-    """Install pins as people do; not compiled, for a zip does not keep the file times pip's need."""
-    into = folder / f"plain-{pins}"
+def plain_install(folder: Path) -> Path:
+    """Install the layer's pins as people do; not compiled, for a zip does not keep the file times pip's need."""
+    into = folder / "plain"
     if not into.exists():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        command += ["--require-hashes", "-r", str(ROOT / f"requirements/{pins}.txt"), "-t", str(into)]
+        command += ["--require-hashes", "-r", str(ROOT / "requirements/layer.txt"), "-t", str(into)]
         subprocess.run(command, check=True, capture_output=True)
     return into
 
 
 def cold_starts(url: str, folder: Path, starts: int) -> list[Row]:
     """Start each function anew, in turns of random order: INIT and the first invocation."""
-    naive, search, own = BENCH / "naive", (plain_install(folder, "naive"),), (sandboxes.layer(folder),)
+    naive, search, own = BENCH / "naive", (plain_install(folder),), (sandboxes.layer(folder),)
     packages = {
         "requeue_communication": (_deployed("requeue_communication", folder, own), ITEM),
         "list_failed": (_deployed("list_failed", folder, own), {}),
@@ -74,7 +74,7 @@ def cold_starts(url: str, folder: Path, starts: int) -> list[Row]:
 
 def warm_requeue(url: str, folder: Path, turns: int) -> Row:
     """Requeue again and again in one sandbox."""
-    search = (BENCH / "inside", sandboxes.layer(folder), plain_install(folder, "naive"))
+    search = (BENCH / "inside", sandboxes.layer(folder))
     package = Package("warm.handler", sandboxes.unpacked("requeue_communication", folder), search)
     with sandboxes.sandbox(package, url, sandboxes.settings(url) | {"BASE_URL": url}, folder) as started:
         times, _ = sandboxes.invoke(started, {"turns": turns, "item": ITEM})
@@ -92,7 +92,7 @@ def warm_requeue(url: str, folder: Path, turns: int) -> Row:
 def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list[Row]:
     """List so many, each size in a fresh process."""
     rows = []
-    search = (BENCH / "inside", sandboxes.layer(folder), plain_install(folder, "naive"))
+    search = (BENCH / "inside", sandboxes.layer(folder))
     package = Package("listing.handler", sandboxes.unpacked("list_failed", folder), search)
     for size in sizes:
         with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:

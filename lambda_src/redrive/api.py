@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import ssl
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from urllib3.exceptions import HTTPError
+import requests
 from urllib3.util.retry import Retry
 
 from redrive import clock, memory
@@ -23,7 +23,7 @@ from redrive.models import idempotency_key
 from redrive.origins import on_own_origin
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import BROKEN_OFF, Connections, Deadline, Request, beginning, in_words
+from redrive.transport import BROKEN_OFF, Deadline, beginning, in_words, open_session
 
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
@@ -39,9 +39,6 @@ BODY_SECONDS = 60.0
 
 MAX_ANSWER_BYTES = 65536
 """Read of an answer that is judged by its status; what is shorter leaves its connection to the next request."""
-
-JSON, NO_HEADERS = ({"Content-Type": "application/json"}, dict[str, str]())
-"""Of requests with a body, and of those without one."""
 
 IDLE_SECONDS = 30.0
 """Connections unused for longer are opened anew: the other end may have closed them while the sandbox was frozen."""
@@ -79,14 +76,14 @@ class Answer:
 
 
 class Api:
-    """The application's API, over connections that are kept, with one set of credentials.
+    """The application's API, over one pooled session with one set of credentials.
 
     Parameters
     ----------
     settings
         ``api`` of the module.
     make_retry
-        Makes the policy of retries, from the deadline and from how many seconds a try takes until its answer begins.
+        Makes the session's policy, from its deadline and from how many seconds a try takes until its answer begins.
     secrets
         Where credentials and the CA bundle are read.
 
@@ -109,13 +106,15 @@ class Api:
         self.pace: Callable[[], None] = lambda: None
         self._last_used = 0.0
         self.try_seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
-        retry, arn = make_retry(self.deadline, self.try_seconds), settings.ca_bundle_secret_arn
-        certificates = _certificates(arn, secrets) if arn else None
+        retry = make_retry(self.deadline, self.try_seconds)
         try:
-            self._connections = Connections(settings.base_url, self.deadline, retry, BODY_SECONDS, certificates)
+            self._session = open_session(settings.base_url, self.deadline, retry, BODY_SECONDS)
         except ValueError:
             raise ConfigurationError("api.base_url: invalid or ambiguous URL") from None
-        self._auth: ApiAuth = api_auth(settings, secrets, self.deadline, certificates)
+        self._session.headers.update(settings.headers)
+        # With each request and not on the session, where an environment variable (REQUESTS_CA_BUNDLE) goes before it.
+        self._verify = _ca_bundle(settings.ca_bundle_secret_arn, secrets) if settings.ca_bundle_secret_arn else True
+        self._auth: ApiAuth = api_auth(settings, secrets, self.deadline, self._verify)
 
     def url(self, path: str) -> str:
         """Give the URL of a path of the API; a path's own query is kept."""
@@ -147,14 +146,14 @@ class Api:
         except ValueError:
             raise ListingError("the list's URL is invalid") from None
         # Spaces as %20, not as +: a signature (SigV4) is over that form.
-        url = _with_query(url, urlencode(params, quote_via=quote))
+        query = urlencode(params, quote_via=quote)
         try:
-            got = self._send(what, "GET", url, most=MAX_LIST_BYTES + 1)
+            got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
         except ApiUnavailable as error:
             if not str(error).endswith(BROKEN_OFF):
                 raise
-            # Once more: the policy of retries sees only to what goes wrong before a body begins.
-            got = self._send(what, "GET", url, most=MAX_LIST_BYTES + 1)
+            # Once more: the session's policy sees only to what goes wrong before a body begins.
+            got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
         if got.status == HTTPStatus.FORBIDDEN:
             if got.retry_after is not None:
                 raise ApiUnavailable(f"{what}: {in_full(got.status)}", got.status, got.retry_after)
@@ -242,8 +241,8 @@ class Api:
             what,
             method,
             self.url(entry.path(template)),
+            entry={**entry.to_json(), **(more or {})},
             headers={"Idempotency-Key": key},
-            body=json.dumps({**entry.to_json(), **(more or {})}).encode(),
             most=MAX_ANSWER_BYTES,
         )
         if got.status >= HTTPStatus.MULTIPLE_CHOICES:
@@ -263,8 +262,9 @@ class Api:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] = NO_HEADERS,
-        body: bytes | None = None,
+        params: str | None = None,
+        entry: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
         most: int,
     ) -> _Got:
         """Send a request; on a 401 or 403 once more with credentials fetched anew, for they may have been rotated.
@@ -290,11 +290,12 @@ class Api:
             401 with fresh credentials.
         """
         if clock.now() - self._last_used > IDLE_SECONDS:
-            self._connections.close()
+            self._session.close()  # it opens others
         self.milliseconds = 0.0
-        got = self._send_once(what, method, url, headers, body, most)
+        request = requests.Request(method, url, headers, params=params, json=entry, auth=self._auth)
+        got = self._send_once(what, request, most)
         if self._renew(got):
-            got = self._send_once(what, method, url, headers, body, most)
+            got = self._send_once(what, request, most)
         status = got.status
         if status == HTTPStatus.UNAUTHORIZED:
             raise CredentialsRefused(f"{what}: {in_full(status)}", status)
@@ -316,33 +317,34 @@ class Api:
             return self._auth.renew(only_if_changed=True)
         return got.status == HTTPStatus.UNAUTHORIZED and self._auth.renew()
 
-    def _send_once(
-        self, what: str, method: str, url: str, headers: Mapping[str, str], body: bytes | None, most: int
-    ) -> _Got:
+    def _send_once(self, what: str, request: requests.Request, most: int) -> _Got:
         self._expect_time(what)
         try:
-            kind = NO_HEADERS if body is None else JSON
-            request = Request(method, url, kind, self._settings.headers, headers, body=body)
-        except ValueError:
+            prepared = self._session.prepare_request(request)  # with the credentials, which may take a token
+            settings = self._session.merge_environment_settings(prepared.url, {}, True, self._verify, None)
+        except (requests.RequestException, ValueError):
             raise ApiUnavailable(f"{what}: not sent: its URL is invalid") from None
-        self._auth.sign(request)  # which may take a token
-        if body is not None:
+        if request.json is not None:
             self.pace()
         remaining = self._expect_time(what)
         connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
         started = time.perf_counter()
         try:
-            answer = self._connections.send(request, min(connect, remaining), min(read, remaining))
-            beginning_, is_whole = beginning(answer, most)
-        except HTTPError as error:
+            answer = self._session.send(
+                prepared,
+                timeout=(min(connect, remaining), min(read, remaining)),
+                allow_redirects=False,
+                **settings,
+            )
+            body, is_whole = beginning(answer, most)
+        except requests.RequestException as error:
             raise ApiUnavailable(f"{what}: {in_words(error)}") from None
-        except ValueError:
-            raise ApiUnavailable(f"{what}: not sent: a header is invalid") from None
         finally:
             self._last_used = clock.now()
             self.milliseconds += (time.perf_counter() - started) * 1000
-        asked = retry_after(answer.status, answer.headers, clock.now())
-        return _Got(answer.status, request.url, answer.headers, beginning_, is_whole, asked)
+        status = answer.status_code
+        asked = retry_after(status, answer.headers, clock.now())
+        return _Got(status, answer.url, answer.headers, body, is_whole, asked)
 
     def _expect_time(self, what: str) -> float:
         remaining = self.deadline.remaining()
@@ -374,13 +376,8 @@ def _slash(got: _Got) -> str:
     return f"; write the path with{'' if there.endswith('/') else 'out'} a slash at its end"
 
 
-def _with_query(url: str, query: str) -> str:
-    """Put parameters behind those that a URL has; what is behind a # is not sent."""
-    url = url.partition("#")[0]
-    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
-
-
-def _certificates(arn: str, secrets: Secrets) -> str:
+def _ca_bundle(arn: str, secrets: Secrets) -> str:
+    """Write the certificates where requests can read them: it takes a file only."""
     certificates = secrets.text(arn)
     try:
         ssl.create_default_context(cadata=certificates)
@@ -388,4 +385,6 @@ def _certificates(arn: str, secrets: Secrets) -> str:
         raise ConfigurationError(
             f"{secrets.named(arn)}: must hold certificates in PEM; api.ca_bundle_secret_arn"
         ) from None
-    return certificates
+    with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
+        file.write(certificates)
+    return file.name

@@ -1,22 +1,23 @@
-"""The six ways to show the API who is calling: objects that sign a request."""
+"""The six ways to show the API who is calling, as requests knows them: objects that sign a request."""
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from base64 import b64encode
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus
 
-from urllib3.exceptions import HTTPError
+import requests
+from requests import PreparedRequest
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from redrive import clock
 from redrive.answers import in_full, json_of, retry_after
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
 from redrive.secrets import Secrets, is_header_safe
 from redrive.settings import ApiSettings, AuthSettings, AuthType, ClientIn
-from redrive.transport import Connections, Deadline, Request, beginning, in_words, no_retry
+from redrive.transport import Deadline, beginning, in_words, no_retry, open_session
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -65,11 +66,11 @@ SECRET_FIELDS: dict[AuthType, tuple[str, ...]] = {
 """What the secret of each type holds."""
 
 
-class ApiAuth(ABC):
+class ApiAuth(AuthBase, ABC):
     """Signs requests; :meth:`renew` is called once after a 401 or 403."""
 
     @abstractmethod
-    def sign(self, request: Request) -> None:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the credentials into a request that is complete otherwise."""
 
     def renew(self, *, only_if_changed: bool = False) -> bool:  # noqa: ARG002 (those who can do)
@@ -86,8 +87,9 @@ class ApiAuth(ABC):
 class NoAuth(ApiAuth):
     """For an API that knows its callers by their network."""
 
-    def sign(self, request: Request) -> None:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Leave the request as it is."""
+        return request
 
 
 class SecretAuth(ApiAuth):
@@ -101,15 +103,18 @@ class SecretAuth(ApiAuth):
         Puts their values into a request's headers.
     """
 
-    def __init__(self, secrets: Secrets, arn: str, names: tuple[str, ...], sign: Callable[..., None]) -> None:
+    def __init__(
+        self, secrets: Secrets, arn: str, names: tuple[str, ...], sign: Callable[..., AuthBase | None]
+    ) -> None:
         self._secrets = secrets
         self._arn = arn
         self._names = names
         self._sign = sign
 
-    def sign(self, request: Request) -> None:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the secret's values into the request."""
         self._sign(request, *self._secrets.fields(self._arn, self._names))
+        return request
 
     def renew(self, *, only_if_changed: bool = False) -> bool:
         """Read the secret anew: it may have been rotated."""
@@ -125,7 +130,7 @@ class ClientCredentialsAuth(ApiAuth):
         settings: AuthSettings,
         secrets: Secrets,
         deadline: Deadline,
-        certificates: str | None,
+        verify: str | bool,
     ) -> None:
         self._url = _required(settings.token_url, "token_url", settings.type)
         self._secret_arn = _required(settings.secret_arn, "secret_arn", settings.type)
@@ -135,16 +140,16 @@ class ClientCredentialsAuth(ApiAuth):
         self._client_in = settings.client_in
         self._secrets = secrets
         self._deadline = deadline
+        self._verify = verify
         self._token = ""
         self._valid_until = 0.0
-        # Of its own: the API's headers and retries are no business of the token endpoint's.
+        # A session of its own: the API's headers, cookies and retries are no business of the token endpoint's.
         try:
-            retry = no_retry(deadline, TOKEN_SECONDS)
-            self._connections = Connections(self._url, deadline, retry, TOKEN_SECONDS, certificates)
+            self._session = open_session(self._url, deadline, no_retry(deadline, TOKEN_SECONDS), TOKEN_SECONDS)
         except ValueError:
             raise ConfigurationError("api.auth.token_url: invalid or ambiguous URL") from None
 
-    def sign(self, request: Request) -> None:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the token into the request; fetch one where none is valid."""
         if time.monotonic() >= self._valid_until:
             try:
@@ -153,7 +158,8 @@ class ClientCredentialsAuth(ApiAuth):
                 if not self._has_rotated():
                     raise
                 self._fetch_token(fresh_secret=False)
-        _sign_bearer(request, self._token)
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
     def renew(self, *, only_if_changed: bool = False) -> bool:
         """Read the client's secret anew and fetch another token."""
@@ -193,23 +199,26 @@ class ClientCredentialsAuth(ApiAuth):
     def _ask(self, client: tuple[str, ...]) -> tuple[int, bytes, float | None]:
         """Ask for a token; give the answer's status and body, and for how long the endpoint asks to be left alone."""
         in_body = dict(zip(("client_id", "client_secret"), client, strict=True))
-        form = self._form | (in_body if self._client_in is ClientIn.BODY else {})
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        request = Request("POST", self._url, headers, body=urlencode(form).encode())
-        if self._client_in is ClientIn.HEADER:
-            # By HTTP Basic, which every server must take, each form-encoded before (RFC 6749, 2.3.1).
-            _sign_basic(request, *map(quote_plus, client))
-        seconds = max(0.1, min(TOKEN_SECONDS, self._deadline.remaining()))
         try:
-            answer = self._connections.send(request, seconds, seconds)
+            answer = self._session.post(
+                self._url,
+                data=self._form | (in_body if self._client_in is ClientIn.BODY else {}),
+                # By HTTP Basic, which every server must take, each form-encoded before (RFC 6749, 2.3.1). Never None,
+                # or requests would look for credentials in a .netrc file.
+                auth=HTTPBasicAuth(*map(quote_plus, client)) if self._client_in is ClientIn.HEADER else NoAuth(),
+                timeout=max(0.1, min(TOKEN_SECONDS, self._deadline.remaining())),
+                verify=self._verify,
+                allow_redirects=False,
+                stream=True,
+            )
             body, is_whole = beginning(answer, MAX_TOKEN_BYTES + 1)
-        except HTTPError as error:
+        except requests.RequestException as error:
             raise ApiUnavailable(f"token endpoint: {in_words(error)}") from None
         if not is_whole:
             raise ApiUnavailable("token endpoint: the answer did not finish in time")
         if len(body) > MAX_TOKEN_BYTES:
             raise ApiUnavailable(f"token endpoint: the answer is larger than {MAX_TOKEN_BYTES:,} bytes")
-        return answer.status, body, retry_after(answer.status, answer.headers, clock.now())
+        return answer.status_code, body, retry_after(answer.status_code, answer.headers, clock.now())
 
 
 def _lifetime(value: object) -> float:
@@ -233,7 +242,7 @@ class SigV4Auth(ApiAuth):
         self._service = settings.service
         self._region = settings.region or session.get_config_variable("region")
 
-    def sign(self, request: Request) -> None:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Sign the request as it is: method, URL, headers and body."""
         from botocore.auth import SigV4Auth as Signer
         from botocore.awsrequest import AWSRequest
@@ -249,14 +258,15 @@ class SigV4Auth(ApiAuth):
         signed = AWSRequest(request.method, request.url, headers=signed_headers, data=request.body)
         Signer(self._credentials.get_frozen_credentials(), self._service, self._region).add_auth(signed)
         request.headers.update(dict(signed.headers))
+        return request
 
 
-def api_auth(api: ApiSettings, secrets: Secrets, deadline: Deadline, certificates: str | None) -> ApiAuth:
+def api_auth(api: ApiSettings, secrets: Secrets, deadline: Deadline, verify: str | bool) -> ApiAuth:
     """Make the object that signs requests as ``api.auth`` says.
 
     Parameters
     ----------
-    deadline, certificates
+    deadline, verify
         Of the API, for the calls of a token endpoint.
 
     Raises
@@ -271,7 +281,7 @@ def api_auth(api: ApiSettings, secrets: Secrets, deadline: Deadline, certificate
         case AuthType.AWS_IAM:
             return SigV4Auth(settings)
         case AuthType.OAUTH2_CLIENT_CREDENTIALS:
-            return ClientCredentialsAuth(settings, secrets, deadline, certificates)
+            return ClientCredentialsAuth(settings, secrets, deadline, verify)
     arn = _required(settings.secret_arn, "secret_arn", settings.type)
     sign: dict[AuthType, Callable[..., None]] = {
         AuthType.BEARER: _sign_bearer,
@@ -287,17 +297,17 @@ def _required(value: str | None, field: str, auth_type: AuthType) -> str:
     return value
 
 
-def _sign_bearer(request: Request, token: str) -> None:
+def _sign_bearer(request: PreparedRequest, token: str) -> None:
     request.headers["Authorization"] = f"Bearer {token}"
 
 
-def _sign_header(header: str) -> Callable[[Request, str], None]:
-    def sign(request: Request, key: str) -> None:
+def _sign_header(header: str) -> Callable[[PreparedRequest, str], None]:
+    def sign(request: PreparedRequest, key: str) -> None:
         request.headers[header] = key
 
     return sign
 
 
-def _sign_basic(request: Request, username: str, password: str) -> None:
-    # In UTF-8, the standard's default by now (RFC 7617, 2.1).
-    request.headers["Authorization"] = f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}"
+def _sign_basic(request: PreparedRequest, username: str, password: str) -> None:
+    # As bytes: requests would encode texts as Latin-1, the standard's default is UTF-8 by now (RFC 7617, 2.1).
+    HTTPBasicAuth(username.encode(), password.encode())(request)

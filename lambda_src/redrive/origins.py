@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+import requests
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
@@ -25,7 +26,7 @@ A space or a backslash in the query is neither: no reader looks for a host there
 
 @lru_cache(maxsize=64)  # the API's own is asked for with every page, and a requeue's URL is mostly the one before
 def origin(url: str) -> Origin:
-    """Give the origin that is connected to for a URL.
+    """Give the origin that requests connects to for a URL.
 
     Raises
     ------
@@ -35,9 +36,9 @@ def origin(url: str) -> Origin:
     if UNCLEAR.search(url):
         raise ValueError("a character that no URL may hold")
     try:
-        seen = parse_url(url)
-        written, parts = urlsplit(url), urlsplit(seen.url)
-    except LocationParseError as error:
+        prepared = requests.Request("GET", url).prepare().url or ""
+        written, seen, parts = urlsplit(url), parse_url(prepared), urlsplit(prepared)
+    except (requests.RequestException, LocationParseError) as error:
         raise ValueError(str(error)) from None
     port = parts.port or PORTS.get(parts.scheme, 0)
     host = (parts.hostname or "").lower()

@@ -1,4 +1,4 @@
-"""HTTP to the application: connections that are kept, and retries that end before the function's time does."""
+"""HTTP to the application: one pooled session, and retries that end before the function's time does."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import http
 import http.client
 import io
 import math
-import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, cast
-from urllib.parse import unquote
-from urllib.request import getproxies, proxy_bypass
 
-import certifi
-from urllib3 import HTTPHeaderDict, PoolManager, Timeout, make_headers, proxy_from_url
+import requests
+from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
@@ -27,19 +23,15 @@ from urllib3.exceptions import (
     HTTPError,
     MaxRetryError,
     NameResolutionError,
-    ProxyError,
     ReadTimeoutError,
     ResponseError,
-    SSLError,
 )
 from urllib3.response import BaseHTTPResponse
-from urllib3.util import parse_url
 from urllib3.util.retry import Retry
-from urllib3.util.ssl_ import create_urllib3_context
 
 from redrive.answers import retry_after
 from redrive.clock import now
-from redrive.origins import PORTS, origin
+from redrive.origins import origin
 
 
 class Deadline:
@@ -205,173 +197,108 @@ def _timed(kind: type[HTTPConnection], deadline: Deadline, body_seconds: float) 
     return Timed
 
 
-class Request:
-    """A request as it is sent.
+class _Adapter(HTTPAdapter):
+    """Sends to one origin only, whatever a request's URL says, and waits for no answer beyond its time.
 
     Parameters
     ----------
     url
-        Is encoded as far as it is not; a host of other letters is made ASCII (IDNA).
-    headers
-        Each over the ones before it, and all over those that go with every request.
-
-    Raises
-    ------
-    ValueError
-        The URL is invalid.
+        Of that origin.
+    body_seconds
+        How long a body may take.
     """
 
-    def __init__(self, method: str, url: str, *headers: Mapping[str, str], body: bytes | None = None) -> None:
-        self.method, self.body = method, body
-        self.parts = parse_url(url)
-        self.url = self.parts.url
-        self.headers = HTTPHeaderDict(HEADERS)
-        for each in headers:
-            self.headers.update(each)
+    def __init__(self, url: str, deadline: Deadline, retry: Retry, body_seconds: float) -> None:
+        self._origin = origin(url)
+        # Classes of its own: urllib3 makes pools and connections by class.
+        kinds: dict[str, tuple[type[HTTPConnectionPool], type[HTTPConnection]]] = {
+            "http": (HTTPConnectionPool, HTTPConnection),
+            "https": (HTTPSConnectionPool, HTTPSConnection),
+        }
+        self._pools = {
+            scheme: type(pool.__name__, (pool,), {"ConnectionCls": _timed(connection, deadline, body_seconds)})
+            for scheme, (pool, connection) in kinds.items()
+        }
+        super().__init__(max_retries=retry)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the pools of connections by way of a proxy."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request; raises ``InvalidURL`` where it would go to another origin."""
+        try:
+            is_own = origin(request.url or "") == self._origin
+        except ValueError:
+            is_own = False
+        if not is_own:
+            raise requests.exceptions.InvalidURL(request=request)
+        return super().send(request, *args, **kwargs)
 
 
-HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "communications-redrive"}
-"""What goes with every request, unless it says otherwise."""
+class _Session(requests.Session):
+    """Looks up once what the environment says of an origin: proxies, certificates. requests does so every time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[tuple[Any, ...], Any] = {}
+
+    def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
+        """Give the settings of a request: those of the environment, under its own."""
+        key = (*url.split("/", 3)[:3], *map(repr, settings))
+        if key not in self._settings:
+            self._settings[key] = super().merge_environment_settings(url, *settings)
+        return dict(self._settings[key])
 
 
-class Connections:
-    """Connections to one origin, that of a URL: they are kept and used again, and no request goes elsewhere.
+def open_session(url: str, deadline: Deadline, retry: Retry, body_seconds: float) -> requests.Session:
+    """Open a session of a sandbox for one origin, that of a URL: connections are kept and used again.
 
     Parameters
     ----------
     body_seconds
         How long a body may take from its first byte to its last.
-    certificates
-        In PEM: of the authorities that are trusted. None for those that everybody trusts, or that the environment
-        names (REQUESTS_CA_BUNDLE).
 
     Raises
     ------
     ValueError
         The URL has no origin, or two.
     """
-
-    def __init__(
-        self, url: str, deadline: Deadline, retry: Retry, body_seconds: float, certificates: str | None = None
-    ) -> None:
-        self._origin = scheme, host, port = origin(url)
-        self._retry = retry
-        self._proxy = _proxy(scheme, host, port)
-        more: dict[str, Any] = {"ssl_context": _trusting(certificates)} if scheme == "https" else {}
-        self._manager = proxy_from_url(**self._proxy, **more) if self._proxy else PoolManager(**more)
-        # Classes of its own: urllib3 makes pools and connections by class.
-        kinds: dict[str, tuple[type[HTTPConnectionPool], type[HTTPConnection]]] = {
-            "http": (HTTPConnectionPool, HTTPConnection),
-            "https": (HTTPSConnectionPool, HTTPSConnection),
-        }
-        self._manager.pool_classes_by_scheme = {
-            scheme: type(pool.__name__, (pool,), {"ConnectionCls": _timed(connection, deadline, body_seconds)})
-            for scheme, (pool, connection) in kinds.items()
-        }
-        self._pool: HTTPConnectionPool | None = None
-
-    def close(self) -> None:
-        """Close all of them; the next request opens others."""
-        self._manager.clear()
-        self._pool = None
-
-    def send(self, request: Request, connect_seconds: float, read_seconds: float) -> BaseHTTPResponse:
-        """Send a request; its body is not read yet, and a redirect is not followed.
-
-        Raises
-        ------
-        HTTPError
-            No answer came; a :class:`WrongOrigin` where the request would go to another one.
-        ValueError
-            A header is invalid; nothing was sent.
-        """
-        parts = request.parts
-        scheme, port = parts.scheme or "", parts.port or PORTS.get(parts.scheme or "")
-        if (scheme, (parts.host or "").strip("[]").lower(), port) != self._origin or parts.auth:
-            raise WrongOrigin
-        opens: Callable[..., BaseHTTPResponse]
-        if self._proxy:
-            opens, target = self._manager.urlopen, request.url
-        else:  # the only pool there is: the manager would look for it anew, at a tenth of a request's cost
-            self._pool = self._pool or self._manager.connection_from_host(parts.host, parts.port, scheme)
-            opens, target = self._pool.urlopen, parts.request_uri
-        return opens(
-            request.method,
-            target,
-            body=request.body,
-            headers=request.headers,
-            retries=self._retry,
-            redirect=False,
-            timeout=Timeout(connect=connect_seconds, read=read_seconds),
-            preload_content=False,
-        )
+    session, adapter = _Session(), _Adapter(url, deadline, retry, body_seconds)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers.update({"Accept": "application/json", "User-Agent": "communications-redrive"})
+    return session
 
 
-class WrongOrigin(HTTPError):
-    """A request would take its credentials to another origin than the one they are for; it was not sent."""
+def beginning(answer: requests.Response, size: int) -> tuple[bytes, bool]:
+    """Read the first ``size`` bytes of a streamed answer, decoded, and tell whether they came in time.
 
-
-class BrokenOff(HTTPError):
-    """An answer ended before its body did."""
-
-
-def _proxy(scheme: str, host: str, port: int) -> dict[str, Any]:
-    """Give the proxy that the environment names for an origin (HTTPS_PROXY, NO_PROXY, …); empty where it names none."""
-    found = getproxies()
-    url = found.get(scheme) or found.get("all")
-    if not url or proxy_bypass(f"{host}:{port}"):
-        return {}
-    parts = parse_url(url if "://" in url else f"http://{url}")
-    return {
-        "url": parts._replace(auth=None).url,
-        "proxy_headers": make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else None,
-    }
-
-
-def _trusting(certificates: str | None) -> ssl.SSLContext:
-    """Make what a connection is checked by, once: to read the certificates takes longer than many a request."""
-    context = create_urllib3_context()
-    if certificates:
-        context.load_verify_locations(cadata=certificates)
-        return context
-    bundle = Path(os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where())
-    if bundle.is_dir():
-        context.load_verify_locations(capath=bundle)
-    else:
-        context.load_verify_locations(cafile=bundle)
-    return context
-
-
-def beginning(answer: BaseHTTPResponse, size: int) -> tuple[bytes, bool]:
-    """Read the first ``size`` bytes of an answer, decoded, and tell whether they came in time.
-
-    A connection on which more would come is closed.
-
-    Raises
-    ------
-    DecodeError
-        It is not packed as it says.
-    BrokenOff
-        It ended too early.
+    A connection on which more would come is closed. Raises an error of requests where the answer breaks off.
     """
     parts, length = [], 0
     try:
-        while length < size:
-            # Decoded no further than asked for: a few kilobytes may hold gigabytes of the same letter.
-            part = answer.read1(size - length, decode_content=True)
-            if not part:
-                break
-            parts.append(part)
-            length += len(part)
+        with answer:
+            while length < size:
+                # Decoded no further than asked for: a few kilobytes may hold gigabytes of the same letter.
+                part = answer.raw.read1(size - length, decode_content=True)
+                if not part:
+                    break
+                parts.append(part)
+                length += len(part)
     except ReadTimeoutError:
         return b"".join(parts), False
-    except DecodeError:
-        raise
+    except DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from None
     except HTTPError as error:
-        raise BrokenOff from error
-    finally:
-        answer.close()  # also its connection, unless it was read to its end and has given that back
-        answer.release_conn()
+        raise requests.exceptions.ChunkedEncodingError(error) from None
     return b"".join(parts), True
 
 
@@ -385,30 +312,28 @@ TLS_TROUBLE = {
 """By OpenSSL's code of a verification (X509_V_ERR_…)."""
 
 
-def in_words(error: HTTPError) -> str:
+def in_words(error: requests.RequestException) -> str:
     """Say what became of a request that got no answer, without its URL and headers."""
     causes = _causes(error)
-
-    def is_any(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    if is_any(NameResolutionError, socket.gaierror):
+    if any(isinstance(cause, NameResolutionError | socket.gaierror) for cause in causes):
         return "no connection: unknown host"
-    if is_any(ConnectionRefusedError):
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return "no connection: refused, nothing listens there"
-    if is_any(ProxyError):
+    if isinstance(error, requests.exceptions.ProxyError):
         return "no connection: the proxy does not make one"
-    if is_any(SSLError):
+    if isinstance(error, requests.exceptions.SSLError):
         return f"no TLS connection: {_tls_trouble(causes)}"
-    if is_any(ConnectTimeoutError):
+    if isinstance(error, requests.ConnectTimeout) or any(isinstance(cause, ConnectTimeoutError) for cause in causes):
         return "no connection in time"
-    if is_any(ReadTimeoutError):
+    if isinstance(error, requests.ReadTimeout) or any(isinstance(cause, ReadTimeoutError) for cause in causes):
         return "no answer in time"
-    if isinstance(error, DecodeError):
+    if isinstance(error, requests.exceptions.ContentDecodingError):
         return "the answer is not packed as its Content-Encoding says"
-    if isinstance(error, WrongOrigin):
+    if isinstance(error, requests.exceptions.InvalidURL):
         return "not sent: its URL is on another origin than the credentials are for"
-    return BROKEN_OFF if isinstance(error, BrokenOff) else "connection failed"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return BROKEN_OFF
+    return "connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
 def _tls_trouble(causes: list[BaseException]) -> str:
@@ -421,7 +346,7 @@ def _tls_trouble(causes: list[BaseException]) -> str:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """Give an error and those it was raised for, as urllib3 holds them: arguments, reasons, contexts."""
+    """Give an error and those it was raised for, as requests and urllib3 hold them: arguments, reasons, contexts."""
     found: list[BaseException] = []
     ahead: list[Any] = [error]
     while ahead:

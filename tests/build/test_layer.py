@@ -18,6 +18,9 @@ import pytest
 import build
 from tests.build.conftest import Project
 
+LEFT_OUT = {"charset-normalizer"}
+"""Pins of which nothing is in it; requirements/layer-pruned.toml says why."""
+
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +60,7 @@ def test_every_pin_is_in_it_with_its_version_and_its_licence(project: Project) -
     pinned = re.findall(r"^([\w.-]+)==([\w.]+)", (project.root / "requirements/layer.txt").read_text(), re.MULTILINE)
     assert len(pinned) > 5
     wanted = {name.replace("_", "-"): version for name, version in pinned}
-    assert found == wanted
+    assert found == {name: version for name, version in wanted.items() if name not in LEFT_OUT}
 
 
 def test_it_is_less_than_half_of_what_the_wheels_hold(project: Project, wheel_cache: Path) -> None:
@@ -97,8 +100,7 @@ def test_wheels_come_from_the_index_where_they_are_not_at_hand(small: Project, w
     shutil.rmtree(small.dist)
     small.run(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheel_cache))
     assert small.built() == first
-    pins = re.findall("^[a-z].*==", (small.root / "requirements/layer.txt").read_text(), re.MULTILINE)
-    assert len(list((small.root / ".build/wheels").iterdir())) == len(pins)
+    assert len(list((small.root / ".build/wheels").iterdir())) == len(list(wheel_cache.glob("*.whl")))
 
 
 def test_no_pip_is_said_in_words(small: Project, without_pip: str) -> None:

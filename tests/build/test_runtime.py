@@ -31,14 +31,19 @@ for path in sorted(folder.rglob("*.py")):
 NEVER_REACHED = {
     ("aws_lambda_powertools/shared/functions.py", "aws_lambda_powertools.event_handler"): "logging a pydantic model",
     ("aws_lambda_powertools/utilities/batch/types.py", "aws_lambda_powertools.utilities.parser"): "with pydantic",
-    ("idna/core.py", "idna.uts46data"): "a mapping (uts46) that urllib3 does not ask for",
+    ("idna/core.py", "idna.uts46data"): "a host that is not ASCII: urllib3 makes every host ASCII before",
+    ("requests/__init__.py", "charset_normalizer"): "in a try; warns, which redrive silences",
+    ("requests/__init__.py", "urllib3.contrib"): "a Python without SNI, in a try",
+    ("requests/adapters.py", "urllib3.contrib"): "with PySocks, in a try",
+    ("requests/help.py", "charset_normalizer"): "a bug report to requests, in a try",
+    ("requests/help.py", "urllib3.contrib"): "a bug report to requests, in a try",
     ("urllib3/__init__.py", "urllib3.contrib"): "in a browser",
     ("urllib3/http2/__init__.py", "urllib3.http2.connection"): "when HTTP/2 is asked for, with h2",
 }
 
 LIBRARIES_AT_WORK = """
 import json, pathlib
-import certifi, urllib3
+import certifi, requests
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -47,8 +52,12 @@ from urllib3.util.retry import Retry
 
 assert pathlib.Path(certifi.where()).is_file()
 assert "-----BEGIN CERTIFICATE-----" in pathlib.Path(certifi.where()).read_text(encoding="utf-8")
-assert urllib3.util.parse_url("https://BÜCHER.example/").url == "https://xn--bcher-kva.example/"
-urllib3.PoolManager(retries=Retry(3)).connection_from_url("https://bücher.example")
+assert requests.Request("GET", "https://BÜCHER.example/").prepare().url == "https://xn--bcher-kva.example/"
+session = requests.Session()
+session.mount("https://", requests.adapters.HTTPAdapter(max_retries=Retry(3)))
+answer = requests.Response()
+answer._content, answer.status_code = "gr\\u00fc\\u00dfe aus K\\u00f6ln".encode("latin-1"), 200
+assert answer.text
 assert query({"a": ['{"b": 1}']}, "powertools_json(a[0]).b") == 1
 Logger(service="x").error("e", exc_info=ValueError("v"))
 metrics = Metrics(namespace="n", service="s")

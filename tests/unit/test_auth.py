@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -579,8 +581,9 @@ def test_a_type_names_the_field_it_needs(api: ScriptedApi, auth: dict[str, Any],
 
 
 def test_a_private_authority_is_trusted_by_its_secret(
-    private_api: tuple[str, str], secret: Callable[[Any], str]
+    private_api: tuple[str, str], secret: Callable[[Any], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     url, authority = private_api
 
     def is_accepted(ca_bundle_secret_arn: str | None) -> bool:

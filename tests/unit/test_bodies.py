@@ -81,25 +81,10 @@ def wire() -> Iterator[Callable[..., Wire]]:
         each.close()
 
 
-class Named(Secrets):
-    """Secrets whose text is their name."""
-
-    def text(self, arn: str, *, fresh: bool = False) -> str:
-        return arn
-
-
 def client(
-    url: str,
-    seconds: float = 30,
-    policy: Callable[[Deadline, float], Retry] = no_retry,
-    read: float = 1.0,
-    trusting: trustme.CA | None = None,
+    url: str, seconds: float = 30, policy: Callable[[Deadline, float], Retry] = no_retry, read: float = 1.0
 ) -> Api:
-    bundle = trusting.cert_pem.bytes().decode() if trusting else None
-    settings = ApiSettings(
-        base_url=url, connect_timeout_seconds=1.0, read_timeout_seconds=read, ca_bundle_secret_arn=bundle
-    )
-    made = Api(settings, policy, Named())
+    made = Api(ApiSettings(base_url=url, connect_timeout_seconds=1.0, read_timeout_seconds=read), policy, Secrets())
     made.deadline.set(seconds)
     return made
 
@@ -147,9 +132,11 @@ def test_a_status_line_that_drips_in_is_no_answer_in_time_over_tls(wire: Callabl
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     server = wire(lambda: drips(b"HTTP/1.1 200 ", b"O"), context)
-    caller = client(f"https://127.0.0.1:{server.port}", seconds=30, trusting=authority)
-    with pytest.raises(ApiUnavailable, match="no answer in time"):
-        caller.call("POST", "/requeue", ENTRY, "a key")
+    caller = client(f"https://127.0.0.1:{server.port}", seconds=30)
+    with authority.cert_pem.tempfile() as bundle:
+        caller._verify = bundle
+        with pytest.raises(ApiUnavailable, match="no answer in time"):
+            caller.call("POST", "/requeue", ENTRY, "a key")
 
 
 @pytest.mark.parametrize(
@@ -383,9 +370,11 @@ def test_what_is_wrong_with_a_certificate_is_said(
     ends = datetime.now(UTC) + timedelta(days=days)
     authority.issue_cert(identity, not_after=ends).configure_cert(context)
     server = wire(lambda: iter([HEAD + b"Content-Length: 2\r\n\r\n[]"]), context)
-    caller = client(f"https://127.0.0.1:{server.port}", trusting=authority)
-    with pytest.raises(ApiUnavailable, match=words):
-        listed(caller)
+    caller = client(f"https://127.0.0.1:{server.port}")
+    with authority.cert_pem.tempfile() as bundle:
+        caller._verify = bundle
+        with pytest.raises(ApiUnavailable, match=words):
+            listed(caller)
 
 
 def test_a_port_without_tls_is_said_to_have_none(wire: Callable[..., Wire]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -255,22 +254,6 @@ def test_credentials_of_a_netrc_file_are_not_used(
     client(type=AuthType.NONE).get(f"http://{HOME}/emails", [])
     sent = [request.headers.get("Authorization") for request in network.home.requests]
     assert sent == [None, "Bearer token-1", None]
-
-
-def test_a_proxy_that_the_environment_names_is_asked_unless_it_says_for_whom_not(
-    network: Network, second_server: ScriptedApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("http_proxy", second_server.url.replace("//", "//redrive:w%20rd@"))
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    assert client().get(f"http://{HOME}/emails", []).status == 200
-    asked = second_server.requests[0]
-    assert (asked.host, asked.path, network.home.requests) == (HOME, "/emails", [])
-    assert asked.headers["Proxy-Authorization"] == f"Basic {b64encode(b'redrive:w rd').decode()}"
-    monkeypatch.setenv("no_proxy", f"example.com,{HOME}")
-    client().get(f"http://{HOME}/emails", [])
-    assert (len(second_server.requests), len(network.home.requests)) == (1, 1)
-    assert "Proxy-Authorization" not in network.home.requests[0].headers
 
 
 def test_a_next_page_on_another_origin_names_both_and_the_way_out() -> None:

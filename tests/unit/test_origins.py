@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
@@ -156,7 +157,9 @@ def test_whatever_is_given_the_credentials_stay_at_home(url: str) -> None:
 
 def assert_at_home(url: str) -> None:
     """Assert of a URL, as it is asked and as urllib3 connects, that it is the API's own."""
-    connected = parse_url(url)
+    prepared = requests.Request("GET", url).prepare().url
+    assert prepared
+    connected = parse_url(prepared)
     assert (connected.scheme, connected.host, connected.port or 443) == ("https", "api.example.com", 443)
     assert urlsplit(url).netloc == "api.example.com"
     assert not connected.auth
