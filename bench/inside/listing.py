@@ -61,14 +61,14 @@ class Remembered(Ledger):
         super().__init__(table, settings)
         self._answers: dict[str, list[Entry | None]] = {}
 
-    def read(self, communications: Iterable[Communication]) -> Iterator[tuple[Communication, Entry | None]]:
+    def reads(self, communications: Iterable[Communication]) -> Iterator[list[tuple[Communication, Entry | None]]]:
         """Look communications up, a hundred at a time."""
         rest = iter(communications)
         while some := tuple(itertools.islice(rest, KEYS_PER_READ)):
             first = some[0].primary_id
             if first not in self._answers:
-                self._answers[first] = [entry for _, entry in super().read(some)]
-            yield from zip(some, self._answers[first], strict=True)
+                self._answers[first] = [entry for read in super().reads(some) for _, entry in read]
+            yield list(zip(some, self._answers[first], strict=True))
 
 
 @cache

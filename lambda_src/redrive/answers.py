@@ -119,6 +119,8 @@ def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | 
 
 
 def _seconds(text: str, now: float) -> float | None:
+    if not text:
+        return None
     if number := re.fullmatch(r"(\d{1,15})(\.\d+)?(\s*,\s*\d+)*", text):  # one that was sent twice is joined
         return _from_now(float(number[1] + (number[2] or "")), now)
     try:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import requests
@@ -44,8 +45,7 @@ IDLE_SECONDS = 30.0
 """Connections unused for longer are opened anew: the other end may have closed them while the sandbox was frozen."""
 
 
-@dataclass(frozen=True)
-class ListAnswer:
+class ListAnswer(NamedTuple):
     """One answer to a request for a list: status, URL asked for, headers, body, and how long it took."""
 
     status: int
@@ -162,7 +162,7 @@ class Api:
             raise ListingError(f"{what}: the answer is larger than {MAX_LIST_BYTES:,} bytes; ask for smaller pages")
         if not got.is_whole:
             raise ApiUnavailable(f"{what}: HTTP {got.status} did not finish in time", got.status)
-        if memory.parsed_bytes(got.body) > memory.most_parsed_bytes():
+        if not memory.fits(got.body):
             raise ListingError(
                 f"{what}: the answer ({len(got.body):,} bytes) holds more than the function has memory for; ask for "
                 "smaller pages, or raise lambda.memory_mb.list_failed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from http import HTTPStatus
 
 from redrive.endings import LEAST_DEFAULT
@@ -51,7 +50,7 @@ def _doubt_emptiness(name: str, source: Source, first: PageRequest, ask: Ask) ->
     if params == first.params:
         return
     yield None
-    if not _lists_something(_ask(ask, replace(first, params=params), "by the filters alone")):
+    if not _lists_something(_ask(ask, first._replace(params=params), "by the filters alone")):
         return
     yield None
     again = _ask(ask, first, "page 1, again")
@@ -89,7 +88,7 @@ def _guess(
     """Ask with parameters that may lead to a next page; give what came, None where it was no list."""
     params = tuple((param, value) for param, value in guesses.items() if param not in source.filters)
     yield None
-    found = _ask(ask, replace(first, params=(*first.params, *params)), f"what may come after it, {why}")
+    found = _ask(ask, first._replace(params=(*first.params, *params)), f"what may come after it, {why}")
     if not isinstance(found, Content):
         return None
     ids = set(filter(None, found.ids))

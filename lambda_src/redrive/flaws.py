@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from redrive.settings import Source
@@ -67,6 +68,7 @@ def _entries(body: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
         yield "_shards.failed", "", shards.get("failed")
 
 
+@lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
     return re.sub("[^a-z]", "", name.lower())
 

@@ -301,7 +301,9 @@ def _inner(link: dict[str, Any]) -> str:
 def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
     """Give what headers say, as entries: ``X-Total: 500``, ``X-Next-Page: 3``, ``X-Pagination: {"next_page": 3}``."""
     for name, text in headers.items():
-        key, place = _plain(_PREFIX.sub("", name.lower())), f"the header {name}"
+        key, place = _header_key(name), f"the header {name}"
+        if not key:
+            continue
         if key == "contentrange":
             key, text = "total", text.rpartition("/")[2]
         if key == "pagination":
@@ -310,9 +312,17 @@ def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
             except (ValueError, RecursionError):
                 continue
             yield from (each._replace(expression="") for each in _entries(found, f"{place}, "))
-        elif any(known.fullmatch(key) for known in (_TOTALS, _NEXT, _MORE, _PAGES, _TOKEN)):
+        else:
             value = int(text) if re.fullmatch("[0-9]{1,15}", text.strip()) else text
             yield _Entry(place, "", frozenset(), key, value)
+
+
+@lru_cache(maxsize=1024)
+def _header_key(name: str) -> str:
+    """Give a header's name in plain; empty where it is none that says something of a list."""
+    key = _plain(_PREFIX.sub("", name.lower()))
+    known = key in ("contentrange", "pagination")
+    return key if known or any(each.fullmatch(key) for each in (_TOTALS, _NEXT, _MORE, _PAGES, _TOKEN)) else ""
 
 
 def _is_yes(value: Any) -> bool:

@@ -170,20 +170,24 @@ class Ledger:
 
     def read(self, communications: Iterable[Communication]) -> Iterator[tuple[Communication, Entry | None]]:
         """Look communications up, a hundred with each read; without body and history."""
+        return itertools.chain.from_iterable(self.reads(communications))
+
+    def reads(self, communications: Iterable[Communication]) -> Iterator[list[tuple[Communication, Entry | None]]]:
+        """Do the same, and give a hundred at a time, as they come."""
         return self._read(communications, JUDGED)
 
     def read_whole(self, communications: Iterable[Communication]) -> Iterator[tuple[Communication, Entry | None]]:
         """Look communications up, a hundred with each read."""
-        return self._read(communications, ())
+        return itertools.chain.from_iterable(self._read(communications, ()))
 
     def _read(
         self, communications: Iterable[Communication], attributes: tuple[str, ...]
-    ) -> Iterator[tuple[Communication, Entry | None]]:
+    ) -> Iterator[list[tuple[Communication, Entry | None]]]:
         rest = iter(communications)
         while batch := tuple(itertools.islice(rest, KEYS_PER_READ)):
             items = self._table.get_many(map(key_of, batch), attributes)
             found = {item["pk"]: entry for item in items if (entry := _alive(entry_of(item)))}
-            yield from ((each, found.get(each.key)) for each in batch)
+            yield [(each, found.get(each.key)) for each in batch]
 
     def _conclude(self, claim: Claim, entry: Entry) -> bool:
         entry_was = claim.entry

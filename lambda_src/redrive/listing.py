@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -106,6 +107,10 @@ class Listing:
 
     def __iter__(self) -> Iterator[Communication]:
         """Give each communication once, in the order found."""
+        return itertools.chain.from_iterable(self._read())
+
+    def _read(self) -> Iterator[Iterator[Communication]]:
+        """Read page by page, and give what is new on each."""
         pages = {name: reader.pages() for name, reader in self.readers.items()}
         turns, spent = deque(pages), dict.fromkeys(pages, 0.0)
         while turns and self._has_time():
@@ -133,7 +138,7 @@ class Listing:
                 spent[name] += time.perf_counter() - started
             turns.append(name)
             if page is not None:
-                yield from self._given(name, page)
+                yield self._given(name, page)
 
     def _expect_memory(self, name: str) -> None:
         """Expect memory for more ids; raises ``ListingError`` for a source that has had its share once all is used."""
@@ -152,8 +157,9 @@ class Listing:
             before = len(self.failed[name])
             self.failed[name].update(page.failed)
             self._bytes[name] += memory.BYTES_PER_TIME * (len(self.failed[name]) - before)
-        self.too_young.extend(self._new(name, page.young))
-        self.too_old.extend(self._new(name, page.old))
+        if page.young or page.old:
+            self.too_young.extend(self._new(name, page.young))
+            self.too_old.extend(self._new(name, page.old))
         return self._new(name, page.ids)
 
     def _new(self, name: str, ids: tuple[str, ...]) -> Iterator[Communication]:

@@ -25,6 +25,9 @@ Measured under CPython 3.11 to 3.13; a comma counts an id as well. Signs within 
 """
 
 
+_MOST_PER_BYTE = max(_WEIGHTS.values()) + 8
+
+
 def function_bytes() -> int:
     """Give the function's memory; what it has unless set, where it runs elsewhere."""
     return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")) * MEGABYTE
@@ -34,6 +37,12 @@ def parsed_bytes(body: bytes) -> int:
     """Give what a JSON body takes at most when it is parsed: its values, its text once more, and the texts in it."""
     letters = len(body) * (2 if body.isascii() else 8)  # a letter takes four bytes where the text holds an emoji
     return letters + sum(weight * body.count(sign) for sign, weight in _WEIGHTS.items())
+
+
+def fits(body: bytes) -> bool:
+    """Tell whether a JSON body may be parsed; most are so small that no sign in them needs to be counted."""
+    most = most_parsed_bytes()
+    return len(body) * _MOST_PER_BYTE <= most or parsed_bytes(body) <= most
 
 
 def most_parsed_bytes() -> int:

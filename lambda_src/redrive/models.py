@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from redrive.errors import ConfigurationError
@@ -56,9 +56,10 @@ class OutcomeKind(StrEnum):
         return self not in (OutcomeKind.REQUEUED, OutcomeKind.SKIPPED)
 
 
-@dataclass(frozen=True, slots=True)
-class Communication:
+class Communication(NamedTuple):
     """One email, SMS, … that the application failed to send; known by its ids only, never by its content.
+
+    A list has a hundred thousand of them: a frozen dataclass takes three times as long to make.
 
     Attributes
     ----------

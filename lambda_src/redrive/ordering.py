@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from operator import attrgetter
 from typing import TypeVar
 
 from redrive.models import Communication
@@ -47,13 +48,16 @@ class Candidates:
     tried: dict[str, list[tuple[Rank, float, Communication]]] = field(default_factory=dict)
     found: int = 0
 
-    def add_new(self, communication: Communication) -> None:
-        """Take one that the ledger does not know."""
-        self.found += 1
-        if communication.source not in self.new:
-            self.new[communication.source] = ([], deque(maxlen=self.most))
-        first, last = self.new[communication.source]
-        (first if len(first) < self.most else last).append(communication)
+    def add_new(self, communications: Sequence[Communication]) -> None:
+        """Take some that the ledger does not know."""
+        self.found += len(communications)
+        for source, each in itertools.groupby(communications, key=attrgetter("source")):
+            if source not in self.new:
+                self.new[source] = ([], deque(maxlen=self.most))
+            first, last = self.new[source]
+            some, room = list(each), self.most - len(first)
+            first.extend(some[:room])
+            last.extend(some[room:])
 
     def add_tried(self, communication: Communication, rank: Rank, tried: float) -> None:
         """Take one that was tried before, at this time."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from redrive import clock
@@ -59,8 +60,7 @@ class Page:
     failed: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """An answer that holds a list.
 
     Attributes
@@ -98,7 +98,7 @@ class Content:
 
 def without_items(content: Content) -> Content:
     """Give an answer without what it lists: until the next one comes, only what it says beside that is kept."""
-    return replace(content, body=beside_lists(content.body), items=[], length=content.extent)
+    return content._replace(body=beside_lists(content.body), items=[], length=content.extent)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
         if wrong and not (items and isinstance(items, list)):
             return Unlisted(answer, f"{where}: HTTP {answer.status}, but {wrong}", is_definite=False)
         if isinstance(items, list):
-            return replace(_content(name, source, replace(answer, body=b""), body, items), flaw=wrong)
+            return _content(name, source, answer._replace(body=b""), body, items, wrong)
     except ListingError as error:
         return Unlisted(answer, str(error), is_definite=True, line=error.line)
     found = "null" if items is None else type(items).__name__
@@ -208,14 +208,15 @@ def page_of(name: str, source: Source, content: Content) -> Page:
     )
 
 
-def _content(name: str, source: Source, answer: ListAnswer, body: Any, items: list[Any]) -> Content:
+def _content(name: str, source: Source, answer: ListAnswer, body: Any, items: list[Any], wrong: str) -> Content:
     where = f"sources.{name}"
     ids = _ids(items, source, f"{where}.id")
     if not leaves_out(source.items, f"{where}.items"):
         key = hash(ids) if any(ids) else _hash(items)
-        return Content(answer, body, items, len(items), ids, key)
+        return Content(answer, body, items, len(items), ids, key, wrong)
     raw = raw_list(source.items, body, f"{where}.items")
-    return Content(answer, body, items, None if raw is None else len(raw), ids, _hash(body if raw is None else raw))
+    length, key = (None, _hash(body)) if raw is None else (len(raw), _hash(raw))
+    return Content(answer, body, items, length, ids, key, wrong)
 
 
 def _hash(value: Any) -> int:
@@ -263,7 +264,10 @@ def _ids(items: list[Any], source: Source, where: str) -> tuple[str | None, ...]
 def _found_ids(items: list[Any], source: Source, where: str) -> list[Any]:
     # One search a page, and not a projection: that would drop the items without an id. None where it is a plain field.
     if is_field(source.id):
-        return [item.get(source.id) if isinstance(item, dict) else None for item in items]
+        try:
+            return list(map(itemgetter(source.id), items))
+        except (KeyError, TypeError):
+            return [item.get(source.id) if isinstance(item, dict) else None for item in items]
     found: list[Any] = search(f"map(&({source.id}), @)", items, where)
     return found
 

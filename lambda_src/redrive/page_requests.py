@@ -10,7 +10,8 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote_plus, urldefrag, urljoin, urlsplit, urlunsplit
 
 from redrive.api import Api
@@ -34,8 +35,7 @@ _STANDARD = str.maketrans("-_", "+/")
 Params = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class PageRequest:
+class PageRequest(NamedTuple):
     """What to ask for: a URL, query parameters that go to its own, and in numbered styles the page's number."""
 
     url: str
@@ -156,7 +156,7 @@ def _next_number(name: str, source: Source, api: Api, request: PageRequest, cont
     number = request.number + step
     param = number_param(pagination)
     params = tuple((key, str(number) if key == param else value) for key, value in request.params)
-    return Following(replace(request, params=params, number=number))
+    return Following(request._replace(params=params, number=number))
 
 
 def _next_cursor(name: str, source: Source, api: Api, request: PageRequest, content: Content) -> Following:  # noqa: ARG001
@@ -165,7 +165,7 @@ def _next_cursor(name: str, source: Source, api: Api, request: PageRequest, cont
         return Following(None, is_explicit)
     param = source.pagination.cursor_param
     params = (*((key, value) for key, value in request.params if key != param), (param, token))
-    return Following(replace(request, params=params), token=token)
+    return Following(request._replace(params=params), token=token)
 
 
 def _next_in_body(name: str, source: Source, api: Api, request: PageRequest, content: Content) -> Following:  # noqa: ARG001

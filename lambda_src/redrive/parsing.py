@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Hashable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -21,15 +21,15 @@ def parse(kind: type[T], value: object, where: str, *, only_known: bool = False)
     Parameters
     ----------
     kind
-        A dataclass, ``StrEnum``, ``str``, ``int``, ``float``, ``bool``, ``dict[str, …]``, ``tuple[…, ...]``, or a
-        union of such a type with ``None`` or with a tuple. A dataclass field ``primary_id`` is read from the key
-        ``primary_id``, ``primaryId`` or, as Step Functions writes errors, ``PrimaryId``.
+        A dataclass, ``NamedTuple``, ``StrEnum``, ``str``, ``int``, ``float``, ``bool``, ``dict[str, …]``,
+        ``tuple[…, ...]``, or a union of such a type with ``None`` or with a tuple. A field ``primary_id`` is read from
+        the key ``primary_id``, ``primaryId`` or, as Step Functions writes errors, ``PrimaryId``.
     value
         What ``json.loads`` gave.
     where
         The name of the value as its author knows it, for the error: ``sources.email.pagination.style``.
     only_known
-        Refuse an object with a key that the dataclass has no field for: what a person typed must not be ignored.
+        Refuse an object with a key that the kind has no field for: what a person typed must not be ignored.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def parse(kind: type[T], value: object, where: str, *, only_known: bool = False)
         Names the field, what it must be and the type of what is there. The value is not shown: it may be a secret.
     """
     if only_known and isinstance(value, Mapping):
-        known = [camel_case(field.name) for field in fields(cast("type[Any]", kind))]
+        known = [camel_case(name) for name, _ in _fields(kind)]
         if unknown := sorted(value.keys() - set(known)):
             raise ConfigurationError(f"{where}.{unknown[0]}: unknown; known are {', '.join(known)}")
     return cast("T", _parse(kind, value, where))
@@ -66,8 +66,8 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise _wrong(where, "a list", value)
         return tuple(_parse(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
-    if is_dataclass(kind):
-        return _parse_dataclass(cast("type[Any]", kind), _mapping(value, where), where)
+    if is_dataclass(kind) or issubclass(kind, tuple):
+        return _parse_fields(cast("type[Any]", kind), _mapping(value, where), where)
     if issubclass(kind, StrEnum):
         if value not in list(kind):
             raise _wrong(where, "one of " + ", ".join(kind), value)
@@ -79,15 +79,15 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _parse_dataclass(kind: type[Any], value: Mapping[str, Any], where: str) -> Any:
+def _parse_fields(kind: type[Any], value: Mapping[str, Any], where: str) -> Any:
     hints = _hints(cast("Hashable", kind))
     found: dict[str, Any] = {}
-    for field in fields(kind):
-        camel = camel_case(field.name)
-        key = next((key for key in (field.name, camel, camel[0].upper() + camel[1:]) if key in value), None)
+    for name, is_required in _fields(kind):
+        camel = camel_case(name)
+        key = next((key for key in (name, camel, camel[0].upper() + camel[1:]) if key in value), None)
         if key is not None:
-            found[field.name] = _parse(hints[field.name], value[key], f"{where}.{key}")
-        elif _is_required(field):
+            found[name] = _parse(hints[name], value[key], f"{where}.{key}")
+        elif is_required:
             raise ConfigurationError(f"{where}.{camel}: missing")
     return kind(**found)
 
@@ -103,8 +103,11 @@ def camel_case(name: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
-def _is_required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+def _fields(kind: type[Any]) -> list[tuple[str, bool]]:
+    """Give the names of a kind's fields, and whether each must be there."""
+    if is_dataclass(kind):
+        return [(each.name, each.default is MISSING and each.default_factory is MISSING) for each in fields(kind)]
+    return [(name, name not in kind._field_defaults) for name in kind._fields]
 
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:

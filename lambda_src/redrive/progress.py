@@ -33,6 +33,8 @@ class Progress:
         Hashes of the requests made.
     lengths
         How long each page was that was not empty.
+    listed
+        How long they are together.
     first, last
         The first answer, and the last page that was not empty with its request; without what they list.
     ids
@@ -60,6 +62,7 @@ class Progress:
     source: Source
     asked: set[int] = field(default_factory=set)
     lengths: list[int] = field(default_factory=list)
+    listed: int = 0
     first: Content | None = None
     last: tuple[PageRequest, Content] | None = None
     ids: set[str] = field(default_factory=set)
@@ -77,7 +80,7 @@ class Progress:
     @property
     def came(self) -> int:
         """How many items came, each counted once."""
-        return sum(self.lengths) - self.repeated
+        return self.listed - self.repeated
 
     @property
     def is_total_known(self) -> bool:
@@ -119,13 +122,14 @@ class Progress:
 
     def has_page(self, request: PageRequest, content: Content) -> None:
         """Count a page on which the API lists something; raises ``ListingError`` where such pages lead nowhere."""
-        ids = [id_ for id_ in content.ids if id_]
+        ids = list(filter(None, content.ids))
         before = len(self.ids)
         self.ids.update(ids)
         fresh = len(self.ids) - before
         self.repeated += len(ids) - fresh
         self.keys.add(content.key)
         self.lengths.append(content.extent)
+        self.listed += content.extent
         self.last = request, without_items(content)
         self.has_gap = self.has_gap or self.empty > 0
         self.empty = 0

@@ -108,8 +108,7 @@ class Pass:
             if next_.request is None:
                 yield from self._read_last(content, is_explicit=next_.is_explicit)
             elif progress.is_counted and self._style not in NUMBERED:
-                pages, items = len(progress.asked), sum(progress.lengths)
-                progress.is_counted = is_counted(self._source, next_.token, pages, items)
+                progress.is_counted = is_counted(self._source, next_.token, len(progress.asked), progress.listed)
             request = next_.request
 
     def get(self, request: PageRequest, purpose: str, *, is_first: bool = False) -> Content | Unlisted:

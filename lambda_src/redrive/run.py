@@ -151,11 +151,6 @@ class Decision(NamedTuple):
         return f"attempt {self.entry.attempts + 1}, last {self.entry.outcome or 'unfinished'}"
 
 
-def decide(communication: Communication, entry: Entry | None, request: Request, max_attempts: int) -> Decision:
-    """Judge a communication by what the ledger knows of it."""
-    return Decision(communication, entry, judge(entry, clock.now(), max_attempts, force=request.force))
-
-
 @dataclass
 class Selection:
     """What a run found, and what it makes of it.
@@ -215,7 +210,7 @@ class Selection:
             if decision.refusal in PENDING:
                 self.pending.add(communication.source)
         elif decision.rank is Rank.NEVER_TRIED:
-            self.candidates.add_new(communication)
+            self.candidates.add_new([communication])
         else:
             self.candidates.add_tried(communication, decision.rank, entry.tried if entry else 0)
             self.came_back[communication.source] += decision.rank is Rank.CAME_BACK
@@ -225,14 +220,18 @@ def select(listing: Listing, ledger: Ledger, request: Request, settings: ListSet
     """List to the end, and sort what is listed by what is to happen with it."""
     found = Selection(Candidates(min(settings.max_per_run, request.limit or settings.max_per_run)))
     is_wanted, candidates = request.wanted(), found.candidates
-    for communication, entry in ledger.read(filter(is_wanted, listing) if request.ids else listing):
-        if entry is None and not request.dry_run:
-            candidates.add_new(communication)  # as nearly all of them: the quickest way
-            continue
-        decision = decide(communication, entry, request, settings.ledger.max_attempts)
-        found.add(decision)
-        if request.dry_run and len(found.decisions) < MAX_SHOWN:
-            found.decisions.append(decision)
+    for read in ledger.reads(filter(is_wanted, listing) if request.ids else listing):
+        known = read
+        if not request.dry_run:  # nearly all of them are new: the quickest way
+            candidates.add_new([communication for communication, entry in read if entry is None])
+            known = [each for each in read if each[1]]
+        now = clock.now()
+        for communication, entry in known:
+            refusal = judge(entry, now, settings.ledger.max_attempts, force=request.force)
+            decision = Decision(communication, entry, refusal)
+            found.add(decision)
+            if request.dry_run and len(found.decisions) < MAX_SHOWN:
+                found.decisions.append(decision)
     for refusal, communications in ((Refusal.TOO_YOUNG, listing.too_young), (Refusal.TOO_OLD, listing.too_old)):
         found.pending.update(each.source for each in communications if refusal in PENDING)
         by_source = Counter(each.source for each in filter(is_wanted, communications))

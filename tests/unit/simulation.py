@@ -225,7 +225,7 @@ class Weeks:
             if refusal is Refusal.EXHAUSTED and entry:
                 exhausted.append(entry)
             elif refusal is None and (entry is None or entry.state is State.RELEASED or not entry.tried):
-                candidates.add_new(communication)
+                candidates.add_new([communication])
             elif refusal is None and entry:
                 rank = Rank.CAME_BACK if entry.state is State.REQUEUED else Rank.TURNED_AWAY
                 candidates.add_tried(communication, rank, entry.tried)

@@ -23,7 +23,7 @@ def candidates(most: int, new: dict[str, int], tried: dict[str, list[tuple[Rank,
     found = Candidates(most)
     for source, count in new.items():
         for each in many(count, f"new-{source}", source):
-            found.add_new(each)
+            found.add_new([each])
     for source, entries in tried.items():
         for each, (rank, at) in zip(many(len(entries), f"tried-{source}", source), entries, strict=True):
             found.add_tried(each, rank, at)
