@@ -9,8 +9,7 @@ from redrive.administration import Desk
 from redrive.desk import Hours, set_up
 from redrive.models import shown_id
 from redrive.observability import observed
-from redrive.orders import Call, Order
-from redrive.parsing import parse
+from redrive.orders import Call, order_of
 from redrive.settings import DeskSettings
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     LedgerUnavailable
         The table did not answer; the same call may be made again.
     """
-    order = parse(Order, event, "event", only_known=True)
+    order = order_of(event)
     with observed(context, action=order.action) as logger:
         _hours().begin(context.get_remaining_time_in_millis() / 1000)
         answer = _desk().carry_out(order, context.aws_request_id)

@@ -70,7 +70,7 @@ class Desk:
             undone = self.look.actions.find(order.undoes)
             if undone is None or not undone.can_be_undone(clock.now()):
                 raise ConfigurationError("event.undoes: must be the id of a discard that ended less than a week ago")
-            return self.look.actions.plan(request, order.what, Wanted(), undone.id, undone.done)
+            return self.look.actions.plan(request, order.what, Wanted(before=undone.moved), undone.id, undone.done)
         action = self.look.actions.plan(request, order.what, wanted_by(order))
         return self._counted(action, READS - 1)  # the directory is one
 
@@ -163,8 +163,11 @@ class Desk:
                 return lambda: controls.slow_down(rate), detail
             case _:
                 run_id, lock = order.run_id or "", self.look.runs.lock()
-                if not (self.look.runs.record(run_id) or (lock and lock.run_id == run_id)):
+                record = self.look.runs.record(run_id)
+                if not (record or (lock and lock.run_id == run_id)):
                     raise ConfigurationError(f"event.runId: there is no run {run_id}, see runs")
+                if record and "concludedAt" in record:
+                    raise ConfigurationError(f"event.runId: {run_id} has ended; now says which run is on")
                 return lambda: self._stop(run_id), f"run {run_id}"
 
     def _stop(self, run_id: str) -> Control:

@@ -144,7 +144,7 @@ class Carrier:
         if entry is None:
             return None
         if action.undoes:
-            is_as_left = entry.state is State.DISCARDED
+            is_as_left = entry.state is State.DISCARDED and entry.updated <= action.wanted.before
             return self.ledger.released(entry, action.by, action.why) if is_as_left else None
         if entry.state is not State.MANUAL:
             return None

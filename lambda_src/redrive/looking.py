@@ -167,7 +167,7 @@ def _read_position(text: str | None) -> tuple[str, str | None]:
         return "", None
     try:
         group, last = json.loads(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         group, last = None, None
     if not isinstance(group, str) or not (last is None or isinstance(last, str)):
         raise ConfigurationError("event.next: must be the next of the previous answer")

@@ -102,7 +102,7 @@ class Operating:
                 return self._now(visit, Order(Call(call), communications=(named,), **who))
             case Call.PAUSE:
                 self._is_still(visit)
-                return self._now(visit, Order(Call.PAUSE, seconds=hours(visit.get("for")) or 3600.0, **who))
+                return self._now(visit, Order(Call.PAUSE, seconds=hours(visit.get("for") or "1"), **who))
             case Call.RESUME:
                 self._is_still(visit)
                 return self._now(visit, Order(Call.RESUME, **who))
@@ -126,7 +126,7 @@ class Operating:
     def _now(visit: Visit, order: Order) -> Order:
         """Let an order pass that was given on a page that is fresh."""
         shown = visit.get("shown")
-        if not (shown.isdecimal() and 0 <= clock.now() - int(shown) <= SHOWN_SECONDS):
+        if not (shown.isdecimal() and abs(int(clock.now()) - int(shown)) <= SHOWN_SECONDS):
             raise ConfigurationError("the page is too old: look at it as it is now, then do it again")
         return order
 

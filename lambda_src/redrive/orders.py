@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from redrive.actions import What
 from redrive.errors import ConfigurationError
+from redrive.parsing import parse
 
 MAX_PAGE = 1000
 MAX_NAMED = 100
@@ -19,6 +21,9 @@ LONGEST_AGE_SECONDS = 10 * 365 * 86400.0
 
 MAX_BY, MAX_WHY = 128, 500
 """Characters of a name, and of a reason: a name stands in each communication's history, both in what is in force."""
+
+LEAST_RATE, MOST_RATE = 0.001, 500.0
+"""Requests a second. The table keeps six digits after the point: a rate that rounds to none would stop all unseen."""
 
 NOT_SAID = 0.0
 """The rate of an order that names none: who forgets it must not lift a brake that somebody else has put on."""
@@ -55,6 +60,25 @@ _LOOKS = {
     *(Call.PLAN, Call.CARRY_OUT),  # it goes on with what somebody has confirmed
 }
 NAMED = frozenset({Call.RELEASE, Call.RELEASE_AND_SEND, Call.DISCARD})
+
+_FILTERS = ("group", "source", "operation", "error", "olderThanSeconds")
+_TAKES: dict[Call, tuple[str, ...]] = {
+    Call.LIST: (*_FILTERS, "newestFirst", "limit", "next"),
+    Call.GROUPS: ("next",),
+    Call.SHOW: ("communications", "ids", "runId", "actionId"),
+    Call.RUNS: ("limit", "next"),
+    Call.NOW: (),
+    Call.ACTIONS: ("limit", "next"),
+    Call.PLAN: ("what", *_FILTERS, "all", "undoes"),
+    Call.CONFIRM: ("actionId", "count"),
+    Call.CARRY_OUT: ("actionId",),
+    **dict.fromkeys(NAMED, ("communications",)),
+    Call.PAUSE: ("seconds",),
+    Call.RESUME: (),
+    Call.SLOW_DOWN: ("maxRequestsPerSecond",),
+    Call.STOP: ("runId", "actionId"),
+}
+"""What an event may say besides ``action``, ``by`` and ``why``."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +160,11 @@ class Order:
         if len(self.communications) > MAX_NAMED or len(self.ids) > MAX_NAMED:
             raise ConfigurationError(f"event.communications: at most {MAX_NAMED}; plan takes any number, by filter")
         if self.action is Call.PAUSE and not 0 < self.seconds <= LONGEST_PAUSE_SECONDS:
-            raise ConfigurationError(f"event.seconds: must be above 0 and at most {LONGEST_PAUSE_SECONDS:.0f}")
+            raise ConfigurationError(f"event.seconds: must be above 0 and at most {LONGEST_PAUSE_SECONDS:.0f}, a day")
         rate = self.max_requests_per_second
-        if self.action is Call.SLOW_DOWN and rate is not None and not 0 < rate <= 500:
-            raise ConfigurationError(
-                "event.maxRequestsPerSecond: must be above 0 and at most 500, or null for the configured rate"
-            )
+        if self.action is Call.SLOW_DOWN and rate is not None and not LEAST_RATE <= rate <= MOST_RATE:
+            words = f"must be from {LEAST_RATE} to {MOST_RATE:.0f}, or null for the configured rate"
+            raise ConfigurationError(f"event.maxRequestsPerSecond: {words}")
         if missing := self._missing():
             raise ConfigurationError(f"event.{missing}")
         for name in ("by", "why") if self.action.changes else ():
@@ -152,8 +175,6 @@ class Order:
         """Say what is missing."""
         if self.action is Call.SHOW and not (self.communications or self.ids or self.run_id or self.action_id):
             return "communications: missing; show needs at least one, or event.ids, event.runId or event.actionId"
-        if self.communications and any((self.group, self.source, self.operation, self.error, self.older_than_seconds)):
-            return "communications: cannot be combined with a filter"
         if self.action in NAMED and not self.communications:
             return f"communications: missing; {self.action} takes named ones; plan takes a filter"
         if self.action is Call.PLAN:
@@ -169,6 +190,22 @@ class Order:
             return f"actionId: missing; {self.action} needs the id of a plan"
         if self.action is Call.CONFIRM and self.count is None:
             return "count: missing; confirm repeats the number that the plan shows"
+        if self.action is Call.STOP and self.run_id and self.action_id:
+            return "runId: cannot be combined with actionId; stop takes one of them"
         if self.action is Call.STOP and not (self.run_id or self.action_id):
             return "runId: missing; stop needs the run's id, see runs, or event.actionId, see actions"
         return None
+
+
+def order_of(event: object) -> Order:
+    """Read an order from an event.
+
+    What its action does not take is refused: who slows down for ``seconds``, or pauses one ``runId``, must not believe
+    that this is what happens.
+    """
+    order = parse(Order, event, "event", only_known=True)
+    takes = _TAKES[order.action]
+    if isinstance(event, Mapping) and (others := sorted(event.keys() - {"action", "by", "why", *takes})):
+        words = ", ".join((*takes, "by", "why"))
+        raise ConfigurationError(f"event.{others[0]}: {order.action} does not take it; it takes {words}")
+    return order

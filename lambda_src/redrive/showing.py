@@ -103,7 +103,7 @@ def action_to_json(action: Action) -> dict[str, Any]:
         "source": wanted.source,
         "operation": wanted.operation,
         "error": wanted.error,
-        "waitingBefore": rfc3339(wanted.before),
+        "waitingBefore": None if action.undoes else rfc3339(wanted.before),
         "undoes": action.undoes,
     }
     return {

@@ -83,7 +83,7 @@ class Wanted:
     group, source, operation, error
         Of a group as ``groups`` names it, of a source, of an operation, with a text in its error; None for any.
     before
-        What waits since then or before, in seconds since 1970; 0 for any.
+        What waits since then or before, in seconds since 1970; 0 for any. Of an undo, what was discarded by then.
     """
 
     group: str | None = None

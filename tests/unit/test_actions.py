@@ -436,6 +436,24 @@ def test_a_discard_is_undone_as_a_whole_but_for_what_is_discarded_no_more(
         planned(context, later, "release", undoes=discard["actionId"])
 
 
+def test_an_undo_leaves_what_somebody_else_has_discarded_since(
+    pile: None, ledger: Ledger, context: Context, later: Later, time: Time
+) -> None:
+    discard = planned(context, later, "discard", group=GONE_GROUP)
+    confirmed(context, discard)
+    later.come()
+    time.passes(60)
+    named = [{"primaryId": "003", "operation": "send.email"}]
+    invoke(context, "release", communications=named, **WHO)
+    invoke(context, "discard", communications=named, by="bob", why="this customer has left")
+    undo = planned(context, later, "release", undoes=discard["actionId"])
+    confirmed(context, undo)
+    later.come()
+    undone = shown(context, undo)
+    assert (undone["done"], undone["examples"]) == (5, [{"primaryId": "003", "why": "is discarded by now"}])
+    assert entry_of(ledger, email(3)).history[-1].by == "bob"
+
+
 def test_what_a_discard_has_changed_is_kept_for_longer_than_it_can_be_undone(
     pile: None, table: Table, context: Context, later: Later
 ) -> None:

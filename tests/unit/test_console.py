@@ -266,6 +266,21 @@ def test_the_brake_is_taken_off_by_its_own_button_and_never_by_a_field_left_empt
     assert controls.read().rate is None
 
 
+def test_a_page_may_be_shown_by_a_machine_whose_clock_is_ahead(controls: Controls, time: Time) -> None:
+    page = operate()
+    time.passes(-5)
+    assert "Done." in press(page, "Pause", **WHO).text
+    assert controls.read().is_paused(clock.now())
+
+
+def test_a_pause_of_no_hours_or_of_days_is_none_and_one_of_no_length_is_of_an_hour(controls: Controls) -> None:
+    for typed in ("0", "48"):
+        assert "must be above 0 and at most 86400, a day" in press(operate(), "Pause", **WHO, **{"for": typed}).text
+        assert controls.read().paused_until == 0
+    press(operate(), "Pause", **WHO, **{"for": ""})
+    assert controls.read().paused_until == pytest.approx(clock.now() + 3600, abs=30)
+
+
 @pytest.mark.parametrize("typed", ["2h", "two", "-1", "nan", "inf"])
 def test_a_pause_of_a_length_that_cannot_be_read_is_none(controls: Controls, typed: str) -> None:
     assert "hours: must be a number" in press(operate(), "Pause", **WHO, **{"for": typed}).text
@@ -372,7 +387,7 @@ def test_long_lists_are_cut_and_say_so(
 
 def test_a_button_of_an_old_page_is_refused(table: Table, controls: Controls) -> None:
     page = operate()
-    for moment in (str(int(clock.now()) - 1000), str(int(clock.now()) + 1000), "", "x"):
+    for moment in (str(int(clock.now()) - 1000), str(int(clock.now()) + 1000), "", "x", "9" * 400):
         old = page.buttons["Pause"] | {"shown": moment}
         assert "the page is too old" in operate(WHO, **old).text
     assert controls.read().paused_until == 0

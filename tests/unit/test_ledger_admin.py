@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -15,9 +16,11 @@ from redrive.control import Controls
 from redrive.errors import ConfigurationError, LedgerUnavailable
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Claim, State
+from redrive.orders import Call, order_of
 from redrive.runs import Runs
 from redrive.table import Key, Table
 from redrive.waiting import GROUPS, Group, Waiting
+from tests.runbook import RUNBOOK
 from tests.unit.desk import (
     ANN,
     BOTH,
@@ -267,6 +270,24 @@ def test_what_is_on_is_paused_slowed_down_resumed_and_stopped(table: Table, runs
     assert runs.breaker("20261124T021500Z").ended == "an operator stopped it", "also when another one is stopped"
 
 
+def test_a_run_that_has_ended_is_not_stopped(table: Table, ledger: Ledger, runs: Runs, context: Context) -> None:
+    """Whoever gives the id of the run before must not believe that the one that is on sends no more."""
+    runs.begin("20261123T021500Z", "request", {"listed": 1})
+    runs.write("20261123T021500Z", {"concludedAt": 1_800_000_000})
+    running = Running(table, ledger)
+    running.begins(emails(3))
+    with pytest.raises(ConfigurationError, match=r"event\.runId: 20261123T021500Z has ended; now says which run is on"):
+        invoke(context, "stop", runId="20261123T021500Z", **WHO)
+    assert invoke(context, "stop", runId=running.run_id, **WHO)["stoppedRun"] == running.run_id
+    assert [each["detail"] for each in invoke(context, "actions")["actions"]] == [f"run {running.run_id}"]
+
+
+def test_every_event_in_the_runbook_is_one_that_its_action_takes() -> None:
+    text = RUNBOOK.read_text(encoding="utf-8").replace("[…]", "[]")
+    events = [json.loads(event) for event in re.findall(r"""\{"action": ".*?\}(?=[`'])""", text)]
+    assert {order_of(event).action for event in events} == {*Call}
+
+
 def test_what_is_on_says_how_many_are_gone_and_what_is_in_force(table: Table, ledger: Ledger, context: Context) -> None:
     assert invoke(context, "now") == {"control": NOTHING_IN_FORCE, "run": None}
     running = Running(table, ledger)
@@ -375,15 +396,24 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
         ({"action": "show"}, "event.communications: missing; show needs at least one, or event.ids"),
         ({"action": "show", "ids": ["1"] * 101}, "event.communications: at most 100"),
         ({"action": "show", "ids": ["1"] * 34}, "event.ids: at most 33, of any operation"),
-        ({"action": "release", "communications": [], **WHO}, "event.communications: missing; release takes named"),
+        ({"action": "list", "next": "[" * 100_000}, "event.next: must be the next of the previous answer"),
         (
-            {"action": "release", "all": True, **WHO},
-            "event.communications: missing; release takes named ones; plan",
+            {"action": "release", "communications": [], **WHO},
+            "event.communications: missing; release takes named ones; plan takes a filter",
         ),
+        ({"action": "release", "all": True, **WHO}, "event.all: release does not take it; it takes communications, by"),
         (
             {"action": "discard", "communications": [NAMED[0]], "source": "email", **WHO},
-            "event.communications: cannot be combined with a filter",
+            "event.source: discard does not take it",
         ),
+        ({"action": "plan", "all": True, "communications": NAMED}, "event.communications: plan does not take it"),
+        ({"action": "list", "ids": ["104"]}, "event.ids: list does not take it"),
+        ({"action": "pause", "runId": "20261124T021500Z", **WHO}, "event.runId: pause does not take it"),
+        (
+            {"action": "slowDown", "maxRequestsPerSecond": 2, "seconds": 3600, **WHO},
+            "event.seconds: slowDown does not take it; it takes maxRequestsPerSecond, by, why",
+        ),
+        ({"action": "stop", "runId": "x", "actionId": "y", **WHO}, "event.runId: cannot be combined with actionId"),
         ({"action": "plan"}, "event.group: missing; plan needs group, source, operation"),
         ({"action": "plan", "all": False}, "event.group: missing; plan needs group, source, operation"),
         ({"action": "plan", "undoes": "x", "source": "email"}, "event.undoes: needs what: release"),
@@ -406,9 +436,10 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
         ({"action": "stop", "runId": "no such run", **WHO}, "event.runId: there is no run no such run"),
         ({"action": "pause", "seconds": 0, **WHO}, "event.seconds: must be above 0 and at most 86400"),
         ({"action": "pause", "seconds": 86401, **WHO}, "event.seconds: must be above 0 and at most 86400"),
-        ({"action": "slowDown", "maxRequestsPerSecond": 0, **WHO}, "event.maxRequestsPerSecond: must be above 0"),
-        ({"action": "slowDown", "maxRequestsPerSecond": 501, **WHO}, "event.maxRequestsPerSecond: must be above 0"),
-        ({"action": "slowDown", **WHO}, "event.maxRequestsPerSecond: must be above 0 and at most 500, or null for"),
+        ({"action": "slowDown", "maxRequestsPerSecond": 0, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),
+        ({"action": "slowDown", "maxRequestsPerSecond": 1e-7, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),
+        ({"action": "slowDown", "maxRequestsPerSecond": 501, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),
+        ({"action": "slowDown", **WHO}, "event.maxRequestsPerSecond: must be from 0.001 to 500, or null for the conf"),
     ],
 )
 def test_an_order_that_is_wrong_changes_nothing(front: TableFront, context: Context, event: Any, message: str) -> None:
