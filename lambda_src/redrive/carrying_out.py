@@ -153,10 +153,12 @@ class Carrier:
         return self.ledger.released(entry, action.by, action.why)
 
     def _finished(self, action: Action) -> Action:
-        detail = ""
+        said: list[str] = []
+        if (gone := action.count - action.done - action.skipped) > 0:
+            said.append(f"{gone:,} waited no more when their turn came")
         if action.what == What.RELEASE_AND_SEND and action.done:
-            detail = self.send([each for _, page in self.actions.changed(action.id) for each in page])
-        return self._moved(action, phase=Phase.DONE, ended=clock.now(), detail=detail)
+            said.append(self.send([each for _, page in self.actions.changed(action.id) for each in page]))
+        return self._moved(action, phase=Phase.DONE, ended=clock.now(), detail="; ".join(said))
 
     def _moved(self, action: Action, **values: Any) -> Action:
         is_moved = self.actions.move(action, **values)

@@ -373,6 +373,26 @@ def test_what_somebody_else_has_released_meanwhile_is_skipped_and_named(
     assert entry_of(ledger, email(1)).state is State.RELEASED
 
 
+def test_of_two_operators_who_mean_the_same_each_is_told_what_the_other_has_left(
+    pile: None, ledger: Ledger, context: Context, later: Later
+) -> None:
+    plans = [planned(context, later, "release", source="email"), planned(context, later, "discard", error="410")]
+    for plan in plans:
+        confirmed(context, plan)
+    for number in itertools.count():  # in turn, a page each
+        if not later.accepted:
+            break
+        ledger_admin.handler(later.accepted.pop(0)[1], Context(f"own-{number}", 0))  # type: ignore[arg-type]
+    released, discarded = (shown(context, plan) for plan in plans)
+    assert (released["count"], discarded["count"]) == (10, 7)
+    assert released["done"] + discarded["done"] == 11
+    assert 0 < released["done"] < 10
+    for one in (released, discarded):
+        gone = one["count"] - one["done"] - one["skipped"]
+        assert one["detail"] == (f"{gone} waited no more when their turn came" if gone else "")
+    assert states(ledger) == {State.RELEASED: released["done"], State.DISCARDED: discarded["done"]}
+
+
 def test_a_group_that_a_run_adds_to_in_the_same_moment_does_not_get_lost(
     ledger: Ledger, table: Table, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
