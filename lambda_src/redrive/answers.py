@@ -57,7 +57,7 @@ def is_page(body: bytes, content_type: str) -> bool:
     none, and neither is text/html with any markup in it.
     """
     text = _text(body, content_type).strip().strip(INVISIBLE).strip()
-    if not text or _is_json(text):
+    if _is_json(text):
         return False
     if MARKUP.match(text) or PAGE.search(text):
         return True

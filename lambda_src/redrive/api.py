@@ -24,7 +24,7 @@ from redrive.models import idempotency_key
 from redrive.origins import on_own_origin
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import BROKEN_OFF, Deadline, beginning, in_words, open_session
+from redrive.transport import Deadline, beginning, in_words, open_session
 
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
@@ -150,7 +150,7 @@ class Api:
         try:
             got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
         except ApiUnavailable as error:
-            if not str(error).endswith(BROKEN_OFF):
+            if not error.is_cut_off:
                 raise
             # Once more: the session's policy sees only to what goes wrong before a body begins.
             got = self._send(what, "GET", url, params=query, most=MAX_LIST_BYTES + 1)
@@ -338,7 +338,9 @@ class Api:
             )
             body, is_whole = beginning(answer, most)
         except requests.RequestException as error:
-            raise ApiUnavailable(f"{what}: {in_words(error)}") from None
+            trouble = ApiUnavailable(f"{what}: {in_words(error)}")
+            trouble.is_cut_off = isinstance(error, requests.exceptions.ChunkedEncodingError)
+            raise trouble from None
         finally:
             self._last_used = clock.now()
             self.milliseconds += (time.perf_counter() - started) * 1000

@@ -37,7 +37,15 @@ class ApiTrouble(RedriveError):
 
 
 class ApiUnavailable(ApiTrouble):
-    """The API did not answer, or asks to come back later: worth another try, after ``retry_after`` seconds if any."""
+    """The API did not answer, or asks to come back later: worth another try, after ``retry_after`` seconds if any.
+
+    Attributes
+    ----------
+    is_cut_off
+        Whether an answer began, and broke off.
+    """
+
+    is_cut_off = False
 
 
 class LedgerUnavailable(RedriveError):

@@ -302,8 +302,6 @@ def beginning(answer: requests.Response, size: int) -> tuple[bytes, bool]:
     return b"".join(parts), True
 
 
-BROKEN_OFF = "the answer broke off"
-
 TLS_TROUBLE = {
     10: "the certificate has expired",
     62: "the certificate is another host's",
@@ -332,7 +330,7 @@ def in_words(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.InvalidURL):
         return "not sent: its URL is on another origin than the credentials are for"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return BROKEN_OFF
+        return "the answer broke off"
     return "connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 

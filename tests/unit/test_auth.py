@@ -57,8 +57,8 @@ def client(api: ScriptedApi, **auth: Any) -> Api:
     return patient(ApiSettings(base_url=api.url, auth=AuthSettings(**auth)))
 
 
-def patient(settings: ApiSettings) -> Api:
-    made = Api(settings, no_retry, Secrets())
+def patient(settings: ApiSettings, secrets: Secrets | None = None) -> Api:
+    made = Api(settings, no_retry, secrets or Secrets())
     made.deadline.set(60)
     return made
 
@@ -115,9 +115,9 @@ class TokenServer:
         return as_json({}, status=202 if number >= self.valid_from else 401)
 
 
-def oauth(api: ScriptedApi, arn: str, **changes: Any) -> Api:
+def oauth(api: ScriptedApi, arn: str, secrets: Secrets | None = None, **changes: Any) -> Api:
     auth = {"type": AuthType.OAUTH2_CLIENT_CREDENTIALS, "secret_arn": arn, "token_url": f"{api.url}/oauth/token"}
-    return client(api, **(auth | changes))
+    return patient(ApiSettings(base_url=api.url, auth=AuthSettings(**(auth | changes))), secrets)
 
 
 CLIENT = {"client_id": "redrive", "client_secret": "s3cret"}
@@ -416,6 +416,35 @@ def test_a_revoked_token_is_fetched_anew_once(api: ScriptedApi, secret: Callable
     requeue(api, caller)
     server.valid_from = 2
     assert requeue(api, caller)
+    assert server.issued == 2
+
+
+def test_a_revoked_token_may_have_been_the_old_clients(
+    api: ScriptedApi, secrets_manager: SecretsManagerClient, secret: Callable[[Any], str]
+) -> None:
+    arn = secret({"client_id": "old", "client_secret": "s3cret"})
+
+    def answer(request: Request) -> Response:
+        if basic := request.authorization if request.path == "/oauth/token" else None:
+            return as_json({"access_token": f"token-of-{basic.username}"})
+        return as_json({}, status=202 if request.headers["Authorization"] == "Bearer token-of-redrive" else 401)
+
+    api.answer = answer
+    secrets = Secrets()
+    secrets.text(arn)
+    secrets_manager.put_secret_value(SecretId=arn, SecretString=json.dumps(CLIENT))
+    assert requeue(api, oauth(api, arn, secrets=secrets))
+
+
+def test_no_token_is_kept_for_longer_than_a_day(
+    api: ScriptedApi, secret: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.answer = server = TokenServer(lifetime=1e9)
+    caller = oauth(api, secret(CLIENT))
+    requeue(api, caller)
+    now = time.monotonic()
+    monkeypatch.setattr("redrive.auth.time", SimpleNamespace(monotonic=lambda: now + 86_400))
+    requeue(api, caller)
     assert server.issued == 2
 
 

@@ -172,6 +172,13 @@ def test_what_comes_before_an_answer_is_passed_over(wire: Callable[..., Wire], b
     assert requeueing.call("POST", "/requeue", ENTRY, "a key").accepted
 
 
+def test_a_change_of_protocols_is_no_answer(wire: Callable[..., Wire]) -> None:
+    server = wire(lambda: iter([b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"]))
+    for ask in (listed, lambda caller: caller.call("POST", "/requeue", ENTRY, "a key")):
+        with pytest.raises(ApiUnavailable, match="HTTP 101 Switching Protocols"):
+            ask(client(f"http://127.0.0.1:{server.port}"))
+
+
 def test_what_comes_before_an_answer_and_never_ends_is_no_answer_in_time(wire: Callable[..., Wire]) -> None:
     server = wire(lambda: drips(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"))
     started = time.monotonic()
