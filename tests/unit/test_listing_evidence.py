@@ -132,6 +132,14 @@ def test_what_a_next_link_has_stays_as_it_is(api: ScriptedApi, read: Read, link:
     assert api.requests[1].query_string.decode() == query
 
 
+def test_what_the_lister_asks_for_goes_before_a_filter_of_that_name(api: ScriptedApi, read: Read) -> None:
+    api.answer = numbered(ids(13))
+    assert read(source(filters={"limit": "3", "page": "2"}))[0] == ids(13)
+    assert {(*request.args.getlist("limit"), *request.args.getlist("page")) for request in api.requests} >= {
+        ("10", "1")
+    }
+
+
 def test_a_filter_without_a_value_travels_too(api: ScriptedApi, read: Read) -> None:
     api.answers(as_json({"emails": items(ids(10)), "next": "?page=2"}), as_json({"emails": [], "next": None}))
     read(source(PaginationStyle.NEXT_URL, filters={"sent": ""}))
@@ -430,6 +438,12 @@ def test_fewer_pages_than_the_api_says_are_not_the_end(
     assert found == ids(5)
     assert not complete(listing)
     assert "there are 25 pages, and " in listing.problems[0] or "does the API know 'page'" in listing.problems[0]
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_one_page_fewer_than_the_api_says_is_not_the_end(api: ScriptedApi, read: Read, pages: int) -> None:
+    api.answers(as_json({"emails": items(ids(3)), "next": None, "num_pages": pages}))
+    assert complete(read(source(PaginationStyle.CURSOR))[1]) == (pages == 1)
 
 
 def test_pages_that_went_meanwhile_are_no_problem(api: ScriptedApi, read: Read) -> None:
