@@ -132,13 +132,13 @@ variable "api" {
   validation {
     condition = alltrue([
       for name, value in var.api.headers :
-      can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) && can(regex("^[\\x20-\\x7e]*$", value))
+      can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) && can(regex("^([\\x21-\\x7e]([\\x20-\\x7e]*[\\x21-\\x7e])?)?$", value))
     ])
     error_message = format(
-      "api.headers must have header names (letters, digits, hyphens) and values of printable ASCII on one line; not so: %s.",
+      "api.headers must have header names (letters, digits, hyphens) and values of printable ASCII on one line, with no space at either end; not so: %s.",
       join(", ", [
         for name, value in var.api.headers : name
-        if !can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) || !can(regex("^[\\x20-\\x7e]*$", value))
+        if !can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) || !can(regex("^([\\x21-\\x7e]([\\x20-\\x7e]*[\\x21-\\x7e])?)?$", value))
       ]),
     )
   }

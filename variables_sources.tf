@@ -177,6 +177,20 @@ variable "sources" {
   }
 
   validation {
+    condition = alltrue(flatten([
+      for source in values(var.sources) :
+      [for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param] : param != ""]
+    ]))
+    error_message = format(
+      "sources[*].pagination.page_param, offset_param and cursor_param must not be empty: they are names of query parameters; empty in: %s.",
+      join(", ", [
+        for name, source in var.sources : name
+        if contains([source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param], "")
+      ]),
+    )
+  }
+
+  validation {
     condition = alltrue([for source in values(var.sources) : (
       source.min_age_seconds >= 0 && source.failed_at != ""
       && (source.failed_at != null) == (source.min_age_seconds > 0 || source.max_age_seconds != null)

@@ -64,6 +64,7 @@ WRONG = [
     _api(("must leave out what every request sets for itself: Host",), headers={"Host": "other.example.com"}),
     _api(("must hold no credentials", "use api.auth instead of X-Api-Token"), headers={"X-Api-Token": "hunter2"}),
     _api(("must have header names", "not so: X-Lines"), headers={"X-Lines": "one\ntwo"}),
+    _api(("no space at either end", "not so: X-Space"), headers={"X-Space": " claims"}),
     _api(
         ("api.connect_timeout_seconds must be above 0 and at most 60", "they are 0 and 20"), connect_timeout_seconds=0
     ),
@@ -96,6 +97,7 @@ WRONG = [
         ("first_page and first_offset must be whole", "not so in: half"), name="half", pagination={"first_offset": 0.5}
     ),
     _source(("must not be empty: they are JMESPath", "empty in: email"), id=""),
+    _source(("must not be empty: they are names", "empty in: param"), name="param", pagination={"page_param": ""}),
     _source(("must not be empty: they are JMESPath", "empty in: total"), name="total", pagination={"total": ""}),
     _source(
         ("failed_at goes together with min_age_seconds", "not so in: no_path"), name="no_path", min_age_seconds=900

@@ -830,6 +830,12 @@ def test_a_total_that_is_reached_is_evidence(api: ScriptedApi, read: Read) -> No
     assert listing.evidence == {"email": "total reached"}
 
 
+def test_of_a_full_first_page_with_a_total_nothing_more_is_asked(api: ScriptedApi, read: Read) -> None:
+    api.answer = sized(10, total=lambda _: 10)
+    assert complete(read(source(PaginationStyle.CURSOR, pagination={"total": "total"}))[1])
+    assert len(api.requests) == 1
+
+
 def test_a_total_that_is_no_number_is_said(api: ScriptedApi, read: Read) -> None:
     api.answers(as_json({"emails": items(ids(3)), "next": None}))
     _, listing = read(source(PaginationStyle.CURSOR, pagination={"total": "meta.total"}))
