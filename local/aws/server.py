@@ -13,7 +13,7 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from local.aws import tasks
+from local.aws import quicker, tasks
 from local.aws.cloud import Cloud
 from local.aws.front import Front
 from local.aws.mail import Server as MailServer
@@ -39,6 +39,7 @@ class Server:
         self._cloud = Cloud(runtime, f"http://{HOST}:{self.port}", folder, mail_server)
         self._server.app = Front(self._cloud)
         tasks.use()
+        quicker.use()
         # its executor logs every failed state as an error, with the whole definition; the history has it too
         logging.getLogger("moto.stepfunctions.parser").setLevel(logging.CRITICAL)
 

@@ -1,0 +1,94 @@
+"""moto, made quicker where it does the same again with every request to DynamoDB: that is most of what it does here.
+
+It reads an expression up to three times for a request and judges it twice, though what an expression says depends on
+its text alone; and it looks for ten types in every value, though a value names its own.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from functools import lru_cache
+from typing import Any
+
+from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb import models
+from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.parsing import validators
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser  # type: ignore[attr-defined]
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
+
+EXPRESSIONS = 1000
+"""So many are remembered."""
+
+PLAIN = frozenset({"S", "N", "BOOL", "NULL"})
+"""Types of values that are written as they are kept."""
+
+_read = UpdateExpressionParser.make
+_split = ConditionExpressionParser._lex_condition_expression
+_types_of = DepthFirstTraverser.nodes_to_be_processed
+_serialize = BaseJSONSerializer._serialize_type_structure
+
+
+@lru_cache(EXPRESSIONS)
+def _expression(text: str) -> Any:
+    """Read an expression; moto changes copies only."""
+    expression = _read(text)
+    expression.copy = pickle.dumps(expression)
+    expression.judged = set()
+    return expression
+
+
+@lru_cache(EXPRESSIONS)
+def _words(text: str) -> tuple[Any, ...]:
+    return tuple(_split(ConditionExpressionParser(text, None, None)))
+
+
+class Validator(validators.UpdateExpressionValidator):
+    """Judges an expression and its values; what depends on the text and the names in it is judged once."""
+
+    def __init__(
+        self, expression: Any, expression_attribute_names: Any, expression_attribute_values: Any, item: Any, table: Any
+    ) -> None:
+        self.expression_attribute_names = expression_attribute_names
+        self.expression_attribute_values = expression_attribute_values
+        self.item, self.table, self._judged = item, table, expression.judged
+        self._names = tuple(sorted((expression_attribute_names or {}).items()))
+        self.processors = self.get_ast_processors()
+        self.node_to_validate = pickle.loads(expression.copy)  # noqa: S301 - our own; and quicker than deepcopy
+
+    def get_ast_processors(self) -> Any:
+        """Leave out what was judged."""
+        of_the_text = (validators.ActionCountValidator, validators.OverlappingPathsValidator)
+        everything = super().get_ast_processors()
+        return [each for each in everything if self._names not in self._judged or not isinstance(each, of_the_text)]
+
+    def validate(self) -> Any:
+        """Judge, and remember that it was sound."""
+        node = super().validate()
+        self._judged.add(self._names)
+        return node
+
+
+def _types(traverser: Any) -> Any:
+    kept = vars(traverser)
+    return kept.get("types") or kept.setdefault("types", _types_of(traverser))
+
+
+def _write(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    if shape.name == "AttributeValue" and key and len(value) == 1 and PLAIN.issuperset(value):
+        serialized[key] = value
+    else:
+        _serialize(serializer, serialized, value, shape, key)
+
+
+def use() -> None:
+    """Have moto work so in this process."""
+    for where, name, quicker in (
+        (UpdateExpressionParser, "make", staticmethod(_expression)),
+        (ConditionExpressionParser, "_lex_condition_expression", lambda each: deque(_words(each.condition_expression))),
+        (models, "UpdateExpressionValidator", Validator),
+        (DepthFirstTraverser, "nodes_to_be_processed", _types),
+        (BaseJSONSerializer, "_serialize_type_structure", _write),
+    ):
+        setattr(where, name, quicker)
