@@ -1,7 +1,8 @@
-"""moto, made quicker where it does the same again with every request to DynamoDB: that is most of what it does here.
+"""moto, made quicker where it does the same again with every request: that is most of what it does here.
 
-It reads an expression up to three times for a request and judges it twice, though what an expression says depends on
-its text alone; and it looks for ten types in every value, though a value names its own.
+It reads an expression of DynamoDB up to three times for a request and judges it twice, though what an expression says
+depends on its text alone. It looks for ten types in every value, though a value names its own. And for each field of an
+answer it finds out under which names an object might have it, though that depends on the object's class.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import deque
 from functools import lru_cache
 from typing import Any
 
-from moto.core.serialize import BaseJSONSerializer
+from moto.core.serialize import AttributePicker, BaseJSONSerializer
 from moto.dynamodb import models
 from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.parsing import validators
@@ -28,6 +29,8 @@ _read = UpdateExpressionParser.make
 _split = ConditionExpressionParser._lex_condition_expression
 _types_of = DepthFirstTraverser.nodes_to_be_processed
 _serialize = BaseJSONSerializer._serialize_type_structure
+_pick = AttributePicker.__call__
+_names: dict[Any, tuple[str, ...]] = {}
 
 
 @lru_cache(EXPRESSIONS)
@@ -82,6 +85,16 @@ def _write(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -
         _serialize(serializer, serialized, value, shape, key)
 
 
+def _picked(picker: Any, context: Any) -> Any:
+    given, shape = context.obj, context.shape
+    if type(given) is not dict or picker.response_transformers:
+        return _pick(picker, context)
+    where = (type(picker), context.service_model, getattr(shape, "parent", None), shape, context.key)
+    if where not in _names:
+        _names[where] = tuple(picker.get_possible_keys(context))
+    return next((given[name] for name in _names[where] if name in given), None)
+
+
 def use() -> None:
     """Have moto work so in this process."""
     for where, name, quicker in (
@@ -90,5 +103,6 @@ def use() -> None:
         (models, "UpdateExpressionValidator", Validator),
         (DepthFirstTraverser, "nodes_to_be_processed", _types),
         (BaseJSONSerializer, "_serialize_type_structure", _write),
+        (AttributePicker, "__call__", _picked),
     ):
         setattr(where, name, quicker)
