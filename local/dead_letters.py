@@ -44,10 +44,8 @@ def read(stack: Stack) -> list[DeadLetter]:
         QueueUrl=url, MaxNumberOfMessages=MOST, MessageAttributeNames=["All"], VisibilityTimeout=HIDDEN_SECONDS
     ).get("Messages"):
         messages += received
-    for start in range(0, len(messages), MOST):
-        handles = enumerate(message["ReceiptHandle"] for message in messages[start : start + MOST])
-        shown = [{"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0} for number, handle in handles]
-        sqs.change_message_visibility_batch(QueueUrl=url, Entries=shown)
+    for message in messages:
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
     return [_dead_letter(message) for message in messages]
 
 

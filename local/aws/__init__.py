@@ -24,11 +24,12 @@ signatures and expiry are not checked, and S3's actions are called like its oper
 may do everything, and so may a function or state machine whose role was never made. Alarms are not evaluated;
 schedules fire only when told to. SendMessageBatch knows only moto's limits; a queue has any number of messages in
 flight, deletes by any receipt handle a message ever had, and is not safe from several clients that speak SQS's former
-query protocol. A mapping from a queue is Enabled, Disabled or gone at once; its pollers do not filter, do not slow
-down after errors, and go beyond five invocations at a time only with MaximumConcurrency, and never beyond forty. State
-machines write no log; Distributed Maps know items of the input, STANDARD children and ToleratedFailureCount only. At
-most forty sandboxes run at once, further invocations wait; memory is not limited; the runtime is the Python of
-``.venv-runtime`` whatever the function's ``runtime`` and ``architecture`` say; and the emulator gives every
-invocation, also a retried one, a request id of its own and a ``context.invoked_function_arn`` in account 012345678912
-and region us-east-1. An e-mail subscription counts as confirmed (a person would click the link).
+query protocol; there are no FIFO queues. A mapping from a queue is Enabled, Disabled or gone at once; its pollers do
+not gather or filter, do not slow down after errors, and go beyond five invocations at a time only with
+MaximumConcurrency, and never beyond forty. State machines write no log; Distributed Maps know items of the input,
+STANDARD children and ToleratedFailureCount only. At most forty sandboxes run at once, further invocations wait; memory
+is not limited; the runtime is the Python of ``.venv-runtime`` whatever the function's ``runtime`` and ``architecture``
+say; and the emulator gives every invocation, also a retried one, a request id of its own and a
+``context.invoked_function_arn`` in account 012345678912 and region us-east-1. An e-mail subscription counts as
+confirmed (a person would click the link).
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import re
@@ -16,7 +15,7 @@ from moto.core.exceptions import AWSError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from local.aws import alarms, dynamodb, executions, logs, moves, permissions, scheduler
+from local.aws import alarms, dynamodb, executions, logs, permissions, scheduler
 from local.aws.cloud import Cloud
 from local.aws.errors import Refusal
 from local.aws.faults import Faults
@@ -30,7 +29,6 @@ INVOCATION = re.compile(r"/2015-03-31/functions/(?P<name>.+)/invocations/?")
 MAPPING = re.compile(r"/2015-03-31/event-source-mappings/?(?P<uuid>[^/]+)?/?")
 LAMBDA_CONTROL = re.compile(r"/20\d\d-\d\d-\d\d/(functions|layers)/.+")
 FIRING = re.compile(r"/_local/schedules/(?P<group>[^/]+)/(?P<name>[^/]+)/fire")
-LOG_TAIL_BYTES = 4096
 
 
 class Moto(DomainDispatcherApplication):
@@ -108,8 +106,12 @@ class Front:
                 return dynamodb.carry_out(
                     action.rpartition(".")[2], region(request), body(request), pass_on, self._faults.consume
                 )
+        if action == "AmazonSQS.StartMessageMoveTask":
+            return answer(self._cloud.moves.start(body(request)))
+        if action == "AmazonSQS.ListMessageMoveTasks":
+            return answer(self._cloud.moves.recent(body(request)))
         if service == "sqs" and action:
-            return self._queues(request, action.rpartition(".")[2])
+            return self._cloud.queues.carry_out(request, action.rpartition(".")[2], partial(self._from_moto, request))
         if service == "sns":
             response = self._from_moto(request)
             self._cloud.mailer.post_new()
@@ -124,11 +126,6 @@ class Front:
             return response
         return None
 
-    def _queues(self, request: Request, operation: str) -> Response:
-        if operation in moves.OPERATIONS:
-            return answer(self._cloud.moves.carry_out(operation, body(request)))
-        return self._cloud.queues.carry_out(request, operation, lambda content: self._from_moto(request, content))
-
     def _invoke(self, request: Request, name: str) -> Response:
         place = name.split(":")[3] if name.startswith("arn:") else region(request)
         function = self._cloud.functions.find(ACCOUNT, place, name, request.args.get("Qualifier"))
@@ -139,8 +136,6 @@ class Front:
             message = f"Could not parse request body into json: {reason}"
             raise Refusal(400, "InvalidRequestContentException", message) from reason
         kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        if kind == "DryRun":
-            return Response(status=HTTPStatus.NO_CONTENT)
         if kind == "Event":
             request_id = self._cloud.asynchronous.submit(function, payload)
             return Response(status=HTTPStatus.ACCEPTED, headers={"x-amzn-RequestId": request_id})
@@ -148,9 +143,6 @@ class Front:
         headers = {"X-Amz-Executed-Version": logs.version(function), "x-amzn-RequestId": outcome.request_id}
         if outcome.error:
             headers["X-Amz-Function-Error"] = "Unhandled"
-        if request.headers.get("X-Amz-Log-Type") == "Tail":
-            tail = "\n".join(text for _, text in outcome.lines).encode()[-LOG_TAIL_BYTES:]
-            headers["X-Amz-Log-Result"] = base64.b64encode(tail).decode()
         return Response(outcome.payload, headers=headers, content_type="application/json")
 
     def _start_execution(self, request: Request) -> Response:

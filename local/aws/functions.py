@@ -71,15 +71,13 @@ class Functions:
 
     @staticmethod
     def find(account: str, region: str, name: str, qualifier: str | None = None) -> LambdaFunction:
-        """Find a deployed function by name, partial ARN or ARN.
+        """Find a deployed function by name or ARN.
 
         Raises
         ------
         Refusal
             ResourceNotFoundException.
         """
-        if name.count(":") == 2 and name.split(":")[1] == "function":  # 123456789012:function:name
-            name = name.split(":")[2]
         try:
             return lambda_backends[account][region].get_function(name, qualifier)
         except LambdaClientError:

@@ -19,7 +19,7 @@ from local.aws import permissions, protocol
 from local.aws.errors import Refusal
 from local.aws.functions import Functions
 from local.aws.polling import Polling
-from local.aws.queues import Queues, find
+from local.aws.queues import MOST_IN_A_RECEIVE, Queues, find
 
 CONCURRENCY = range(2, 1001)
 NEEDED = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
@@ -69,9 +69,7 @@ class Mappings:
         if timeout > visibility:
             text = f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {timeout} seconds"
             raise _invalid(text)
-        size = asked.get("BatchSize") or (mapping.batch_size if mapping is not None else 10)
-        window = asked.get("MaximumBatchingWindowInSeconds") or (mapping and mapping.max_batch_window)
-        if size > 10 and not window:
+        if asked.get("BatchSize", 0) > MOST_IN_A_RECEIVE:
             raise _invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is above 10")
         concurrency = (asked.get("ScalingConfig") or {}).get("MaximumConcurrency")
         if concurrency is not None and concurrency not in CONCURRENCY:

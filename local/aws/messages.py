@@ -33,18 +33,14 @@ class Received:
     attributes: dict[str, dict[str, Any]]
 
     @classmethod
-    def of(cls, message: Message, source: str | None) -> Received:
-        """Read a message; ``source`` is the ARN of the queue a dead letter came from."""
+    def of(cls, message: Message) -> Received:
+        """Read a message."""
         system = {
             "ApproximateFirstReceiveTimestamp": message.approximate_first_receive_timestamp,
             "ApproximateReceiveCount": message.approximate_receive_count,
             "AWSTraceHeader": message.system_attributes.get("AWSTraceHeader", {}).get("StringValue"),
-            "DeadLetterQueueSourceArn": source,
-            "MessageDeduplicationId": message.deduplication_id,
-            "MessageGroupId": message.group_id,
             "SenderId": message.sender_id,
             "SentTimestamp": message.sent_timestamp,
-            "SequenceNumber": message.sequence_number,
         }
         return cls(
             id=message.id,
@@ -66,7 +62,7 @@ class Received:
         }
         if chosen := {name: value for name, value in self.system.items() if system & {name, "All"}}:
             told["Attributes"] = chosen
-        if attributes := {name: value for name, value in self.attributes.items() if _is_asked_for(name, names)}:
+        if attributes := {name: value for name, value in self.attributes.items() if {name, "All"} & {*names}}:
             told["MD5OfMessageAttributes"] = md5_of_attributes(attributes)
             told["MessageAttributes"] = {
                 name: {kind: base64_of(part) for kind, part in value.items()} for name, value in attributes.items()
@@ -116,7 +112,3 @@ def check(message: dict[str, Any], longest: int) -> None:
 def invalid(text: str) -> Refusal:
     """Refuse a parameter."""
     return Refusal(400, "InvalidParameterValue", text)
-
-
-def _is_asked_for(name: str, names: list[str]) -> bool:
-    return any(each in {"All", name} or (each.endswith(".*") and name.startswith(each[:-2])) for each in names)

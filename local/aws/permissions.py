@@ -30,12 +30,10 @@ from werkzeug.wrappers import Request
 
 from local.aws import protocol
 from local.aws.errors import Refusal
-from local.aws.moves import read_handle
 
 # Service authorization reference: actions called otherwise than the operation, prefixes otherwise than the signature's
 ACTIONS = {
     ("lambda", "Invoke"): "InvokeFunction",
-    ("sqs", "ChangeMessageVisibilityBatch"): "ChangeMessageVisibility",
     ("sqs", "DeleteMessageBatch"): "DeleteMessage",
     ("sqs", "SendMessageBatch"): "SendMessage",
 }
@@ -51,7 +49,6 @@ IN_TRANSACTIONS = {
 # SQS developer guide, "Configuring queue permissions for dead-letter queue redrive"
 OF_MOVES = {
     "StartMessageMoveTask": ("StartMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
-    "CancelMessageMoveTask": ("CancelMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
     "ListMessageMoveTasks": ("ListMessageMoveTasks", "GetQueueAttributes"),
 }
 ARN_PARAMETERS = (
@@ -221,8 +218,7 @@ def _needed(request: Request, service: str, operation: str) -> Iterator[tuple[st
             yield f"dynamodb:{part}", f"arn:aws:dynamodb:{place}:table/{table.rpartition('/')[2]}" if table else "*"
         return
     if service == "sqs" and operation in OF_MOVES:
-        source = parameters.get("SourceArn") or read_handle(str(parameters.get("TaskHandle")))[0]
-        yield from ((f"sqs:{action}", source) for action in OF_MOVES[operation])
+        yield from ((f"sqs:{action}", str(parameters.get("SourceArn"))) for action in OF_MOVES[operation])
         if destination := parameters.get("DestinationArn"):
             yield "sqs:SendMessage", destination
         return

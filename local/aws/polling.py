@@ -1,9 +1,9 @@
 """Pollers: event source mappings hand a queue's messages to a function.
 
 Source: Lambda developer guide, "Using Lambda with Amazon SQS" and its pages on configuring, error handling and scaling
-behavior. Stands in for Lambda's pollers: a batch is what one receive gives, up to BatchSize, or what is gathered
-within MaximumBatchingWindowInSeconds; the function is invoked and waited for; what succeeded is deleted, and the rest
-comes back when its visibility timeout is over. Left out: filter criteria, provisioned pollers, the growth beyond five
+behavior. Stands in for Lambda's pollers: a batch is what one receive gives, up to BatchSize; the function is invoked
+and waited for; what succeeded is deleted, and the rest comes back when its visibility timeout is over. Left out:
+batching windows, and so batches of more than ten, filter criteria, provisioned pollers, the growth beyond five
 invocations at a time where MaximumConcurrency is not set, the slowing down after errors, and the 6 MB of a payload.
 """
 
@@ -20,7 +20,7 @@ from moto.awslambda.models import EventSourceMapping, lambda_backends
 from local.aws.errors import Refusal
 from local.aws.functions import SANDBOXES, Functions
 from local.aws.messages import Received, base64_of, md5_of_attributes
-from local.aws.queues import MOST_IN_A_RECEIVE, Queues
+from local.aws.queues import Queues
 from local.aws.sandbox import Outcome
 
 CONCURRENCY_AT_FIRST = 5
@@ -64,7 +64,9 @@ class Poller(threading.Thread):
     def run(self) -> None:
         """Poll until the mapping is deleted."""
         while self._is_there():
-            batch = self._gather()
+            batch = self._queues.receive(
+                self._mapping.event_source_arn, self._mapping.batch_size, POLL_SECONDS, wanted=self._may_receive
+            )
             if batch:
                 with self._queues.changed:
                     self._in_flight += 1
@@ -77,18 +79,6 @@ class Poller(threading.Thread):
     def _may_receive(self) -> bool:
         asked = (self._mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENCY_AT_FIRST)
         return self._mapping.enabled and self._is_there() and self._in_flight < min(asked, SANDBOXES)
-
-    def _gather(self) -> list[Received]:
-        """Receive a batch: what is there, or what comes within the batching window, which begins with the first."""
-        batch = self._receive(self._mapping.batch_size, POLL_SECONDS)
-        over = time.monotonic() + (self._mapping.max_batch_window or 0)
-        while batch and (missing := self._mapping.batch_size - len(batch)) > 0 and time.monotonic() < over:
-            batch += self._receive(missing, over - time.monotonic())
-        return batch
-
-    def _receive(self, count: int, seconds: float) -> list[Received]:
-        source = self._mapping.event_source_arn
-        return self._queues.receive(source, min(count, MOST_IN_A_RECEIVE), seconds, wanted=self._may_receive)
 
     def _see_through(self, batch: list[Received]) -> None:
         """Invoke the function and delete what it has done."""

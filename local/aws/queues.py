@@ -2,9 +2,9 @@
 
 moto keeps the queues, but looks for a message and then marks it: of two receivers at once both would get it, and a
 message sent while another one is deleted would be lost. Messages are received here and not by moto, whose receive takes
-the longer the more there are, keeps what is past its retention period and does not tell where a dead letter came from.
-A visibility timeout ends within twelve hours of the receive (SQS developer guide, "Amazon SQS visibility timeout");
-moto counts them from when the message was sent.
+the longer the more there are, and keeps what is past its retention period. A visibility timeout ends within twelve
+hours of the receive (SQS developer guide, "Amazon SQS visibility timeout"); moto counts them from when the message was
+sent.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ class Queues:
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self._received: WeakKeyDictionary[Message, float] = WeakKeyDictionary()
-        self._sources: WeakKeyDictionary[Message, str] = WeakKeyDictionary()
 
     def carry_out(self, request: Request, operation: str, pass_on: Pass) -> Response:
         """Answer a request in JSON; ``pass_on`` has moto answer it with a body."""
@@ -59,8 +58,6 @@ class Queues:
             elif operation == "ChangeMessageVisibility":
                 self._change_visibility(queue, body)
                 response = protocol.answer({})
-            elif operation == "ChangeMessageVisibilityBatch":
-                response = protocol.answer(self._change_visibilities(queue, body["Entries"]))
             elif operation == "GetQueueAttributes":
                 response = _attributes(queue, body, pass_on)
             else:
@@ -122,10 +119,6 @@ class Queues:
                     return
                 self.changed.notify_all()
 
-    def source(self, message: Message) -> str | None:
-        """Give the ARN of the queue a dead letter came from; None where it was sent to the dead-letter queue itself."""
-        return self._sources.get(message)
-
     def _receive_for(self, queue: Queue, body: dict[str, Any]) -> dict[str, Any]:
         """Answer ReceiveMessage, after a long poll where one is asked for."""
         count = _in_range("MaxNumberOfMessages", body.get("MaxNumberOfMessages", 1), 1, MOST_IN_A_RECEIVE)
@@ -145,23 +138,19 @@ class Queues:
         """Mark up to so many messages as received, and make dead letters of those that were received too often."""
         oldest = (time.time() - _setting(queue, "message_retention_period")) * 1000
         queue._messages = [each for each in queue._messages if (each.sent_timestamp or 0) > oldest]
-        groups_in_flight = {each.group_id for each in queue._messages if queue.fifo_queue and not each.visible}
         dead_letters, most = queue.dead_letter_queue, (queue.redrive_policy or {}).get("maxReceiveCount", math.inf)
         taken: list[Received] = []
         for message in queue.messages:
             if len(taken) == count:
                 break
-            if queue.fifo_queue and message.group_id in groups_in_flight:
-                continue
             if dead_letters is not None and message.approximate_receive_count >= most:
                 queue._messages.remove(message)
-                self._sources[message] = queue.queue_arn
                 dead_letters.add_message(message)
                 self.changed.notify_all()
                 continue
             message.mark_received(visibility_seconds)
             self._received[message] = time.time()
-            taken.append(Received.of(message, self.source(message)))
+            taken.append(Received.of(message))
         return taken
 
     def _change_visibility(self, queue: Queue, entry: dict[str, Any]) -> None:
@@ -181,18 +170,6 @@ class Queues:
             )
             raise invalid(f"Value {timeout} for parameter VisibilityTimeout is invalid. Reason: {reason}")
         message.change_visibility(timeout)
-
-    def _change_visibilities(self, queue: Queue, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        done: dict[str, Any] = {"Successful": [], "Failed": []}
-        for entry in entries:
-            try:
-                self._change_visibility(queue, entry)
-            except Refusal as refusal:
-                failure = {"SenderFault": True, "Code": refusal.code, "Message": str(refusal)}
-                done["Failed"].append({"Id": entry["Id"], **failure})
-            else:
-                done["Successful"].append({"Id": entry["Id"]})
-        return done
 
 
 def find(arn: str) -> Queue | None:

@@ -98,7 +98,7 @@ def test_a_resource_is_read_from_the_request(aws: Aws) -> None:
     role = Role(aws, "publisher")
     role.may(allow("sns:Publish", topic), allow("lambda:InvokeFunction", function))
     assert role.client("sns").publish(TopicArn=topic, Message="m")["MessageId"]
-    assert role.client("lambda").invoke(FunctionName="permitted", InvocationType="DryRun")["StatusCode"] == 204
+    assert role.client("lambda").invoke(FunctionName="permitted")["StatusCode"] == 200
     assert refusal(role.client("lambda").invoke, FunctionName="other")[0] == "AccessDeniedException"
 
 
