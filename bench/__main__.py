@@ -1,4 +1,4 @@
-"""Measure everything and print the table: ``python -m bench [--quick | --full]``.
+"""Measure everything and print the table: ``python -m bench [--quick]``.
 
 Without ``--quick`` it also goes into docs/benchmark.md, and what was counted into bench/counts.toml.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import batch, cost, drain, functions, packages, plans, rate
+from bench import batch, cost, functions, packages, plans, turnover
 from bench.server import SIZES
 from bench.table import Row, markdown
 from local import terraform
@@ -23,21 +23,17 @@ from local.aws.runtime import ROOT
 from local.processes import serving
 
 PAGE = ROOT / "docs" / "benchmark.md"
-DRAINED_QUICK, DRAINED, DRAINED_FULL = 400, 2_000, 10_000
 
 
 def main() -> None:
     """Measure; what does not work raises, what is slow is only said."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--quick", action="store_true", help="few turns, nothing written")
-    kind.add_argument("--full", action="store_true", help=f"drain {DRAINED_FULL:,} instead of {DRAINED:,}")
-    asked = parser.parse_args()
-    quick, drained = asked.quick, DRAINED_QUICK if asked.quick else DRAINED_FULL if asked.full else DRAINED
+    parser.add_argument("--quick", action="store_true", help="few turns, nothing written")
+    quick = parser.parse_args().quick
     (ROOT / ".local").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / ".local"))
     try:
-        rows = measured(folder, quick, drained)
+        rows = measured(folder, quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table = markdown(rows)
@@ -47,8 +43,8 @@ def main() -> None:
         print(f"Written to {PAGE.relative_to(ROOT)}.")
 
 
-def measured(folder: Path, quick: bool, failed: int) -> list[Row]:
-    """Give every row; so many are drained."""
+def measured(folder: Path, quick: bool) -> list[Row]:
+    """Give every row."""
     starts, turns = (3, 50) if quick else (15, 500)
     sizes = SIZES[:2] if quick else SIZES
     rows: list[Row] = []
@@ -60,11 +56,9 @@ def measured(folder: Path, quick: bool, failed: int) -> list[Row]:
             ("warm requeue", lambda: [functions.warm_requeue(url, folder, turns)]),
             ("listing", lambda: functions.listings(url, folder, sizes, 3 if quick else 7)),
             ("memory", lambda: functions.peaks(url, folder, sizes)),
-            ("the server", lambda: [_server(url)]),
-            ("build.py", lambda: packages.builds(folder, 1 if quick else 5)),
             ("plans", lambda: [plans.plan(folder, 1 if quick else 5)]),
             ("runs", lambda: _runs(keep=not quick)),
-            ("a drained backlog", lambda: drain.drained(folder, failed)),
+            ("a backlog on AWS", lambda: [turnover.row()]),
         ]
         for what, step in steps:
             print(f"Measuring {what} …", flush=True)
@@ -78,12 +72,6 @@ def _runs(*, keep: bool) -> list[Row]:
     if keep:
         cost.write_counts(found.counts)
     return [*batch.rows(found), *cost.rows(found.counts, cost.read(cost.PRICES))]
-
-
-def _server(url: str) -> Row:
-    return Row(
-        "pages a second of the server itself", f"{rate.pages_per_second(url):,.0f}/s", "see listing: a page is 100", "–"
-    )
 
 
 def page(table: str) -> str:

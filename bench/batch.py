@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import loop, model
-from bench.model import Workload
+from bench import loop
 from bench.sandboxes import BENCH, MeasurementFailed
 from bench.table import Row
-from bench.usage import Meter, Usage, item_bytes
+from bench.usage import Meter, Usage
 from local import runs
 from local.application import seed
+from local.aws.dynamodb import size
 from local.stack import Stack
 
 FULL, HALF, TWO, THREE = 20, 10, 40, 60
 """What runs of one batch of two sizes use, and one of two batches, tells what a run uses, a batch, and a communication;
-a run of three checks it."""
+and one of three, what the next run reads of it. ``tests/e2e/test_cost_model.py`` checks the model by others."""
 
 ROUNDS = 3
 RETRIED = 10
@@ -42,19 +42,11 @@ _numbers = itertools.count(2_000_001)
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run of one batch of 20 used of the module's, and of the minimal workflow's, and what the model prices.
-
-    Attributes
-    ----------
-    checked, predicted
-        What a run of 60 used, and what the model says.
-    """
+    """What a run of one batch of 20 used of the module's, and of the minimal workflow's, and what the model prices."""
 
     module: Usage
     minimal: Usage
     counts: dict[str, dict[str, float]]
-    checked: dict[str, float]
-    predicted: dict[str, float]
 
 
 @contextmanager
@@ -75,7 +67,7 @@ def measured() -> Measured:
         items = _items(stack)
         fulls = [_run(stack, functions, FULL) for _ in range(ROUNDS)]
         full, items = fulls[-1], items + _items(stack)
-        three = _run(stack, functions, THREE)
+        _run(stack, functions, THREE)
         stack.move_clocks(COOLED_DOWN_SECONDS)
         settled, idle = _list(stack, functions), _list(stack, functions)
         units = {"settled_batch_read_units": (settled.units["read"] - idle.units["read"]) / (THREE / FULL)}
@@ -96,26 +88,11 @@ def measured() -> Measured:
             "seed": _seed(drawn_full, drawn_half, singles),
             "worker": loop.measured(stack),
         }
-    predicted = model.predict(Workload(THREE, FULL, api_ms=0, retry_rate=0), counts)
-    return Measured(
-        full,
-        drawn_full,
-        counts,
-        {
-            "state transitions": three.transitions,
-            "write units": three.units["write"],
-            "read units": three.units["read"],
-        },
-        {
-            "state transitions": predicted.transitions,
-            "write units": predicted.write_units,
-            "read units": predicted.read_units,
-        },
-    )
+    return Measured(full, drawn_full, counts)
 
 
 def rows(found: Measured) -> list[Row]:
-    """Set the two side by side, and the model beside what was counted."""
+    """Set the two side by side."""
     ours, theirs, each = found.module, found.minimal, found.counts["module"]
     steps = [ours.functions[name] for name in FUNCTIONS[1:]]
     billed, called = sum(log.billed_ms for log in steps), sum(log.invocations for log in steps)
@@ -135,28 +112,12 @@ def rows(found: Measured) -> list[Row]:
         _side_by_side("invocations", called, theirs.invocations),
         _side_by_side("billed milliseconds, the API's and the embedded DynamoDB's included", billed, theirs.billed_ms),
         _side_by_side("bytes into and out of states", ours.state_bytes, theirs.state_bytes),
-        _units("a communication", "", each),
-        _units("a batch", "batch_", each),
-        _units("a run", "run_", each),
-        *(_checked(what, found.checked[what], found.predicted[what]) for what in found.checked),
     ]
 
 
 def _side_by_side(what: str, ours: int, theirs: int) -> Row:
     what = f"a run of one batch of 20: {what}"
     return Row(what, f"{ours:,}", f"{MINIMAL} {theirs:,}", f"{ours / theirs:.2f}")
-
-
-def _units(what: str, prefix: str, each: Mapping[str, float]) -> Row:
-    write, read = each[f"{prefix}write_units"], each[f"{prefix}read_units"]
-    what = f"{what}: DynamoDB's units, as consumed"
-    return Row(what, f"{write:g} to write, {read:g} to read", "it keeps no ledger: 0", "–")
-
-
-def _checked(what: str, used: float, predicted: float) -> Row:
-    ratio = predicted / used
-    what = f"a run of {THREE}: {what}, as consumed"
-    return Row(what, f"{used:g}", f"the cost model {predicted:g}", f"{ratio:.2f}", "± 2 %", abs(ratio - 1) <= 0.02)
 
 
 class Drawn:
@@ -284,7 +245,7 @@ def _sizes(items: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Tell how large a communication's item is, and a batch's: without its communications, and for each of them."""
     by_kind: dict[str, list[int]] = {}
     for item in items:
-        by_kind.setdefault(item["sk"]["S"], []).append(item_bytes(item))
+        by_kind.setdefault(item["sk"]["S"], []).append(size(item))
     largest, smallest = max(by_kind["batch"]), min(by_kind["batch"])  # of 20 and of 10
     each = (largest - smallest) / (FULL - HALF)
     return {

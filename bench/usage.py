@@ -171,21 +171,3 @@ def _metrics(text: str, log: Log, *, counted: bool) -> Any:
                 log.metrics |= {(metric["Name"], *values) for metric in group["Metrics"]}
     latency = line.get("ApiLatency", 0.0)
     return sum(latency) if isinstance(latency, list) else latency
-
-
-def item_bytes(item: Mapping[str, Any]) -> int:
-    """Size an item as DynamoDB does: names, texts, half a byte a digit (developer guide, "item sizes and formats")."""
-    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
-
-
-def _value_bytes(value: Mapping[str, Any]) -> int:
-    [(kind, content)] = value.items()
-    if kind == "S":
-        return len(content.encode())
-    if kind == "N":
-        return len(content.strip("-").replace(".", "")) // 2 + 2
-    if kind == "M":
-        return 3 + len(content) + item_bytes(content)
-    if kind == "L":
-        return 3 + len(content) + sum(map(_value_bytes, content))
-    return 1

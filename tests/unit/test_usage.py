@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from bench.usage import BYTES_PER_EVENT, Usage, count_events, item_bytes, read_log
+from bench.usage import BYTES_PER_EVENT, Usage, count_events, read_log
 
 
 def test_a_transition_is_a_state_entered_and_every_try_after_a_tasks_first():
@@ -43,8 +43,3 @@ def test_a_functions_log_tells_cold_starts_from_warm_ones_and_its_own_time_from_
     assert log.api_ms == 100.0
     assert log.metrics == {("ApiLatency", "email")}
     assert log.log_bytes == sum(len(event["message"]) + BYTES_PER_EVENT for event in events[2:])
-
-
-def test_an_item_is_as_large_as_dynamodb_says():
-    assert item_bytes({"id": {"S": "123"}, "n": {"N": "100"}, "gone": {"NULL": True}}) == 5 + 1 + 3 + 4 + 1
-    assert item_bytes({"l": {"L": [{"S": "ab"}]}}) == 1 + 3 + 1 + 2
