@@ -210,13 +210,7 @@ LIMITS: dict[str, tuple[type[int] | type[float], float, float]] = {
 
 
 def workload(given: Mapping[str, str]) -> Workload:
-    """Read the variables of ``make cost``.
-
-    Raises
-    ------
-    ValueError
-        Names the variable, and says what it must be.
-    """
+    """Read the variables of ``make cost``; raises ``ValueError``, which names one and says what it must be."""
     values = {name.lower(): _number(name, text) for name, text in given.items()}
     if "failed" not in values:
         raise ValueError("FAILED is missing: make cost FAILED=1000000")

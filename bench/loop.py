@@ -44,10 +44,7 @@ class WorkedQueue:
         Ten go in with each request, and nothing else is in the queue: the embedded AWS gives the worker the same ten. A
         single one that comes back comes alone.
 
-        Raises
-        ------
-        MeasurementFailed
-            Not every entry was sent.
+        Raises ``MeasurementFailed``: not every entry was sent.
         """
         rows = [seed.compose("email" if index % 2 else "sms", next(_numbers)) for index in range(size)]
         self._stack.store.compose(rows)

@@ -39,13 +39,7 @@ class Deployment:
         self.environment = terraform.environment()
 
     def apply(self, variables: dict[str, Any], watch: Watcher) -> dict[str, Any]:
-        """Apply with these variables and give the outputs.
-
-        Raises
-        ------
-        DeploymentFailed
-            With Terraform's own words.
-        """
+        """Apply with these variables and give the outputs; raises ``DeploymentFailed`` with Terraform's own words."""
         self.variables.write_text(json.dumps(variables, indent=2))
         self._initialise()
         outputs: dict[str, Any] = {}

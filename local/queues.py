@@ -10,13 +10,7 @@ MOST = 10
 
 
 def enqueue(sqs: Any, url: str, bodies: Sequence[str]) -> None:
-    """Send bodies, ten with each request.
-
-    Raises
-    ------
-    RuntimeError
-        SQS did not take one of them.
-    """
+    """Send bodies, ten with each request; raises ``RuntimeError`` where SQS did not take one of them."""
     for start in range(0, len(bodies), MOST):
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies[start : start + MOST])]
         if failed := sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed"):

@@ -107,10 +107,7 @@ def follow(
 ) -> Run:
     """Wait for the end of a run, and give it; `waiting` gets how many of its batches have ended, of how many.
 
-    Raises
-    ------
-    TimeoutError
-        When it still runs after `seconds`.
+    Raises ``TimeoutError``: when it still runs after `seconds`.
     """
     client, give_up = stack.client("stepfunctions"), time.monotonic() + seconds
     total = len(json.loads(client.describe_execution(executionArn=execution_arn)["input"])["batches"])

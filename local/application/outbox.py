@@ -70,10 +70,7 @@ class Relay:
         It leaves the outbox after SQS has accepted it. A crash in between sends it again: the same four values, so that
         whoever receives both knows them for one entry.
 
-        Raises
-        ------
-        BotoCoreError, ClientError
-            AWS did not accept it.
+        Raises ``BotoCoreError`` or ``ClientError``: AWS did not accept it.
         """
         rows = self.store.query("SELECT * FROM queue WHERE due <= ? ORDER BY position LIMIT 1", time.time())
         if not rows:

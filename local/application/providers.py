@@ -60,10 +60,8 @@ class Providers:
     def deliver(self, row: dict[str, Any]) -> None:
         """Hand a communication to its provider.
 
-        Raises
-        ------
-        Refused, Unavailable
-            It was not taken. No answer says the same and need not be true: nobody knows whether it was taken.
+        Raises ``Refused`` or ``Unavailable``: it was not taken. No answer says the same and need not be true:
+        nobody knows whether it was taken.
         """
         if row["kind"] == "email":
             self._mail(row)

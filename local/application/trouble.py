@@ -47,13 +47,7 @@ def seconds_to_wait(row: dict[str, Any]) -> float | None:
 
 
 def prevent(row: dict[str, Any]) -> None:
-    """Let nobody deliver what cannot be delivered.
-
-    Raises
-    ------
-    Refused
-        As if its provider had.
-    """
+    """Let nobody deliver what cannot be delivered; raises ``Refused``, as if its provider had."""
     kind, _, why = (row["trouble"] or "").partition(":")
     if kind in ("undeliverable", "refused"):
         raise Refused("SMTP 550" if row["kind"] == "email" else "gateway 400", why or "no such mailbox")

@@ -81,13 +81,7 @@ def describe(execution_arn: str) -> dict[str, Any]:
 
 
 def backend(arn: str) -> Backend:
-    """Find the backend of a machine, an execution or a Map Run.
-
-    Raises
-    ------
-    Refusal
-        InvalidArn.
-    """
+    """Find the backend of a machine, an execution or a Map Run; raises ``Refusal``: InvalidArn."""
     if arn.count(":") < MIN_COLONS:
         raise Refusal(400, "InvalidArn", f"Invalid Arn: '{arn}'")
     _, _, _, region, account, *_ = arn.split(":")
@@ -97,10 +91,8 @@ def backend(arn: str) -> Backend:
 def named(request: dict[str, Any]) -> dict[str, Any]:
     """Give a StartExecution request with a valid name: its own, or a random one as AWS gives it.
 
-    Raises
-    ------
-    Refusal
-        InvalidName, by the rules of the Step Functions API reference, StartExecution; moto takes any.
+    Raises ``Refusal``: InvalidName, by the rules of the Step Functions API reference, StartExecution; moto takes
+    any.
     """
     name = request.get("name")
     if name is None:

@@ -71,13 +71,7 @@ class Functions:
 
     @staticmethod
     def find(account: str, region: str, name: str, qualifier: str | None = None) -> LambdaFunction:
-        """Find a deployed function by name or ARN.
-
-        Raises
-        ------
-        Refusal
-            ResourceNotFoundException.
-        """
+        """Find a deployed function by name or ARN; raises ``Refusal``: ResourceNotFoundException."""
         try:
             return lambda_backends[account][region].get_function(name, qualifier)
         except LambdaClientError:
@@ -86,10 +80,7 @@ class Functions:
     def invoke(self, function: LambdaFunction, payload: bytes) -> Outcome:
         """Run one invocation in a warm or a new sandbox, write its log, and give what came out.
 
-        Raises
-        ------
-        Refusal
-            TooManyRequestsException above the function's reserved concurrency.
+        Raises ``Refusal``: TooManyRequestsException above the function's reserved concurrency.
         """
         configuration = Configuration.of(function)
         with self._place(function):

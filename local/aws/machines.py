@@ -162,13 +162,7 @@ class Backend(StepFunctionsParserBackend):
     def start_execution(  # type: ignore[override]
         self, state_machine_arn: str, name: str | None = None, execution_input: str | None = "{}", _: Any = None
     ) -> Execution:
-        """Start one of a deployed machine.
-
-        Raises
-        ------
-        ValidationException
-            The input is longer than 256 KiB.
-        """
+        """Start one of a deployed machine; raises ``ValidationException``: the input is longer than 256 KiB."""
         machine, text = self.describe_state_machine(state_machine_arn), execution_input or "{}"
         if len(text.encode()) > LONGEST_INPUT_BYTES:
             constraint = f"Member must have length less than or equal to {LONGEST_INPUT_BYTES}"

@@ -73,13 +73,7 @@ def parameters(request: Request) -> dict[str, Any]:
 
 
 def body(request: Request) -> dict[str, Any]:
-    """Give the JSON object in a request's body.
-
-    Raises
-    ------
-    Refusal
-        SerializationException: there is none.
-    """
+    """Give the JSON object in a request's body; raises ``Refusal``, SerializationException, where there is none."""
     try:
         found = json.loads(data(request))
     except ValueError as reason:

@@ -37,10 +37,7 @@ class Runtime:
 def find(environment: Path = ENVIRONMENT) -> Runtime:
     """Find the runtime in the environment that ``local/bootstrap.py runtime`` makes.
 
-    Raises
-    ------
-    Unavailable
-        Not Linux, not a processor AWS's emulator is built for, or the environment is missing.
+    Raises ``Unavailable``: not Linux, not a processor AWS's emulator is built for, or the environment is missing.
     """
     if sys.platform != "linux":
         raise Unavailable(

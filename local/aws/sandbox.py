@@ -64,10 +64,7 @@ class Sandbox:
     def start(self, runtime: Runtime, handler: str, folder: Path, environment: Mapping[str, str]) -> None:
         """Start the emulator in the function's folder; its runtime process starts with the first invocation.
 
-        Raises
-        ------
-        SandboxStopped
-            It was stopped meanwhile, or did not come up.
+        Raises ``SandboxStopped``: it was stopped meanwhile, or did not come up.
         """
         for _ in range(START_ATTEMPTS):
             with self._lock:

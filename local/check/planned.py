@@ -104,13 +104,7 @@ def _resource(references: list[str]) -> str:
 
 
 def read_plan(text: str) -> list[Instance]:
-    """Give the instances of the module in a plan.
-
-    Raises
-    ------
-    NotUsable
-        It is no plan, or holds none.
-    """
+    """Give the instances of the module in a plan; raises ``NotUsable``: it is no plan, or holds none."""
     try:
         plan = json.loads(text)
     except ValueError:

@@ -52,23 +52,16 @@ module "redrive" {
     }
   }
 
-  requeue     = { path = "/communications/requeue" }
-  batch_size  = var.batch_size
-  max_per_run = var.max_per_run
-  retry       = var.retry
-  breaker     = var.breaker
-  run_hours   = var.run_hours
-
-  max_concurrency         = var.max_concurrency
-  max_requests_per_second = var.max_requests_per_second
-
-  redrive_limit = var.redrive_limit
-  ledger        = { deletion_protection = false }
-  queue         = var.queue
-  schedule      = { expression = "rate(1 hour)" }
-  dashboard     = { enabled = true }
-  notifications = { emails = [var.email], digest = var.digest }
-  lambda        = { log_level = var.log_level }
+  requeue         = { path = "/communications/requeue" }
+  batch_size      = var.batch_size
+  max_concurrency = var.max_concurrency
+  retry           = var.retry
+  redrive_limit   = var.redrive_limit
+  ledger          = { deletion_protection = false }
+  queue           = var.queue
+  schedule        = { expression = "rate(1 hour)" }
+  dashboard       = { enabled = true }
+  notifications   = { emails = [var.email] }
 }
 
 # The application, where it sends entries to the module's queue: a role that may do that and nothing else.

@@ -47,16 +47,9 @@ variable "retry" {
 }
 
 variable "redrive_limit" {
-  description = "How often a communication is sent back, and how long it waits in between; the module's own defaults where nothing is said."
-  type = object({
-    max_attempts         = optional(number)
-    cooldown_seconds     = optional(number)
-    backoff_rate         = optional(number)
-    max_cooldown_seconds = optional(number)
-    open_hours           = optional(number)
-    retention_days       = optional(number)
-  })
-  default = {}
+  description = "How often a communication is sent back; the module's own default where nothing is said."
+  type        = object({ max_attempts = optional(number) })
+  default     = {}
 }
 
 variable "queue" {
@@ -65,44 +58,8 @@ variable "queue" {
   default     = {}
 }
 
-variable "log_level" {
-  description = "Log level of the functions."
-  type        = string
-  default     = "INFO"
-}
-
-variable "max_per_run" {
-  description = "Most communications of a run."
-  type        = number
-  default     = 10000
-}
-
 variable "max_concurrency" {
   description = "Most requests at a time."
   type        = number
   default     = 10
-}
-
-variable "max_requests_per_second" {
-  description = "Most requests in a second; null for no limit."
-  type        = number
-  default     = null
-}
-
-variable "run_hours" {
-  description = "Hours after which a run opens no further batch; null for no such deadline."
-  type        = number
-  default     = null
-}
-
-variable "breaker" {
-  description = "The circuit breaker; the module's own default where nothing is said."
-  type        = object({ turned_away = optional(number) })
-  default     = {}
-}
-
-variable "digest" {
-  description = "When digests are sent: run or daily."
-  type        = string
-  default     = "run"
 }
