@@ -15,10 +15,11 @@ import asyncio
 import json
 import re
 import signal
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from local.processes import announce
 
 PAGE = 100
 """Communications on a page of the list: the module's default."""
@@ -68,11 +69,7 @@ class Connection(asyncio.Protocol):
             if len(self._received) < until:
                 return
             body, self._received = self._received[end + 4 : until], self._received[until:]
-            self.answer(head, body)
-
-    def answer(self, head: bytes, body: bytes) -> None:
-        """Answer one request."""
-        self.transport.write(answer(head, body))
+            self.transport.write(answer(head, body))
 
 
 def answer(head: bytes, body: bytes) -> bytes:
@@ -237,15 +234,13 @@ def prepare() -> None:
             page(size, start), known_of_page(start)
 
 
-async def serve(ready_file: Path, connection: Callable[[], Connection]) -> None:
+async def serve(ready_file: Path) -> None:
     """Serve until told to end."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    server = await loop.create_server(connection, "127.0.0.1", 0)
-    unfinished = ready_file.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps({"url": "http://127.0.0.1:{1}".format(*server.sockets[0].getsockname())}))
-    unfinished.replace(ready_file)
+    server = await loop.create_server(Connection, "127.0.0.1", 0)
+    announce(ready_file, server.sockets[0].getsockname()[1])
     async with server:
         await ended.wait()
 
@@ -255,4 +250,4 @@ if __name__ == "__main__":
     parser.add_argument("--ready-file", type=Path, required=True, help="JSON with the url, when it serves")
     asked = parser.parse_args()
     prepare()
-    asyncio.run(serve(asked.ready_file, Connection))
+    asyncio.run(serve(asked.ready_file))

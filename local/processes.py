@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -75,6 +76,28 @@ def running(
         yield process
     finally:
         stop(process, grace)
+
+
+def told_to_stop() -> threading.Event:
+    """Give what SIGTERM and SIGINT set, and the end of the process that started this one, within half a second."""
+    told, parent = threading.Event(), os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+
+    def look() -> None:
+        while not told.wait(0.5):
+            if os.getppid() != parent:
+                told.set()
+
+    threading.Thread(target=look, daemon=True).start()
+    return told
+
+
+def announce(ready_file: Path, port: int) -> None:
+    """Say that a server serves, and where; whoever finds the file can read it whole."""
+    unfinished = ready_file.with_suffix(".part")
+    unfinished.write_text(json.dumps({"port": port, "pid": os.getpid(), "url": f"http://127.0.0.1:{port}"}))
+    unfinished.replace(ready_file)
 
 
 def stop(process: subprocess.Popen[str], grace: float = GRACE) -> None:

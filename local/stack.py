@@ -113,7 +113,7 @@ class Stack:
         self.expected = seed.expected(self.store)
 
         smtp = "{}:{}".format(*self.mails.address)
-        self.endpoint = self._serve("local.aws", ["--smtp", smtp])["endpoint"]
+        self.endpoint = self._serve("local.aws", ["--smtp", smtp])["url"]
         application = ["--database", str(database), "--smtp", smtp, "--gateway", self.gateway.url]
         if self.first_loop:
             application += ["--first-loop", self.endpoint, QUEUE, APPLICATION_ROLE]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,14 +66,8 @@ def letter(headers: Sequence[tuple[str, str]], body: str) -> None:
 class Step:
     """A step under way; `progress` shows how far it is, and for how long, until `clear`."""
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    def __init__(self) -> None:
         self.started = time.monotonic()
-        self._text = ""
-        self._has_ended = threading.Event()
-        self._printing = threading.Lock()
-        if is_live():
-            threading.Thread(target=self._tick, daemon=True).start()
 
     @property
     def seconds(self) -> float:
@@ -83,31 +76,14 @@ class Step:
 
     def progress(self, text: str) -> None:
         """Show how far it is, in the same line; nobody watching, nothing is shown."""
-        with self._printing:
-            self._text = text
-            self._print()
+        if is_live():
+            room = WIDTH - len(INDENT) - len(" 000 s")
+            print(f"\r\033[K{INDENT}{paint(f'{text[:room]} {self.seconds:.0f} s', 'dim')}", end="", flush=True)
 
     def clear(self) -> None:
         """Take the progress away, for a line that stays."""
-        with self._printing:
-            if self._text and is_live():
-                print("\r\033[K", end="", flush=True)
-            self._text = ""
-
-    def end(self) -> None:
-        """Show no more of it."""
-        self.clear()
-        self._has_ended.set()
-
-    def _tick(self) -> None:
-        while not self._has_ended.wait(1):
-            with self._printing:
-                self._print()
-
-    def _print(self) -> None:
-        if self._text and is_live():
-            room = WIDTH - len(INDENT) - len(" 000 s")
-            print(f"\r\033[K{INDENT}{paint(f'{self._text[:room]} {self.seconds:.0f} s', 'dim')}", end="", flush=True)
+        if is_live():
+            print("\r\033[K", end="", flush=True)
 
 
 class Steps:
@@ -122,9 +98,9 @@ class Steps:
         """Announce a step; leave an empty line after it."""
         self.number += 1
         say(paint(f"[{self.number}/{self.total}] {title}", "bold"), indent="")
-        step = Step(title)
+        step = Step()
         try:
             yield step
         finally:
-            step.end()
+            step.clear()
         say()

@@ -6,9 +6,6 @@ It serves on 127.0.0.1 until SIGTERM or SIGINT, or until the process that starte
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +16,13 @@ from local.application.api import create
 from local.application.providers import Providers
 from local.application.store import Store
 from local.application.worker import Worker
+from local.processes import announce, told_to_stop
 
 
 def main() -> None:
     """Serve the API and work off the queue, or the outbox, until told to stop."""
     asked = _arguments()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-
+    stop = told_to_stop()
     store, (host, _, port) = Store(asked.database), asked.smtp.rpartition(":")
     providers = Providers((host, int(port)), asked.gateway)
     api = create(store, providers, has_outbox=bool(asked.first_loop))
@@ -35,20 +30,7 @@ def main() -> None:
     threading.Thread(target=server.run, daemon=True).start()
     background = threading.Thread(target=_background(asked, store, providers), args=[stop])
     background.start()
-
-    ready = {
-        "port": server.effective_port,
-        "pid": os.getpid(),
-        "url": f"http://127.0.0.1:{server.effective_port}",
-    }
-    unfinished = asked.ready_file.with_suffix(".part")
-    unfinished.write_text(json.dumps(ready))
-    unfinished.rename(asked.ready_file)  # so that nobody reads half of it
-
-    parent = os.getppid()
-    while not stop.wait(0.5):
-        if os.getppid() != parent:
-            stop.set()
+    announce(asked.ready_file, server.effective_port)
     background.join()
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 from local.aws.errors import Unavailable
 from local.aws.runtime import ROOT, find
-
-PARENT_POLL_SECONDS = 0.5
+from local.processes import announce, told_to_stop
 
 
 def main() -> None:
@@ -25,10 +21,7 @@ def main() -> None:
         runtime = find()
     except Unavailable as reason:
         sys.exit(str(reason))
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    parent = os.getppid()
+    stop = told_to_stop()
     _isolate()
 
     from local.aws.server import Server  # moto reads its settings from the environment when it is imported
@@ -37,16 +30,15 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="aws-", dir=ROOT / ".local"))
     try:
         with Server(options.port, runtime, folder, options.smtp) as server:
-            _announce(options.ready_file, server.port)
-            while not stop.wait(PARENT_POLL_SECONDS) and os.getppid() == parent:
-                pass
+            announce(options.ready_file, server.port)
+            stop.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
-    parser.add_argument("--ready-file", type=Path, required=True, help="JSON with port, pid, endpoint, when it serves")
+    parser.add_argument("--ready-file", type=Path, required=True, help="JSON with port, pid, url, when it serves")
     parser.add_argument("--smtp", type=_server, help="HOST:PORT that takes the mails of topics' e-mail subscribers")
     parser.add_argument("--port", type=int, default=0, help="0 (the default) for a free one")
     return parser.parse_args()
@@ -66,14 +58,6 @@ def _isolate() -> None:
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-
-
-def _announce(ready_file: Path, port: int) -> None:
-    """Write the file whole, so that a reader who finds it can read it."""
-    ready = {"port": port, "pid": os.getpid(), "endpoint": f"http://127.0.0.1:{port}"}
-    unfinished = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(ready))
-    unfinished.replace(ready_file)
 
 
 if __name__ == "__main__":

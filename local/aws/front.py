@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moto.core.exceptions import AWSError
@@ -16,11 +17,19 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.wrappers import Request, Response
 
 from local.aws import alarms, dynamodb, executions, logs, permissions, scheduler
-from local.aws.cloud import Cloud
+from local.aws.asynchronous import Asynchronous
 from local.aws.errors import Refusal
+from local.aws.events import Events
 from local.aws.faults import Faults
+from local.aws.functions import Functions
+from local.aws.mail import Mailer
+from local.aws.mappings import Mappings
+from local.aws.moves import Moves
+from local.aws.polling import Polling
 from local.aws.protocol import ACCOUNT, answer, body, credential, operation, refused, region
+from local.aws.queues import Queues
 from local.aws.repeated import Repeated
+from local.aws.runtime import Runtime
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -48,12 +57,25 @@ class Moto(DomainDispatcherApplication):
 class Front:
     """Answers invocations, schedules' firing and what moto lacks; follows what moto was told."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
+    def __init__(self, runtime: Runtime, endpoint: str, folder: Path, smtp: tuple[str, int] | None) -> None:
+        self._mailer = Mailer(smtp)
+        self._functions = Functions(runtime, endpoint, folder)
+        self._asynchronous = Asynchronous(self._functions)
+        self._executions = executions.Executions(Events(self._asynchronous.send))
+        self._queues = Queues()
+        self._moves = Moves(self._queues)
+        self._polling = Polling(self._queues, self._functions)
+        self._mappings = Mappings(self._queues, self._functions, self._polling)
         self._faults = Faults()
         self._repeated = Repeated()
         self._one_at_a_time = threading.Lock()
         self._moto = Moto(create_backend_app)
+
+    def close(self) -> None:
+        """Stop every process."""
+        self._polling.close()
+        self._asynchronous.close()
+        self._functions.close()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -94,7 +116,7 @@ class Front:
         if action == "AWSStepFunctions.StartExecution":
             return self._start_execution(request)
         if action == "AWSStepFunctions.StopExecution":
-            return answer(self._cloud.executions.stop(body(request)))
+            return answer(self._executions.stop(body(request)))
         if action == "AWSStepFunctions.DescribeExecution":
             return answer(executions.describe(str(body(request).get("executionArn"))))
         if action == "AWSStepFunctions.ListExecutions" and (run := body(request).get("mapRunArn")):
@@ -107,28 +129,28 @@ class Front:
                     action.rpartition(".")[2], region(request), body(request), pass_on, self._faults.consume
                 )
         if action == "AmazonSQS.StartMessageMoveTask":
-            return answer(self._cloud.moves.start(body(request)))
+            return answer(self._moves.start(body(request)))
         if action == "AmazonSQS.ListMessageMoveTasks":
-            return answer(self._cloud.moves.recent(body(request)))
+            return answer(self._moves.recent(body(request)))
         if service == "sqs" and action:
-            return self._cloud.queues.carry_out(request, action.rpartition(".")[2], partial(self._from_moto, request))
+            return self._queues.carry_out(request, action.rpartition(".")[2], partial(self._from_moto, request))
         if service == "sns":
             response = self._from_moto(request)
-            self._cloud.mailer.post_new()
+            self._mailer.post_new()
             return response
         if service == "monitoring" and operation(request, service) == alarms.OPERATION:
             return alarms.put_composite(request, partial(self._from_moto, request))
         if service == "lambda" and request.method != "GET" and (mapping := MAPPING.fullmatch(request.path)):
-            return self._cloud.mappings.change(request, mapping["uuid"], lambda: self._from_moto(request))
+            return self._mappings.change(request, mapping["uuid"], lambda: self._from_moto(request))
         if service == "lambda" and request.method != "GET" and LAMBDA_CONTROL.fullmatch(request.path):
             response = self._from_moto(request)
-            self._cloud.functions.retire_outdated()
+            self._functions.retire_outdated()
             return response
         return None
 
     def _invoke(self, request: Request, name: str) -> Response:
         place = name.split(":")[3] if name.startswith("arn:") else region(request)
-        function = self._cloud.functions.find(ACCOUNT, place, name, request.args.get("Qualifier"))
+        function = self._functions.find(ACCOUNT, place, name, request.args.get("Qualifier"))
         payload = request.get_data() or b"{}"
         try:
             json.loads(payload)
@@ -137,9 +159,9 @@ class Front:
             raise Refusal(400, "InvalidRequestContentException", message) from reason
         kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         if kind == "Event":
-            request_id = self._cloud.asynchronous.submit(function, payload)
+            request_id = self._asynchronous.submit(function, payload)
             return Response(status=HTTPStatus.ACCEPTED, headers={"x-amzn-RequestId": request_id})
-        outcome = self._cloud.functions.invoke(function, payload)
+        outcome = self._functions.invoke(function, payload)
         headers = {"X-Amz-Executed-Version": logs.version(function), "x-amzn-RequestId": outcome.request_id}
         if outcome.error:
             headers["X-Amz-Function-Error"] = "Unhandled"
@@ -152,16 +174,15 @@ class Front:
         input is that execution again, any other use of the name ExecutionAlreadyExists; of two at once it is not sure.
         """
         named = json.dumps(executions.named(body(request))).encode()
-        with self._cloud.executions.starting:
+        with self._executions.starting:
             response = self._from_moto(request, named)
         if response.status_code == HTTPStatus.OK:
-            self._cloud.executions.watch(json.loads(response.get_data())["executionArn"])
+            self._executions.watch(json.loads(response.get_data())["executionArn"])
         return response
 
     def _fire(self, request: Request, group: str, name: str) -> Response:
         asked = body(request) if request.content_length else {}
-        firing = scheduler.fire(group, name, asked.get("scheduledTime"), self._cloud.asynchronous.send)
-        return answer({"scheduledTime": firing.scheduled_time, "executionId": firing.execution_id})
+        return answer(scheduler.fire(group, name, asked.get("scheduledTime"), self._asynchronous.send))
 
     def _switch_faults(self, request: Request) -> Response:
         """Switch a fault on (POST) or all of them off (DELETE), and tell what there was."""

@@ -6,25 +6,17 @@ import queue
 import smtplib
 import sys
 import threading
-from dataclasses import dataclass
 from email.message import EmailMessage
 from weakref import WeakKeyDictionary
 
 from moto.sns.models import Subscription, Topic, sns_backends
 
+from local.aws.protocol import ACCOUNT
+
 SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
 DEFAULT_SUBJECT = "AWS Notification Message"
 FOOTER = "--\nIf you wish to stop receiving notifications from this topic, please unsubscribe: {arn}\n"
-ACCOUNT = "123456789012"
 TIMEOUT_SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where SMTP is spoken."""
-
-    host: str
-    port: int
 
 
 class Mailer:
@@ -34,8 +26,8 @@ class Mailer:
     respected. A JSON message with a text per protocol (``MessageStructure``) is mailed whole.
     """
 
-    def __init__(self, server: Server | None) -> None:
-        self._server = server
+    def __init__(self, smtp: tuple[str, int] | None) -> None:
+        self._smtp = smtp
         self._lock = threading.Lock()
         self._seen: WeakKeyDictionary[Topic, int] = WeakKeyDictionary()
         self._outbox: queue.Queue[EmailMessage] = queue.Queue()
@@ -56,11 +48,11 @@ class Mailer:
     def _send_for_ever(self) -> None:
         while True:
             mail = self._outbox.get()
-            if self._server is None:
+            if self._smtp is None:
                 print(f"No --smtp given, not mailed to {mail['To']}: {mail['Subject']}", file=sys.stderr)
                 continue
             try:
-                with smtplib.SMTP(self._server.host, self._server.port, timeout=TIMEOUT_SECONDS) as connection:
+                with smtplib.SMTP(*self._smtp, timeout=TIMEOUT_SECONDS) as connection:
                     connection.send_message(mail)
             except (OSError, smtplib.SMTPException) as reason:
                 print(f"Not mailed to {mail['To']}: {reason}", file=sys.stderr)

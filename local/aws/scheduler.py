@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from moto.scheduler.models import Schedule, scheduler_backends
 
 from local.aws import permissions
 from local.aws.errors import Refusal
-
-ACCOUNT = "123456789012"
-
-
-@dataclass(frozen=True)
-class Firing:
-    """When the schedule was due, as ``2026-11-24T02:15:00Z``, and the id of this firing."""
-
-    scheduled_time: str
-    execution_id: str
+from local.aws.protocol import ACCOUNT
 
 
-def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str, str], None]) -> Firing:
+def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str, str], None]) -> dict[str, str]:
     """Invoke a schedule's target once with its deployed input.
 
     The context attributes are those of the Scheduler user guide, "Adding context attributes in a schedule target".
@@ -34,9 +24,14 @@ def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str,
     group, name
         Of the schedule, in whatever region it is.
     scheduled_time
-        When it was due; now, to the second, if None.
+        When it was due, in any time zone; now, to the second, if None.
     send
         Delivers a text to a target's ARN.
+
+    Returns
+    -------
+    dict
+        ``scheduledTime``, such as ``2026-11-24T02:15:00Z``, and ``executionId``, the id of this firing.
 
     Raises
     ------
@@ -47,18 +42,18 @@ def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str,
     if schedule.state == "DISABLED":
         raise Refusal(409, "ConflictException", f"Schedule {group}/{name} is DISABLED: it does not fire.")
     _check_role(schedule)
-    firing = Firing(_utc(scheduled_time), str(uuid.uuid4()))
+    due, identity = _utc(scheduled_time), str(uuid.uuid4())
     attributes = {
         "schedule-arn": schedule.arn,
-        "scheduled-time": firing.scheduled_time,
-        "execution-id": firing.execution_id,
+        "scheduled-time": due,
+        "execution-id": identity,
         "attempt-number": "1",
     }
     text = schedule.target.get("Input", "{}")
     for attribute, value in attributes.items():
         text = text.replace(f"<aws.scheduler.{attribute}>", value)
     send(schedule.target["Arn"], text)
-    return firing
+    return {"scheduledTime": due, "executionId": identity}
 
 
 def _check_role(schedule: Schedule) -> None:

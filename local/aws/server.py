@@ -14,9 +14,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from local.aws import quicker, tasks
-from local.aws.cloud import Cloud
 from local.aws.front import Front
-from local.aws.mail import Server as MailServer
 from local.aws.runtime import Runtime
 
 HOST = "127.0.0.1"
@@ -35,9 +33,8 @@ class Server:
         self.port: int = self._server.server_port
         os.environ["MOTO_PORT"] = str(self.port)  # where the executor of state machines finds Lambda and SNS
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
-        mail_server = None if smtp is None else MailServer(*smtp)
-        self._cloud = Cloud(runtime, f"http://{HOST}:{self.port}", folder, mail_server)
-        self._server.app = Front(self._cloud)
+        self._front = Front(runtime, f"http://{HOST}:{self.port}", folder, smtp)
+        self._server.app = self._front
         tasks.use()
         quicker.use()
         # its executor logs every failed state as an error, with the whole definition; the history has it too
@@ -52,7 +49,7 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop serving and end every sandbox."""
-        self._cloud.close()
+        self._front.close()
         self._server.shutdown()
         self._server.server_close()
 

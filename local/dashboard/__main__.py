@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +17,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from flask import Flask, Response, abort, request
 from waitress import create_server  # type: ignore[import-untyped]
+
+from local.processes import announce, told_to_stop
 
 PAGE = Path(__file__).with_name("page.html")
 REGION = "eu-west-1"
@@ -83,9 +83,7 @@ def create(clients: Mapping[str, Any], name: str) -> Flask:
 def main() -> None:
     """Serve until told to stop."""
     asked = _arguments()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = told_to_stop()
     keys: dict[str, Any] = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
     where: dict[str, Any] = {"endpoint_url": asked.endpoint, "region_name": REGION}
     if asked.role:
@@ -100,14 +98,8 @@ def main() -> None:
     clients = {name: session.client(name, **where, config=config) for name in ("cloudwatch", "lambda")}
     server = create_server(create(clients, asked.name), host="127.0.0.1", port=0, threads=8)
     threading.Thread(target=server.run, daemon=True).start()
-    ready = {"pid": os.getpid(), "url": f"http://127.0.0.1:{server.effective_port}"}
-    unfinished = asked.ready_file.with_suffix(".part")
-    unfinished.write_text(json.dumps(ready))
-    unfinished.rename(asked.ready_file)
-    parent = os.getppid()
-    while not stop.wait(0.5):
-        if os.getppid() != parent:
-            stop.set()
+    announce(asked.ready_file, server.effective_port)
+    stop.wait()
 
 
 def _arguments() -> argparse.Namespace:

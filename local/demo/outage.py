@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local.demo import steps
 from local.runs import Run
-from local.stack import OPERATORS, Stack, wait_until
+from local.stack import OPERATORS, Stack
 from local.terminal import Steps, pairs, say
 from local.verdict import Check, at_the_customers, equal
 
@@ -42,9 +42,7 @@ def demonstrate(stack: Stack, batch_size: int) -> list[Check]:
         answer = steps.fire(stack, step)
         recovered = steps.follow(stack, step, answer["execution"])
     with numbered.step("The application afterwards, and the second digest"):
-        waiting = "SELECT 1 FROM communication WHERE status = 'queued' LIMIT 1"
-        wait_until(lambda: not stack.store.query(waiting), "delivery of what is in the application's queue")
-        steps.show_counts(stack)
+        steps.wait_for_deliveries(stack)
         steps.show_digests(stack, wanted=2 if outage else 0, after=1)
     return _judge(stack, total, outage, recovered, manual)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from local.demo import steps
-from local.demo.steps import MOST_ROWS
-from local.runs import Run
-from local.stack import OPERATORS, Stack, wait_until
-from local.terminal import Steps, pairs, say
+from local.stack import OPERATORS, Stack
+from local.terminal import Steps, pairs
 from local.verdict import Check, judge
 
 INTRODUCTION = """
@@ -33,21 +31,5 @@ def demonstrate(stack: Stack, batch_size: int) -> list[Check]:
     with numbered.step(f"The digest, to {OPERATORS}"):
         steps.show_digests(stack, wanted=1 if run else 0)
     with numbered.step("The application afterwards"):
-        waiting = "SELECT 1 FROM communication WHERE status = 'queued' LIMIT 1"
-        wait_until(lambda: not stack.store.query(waiting), "delivery of what is in the application's queue")
-        steps.show_counts(stack)
-        _show_still_failed(stack, run)
+        steps.wait_for_deliveries(stack)
     return judge(stack, batch_size, answer, run)
-
-
-def _show_still_failed(stack: Stack, run: Run | None) -> None:
-    why = run.outcomes if run else {}
-    rows = stack.store.query("SELECT id, kind, trouble FROM communication WHERE status = 'failed' ORDER BY number")
-    if rows:
-        say()
-        say("still failed:")
-    for row in rows[:MOST_ROWS]:
-        reason = (row["trouble"] or "").partition(":")[2] or "no answer but 503"
-        say(f"  {row['kind']:<6} {row['id']:<8} {why.get(row['id'], 'not tried'):<10} {reason}")
-    if len(rows) > MOST_ROWS:
-        say(f"  and {len(rows) - MOST_ROWS} more")

@@ -31,6 +31,13 @@ def show_counts(stack: Stack) -> None:
     table(["", *STATUSES], rows)
 
 
+def wait_for_deliveries(stack: Stack) -> None:
+    """Wait until the application has sent what is in its own queue, and count again."""
+    waiting = "SELECT 1 FROM communication WHERE status = 'queued' LIMIT 1"
+    wait_until(lambda: not stack.store.query(waiting), "delivery of what is in the application's queue")
+    show_counts(stack)
+
+
 def apply(stack: Stack, step: Step, batch_size: int) -> None:
     """Apply the module, and show how far it is."""
     version, planned, done = "", 0, 0

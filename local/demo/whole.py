@@ -7,11 +7,10 @@ from collections import Counter
 from local import dead_letters, users
 from local.dead_letters import DeadLetter
 from local.demo import steps
-from local.demo.promises import judge_circle
 from local.demo.steps import MOST_ROWS
 from local.stack import OPERATORS, Stack, wait_until
 from local.terminal import Step, Steps, pairs, say
-from local.verdict import Check
+from local.verdict import Check, judge_circle
 
 INTRODUCTION = """
 An application composes emails and SMS. The first loop, a queue and a worker, has it send them. Then

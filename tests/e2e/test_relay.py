@@ -32,7 +32,7 @@ def http(store):
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory):
     with serving("local.aws", [], tmp_path_factory.mktemp("aws")) as ready:
-        yield ready["endpoint"]
+        yield ready["url"]
 
 
 class Queue:

@@ -22,7 +22,7 @@ def inbox() -> Iterator[Inbox]:
 @pytest.fixture(scope="session")
 def aws(inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     process, ready = start(tmp_path_factory.mktemp("aws"), "--smtp", inbox.address)
-    aws = Aws(process, ready["endpoint"], inbox)
+    aws = Aws(process, ready["url"], inbox)
     aws.iam.create_role(RoleName="function", AssumeRolePolicyDocument="{}")
     may = allow(["sqs:*", "states:StartExecution", "lambda:InvokeFunction", "events:PutEvents", "sns:Publish"], "*")
     aws.iam.put_role_policy(RoleName="function", PolicyName="all", PolicyDocument=json.dumps(may))

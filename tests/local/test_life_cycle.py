@@ -25,7 +25,7 @@ def with_a_warm_and_a_busy_sandbox(aws: Aws) -> list[int]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_every_process_and_folder(tmp_path: Path, inbox: Inbox, number: signal.Signals) -> None:
     process, ready = start(tmp_path, "--smtp", inbox.address)
-    sandboxes = with_a_warm_and_a_busy_sandbox(Aws(process, ready["endpoint"], inbox))
+    sandboxes = with_a_warm_and_a_busy_sandbox(Aws(process, ready["url"], inbox))
     folder = Path(f"/proc/{sandboxes[0]}/cwd").readlink().parents[1]
     assert folder.parent == ROOT / ".local"
     process.send_signal(number)
@@ -47,7 +47,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 
 def test_two_at_once_do_not_meet(aws: Aws, inbox: Inbox, tmp_path: Path) -> None:
     process, ready = start(tmp_path, "--smtp", inbox.address)
-    other = Aws(process, ready["endpoint"], inbox)
+    other = Aws(process, ready["url"], inbox)
     assert other.endpoint != aws.endpoint
     other.iam.create_role(RoleName="function", AssumeRolePolicyDocument="{}")
     other.deploy("only-there", "def handler(event, context):\n    return 1")

@@ -78,7 +78,7 @@ def _quoted(word: str) -> str:
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An embedded AWS with nothing in it."""
     with serving("local.aws", [], tmp_path_factory.mktemp("aws")) as ready:
-        yield ready["endpoint"]
+        yield ready["url"]
 
 
 @contextmanager

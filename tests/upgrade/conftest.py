@@ -105,7 +105,7 @@ def story() -> Iterator[Story]:
     try:
         released.publish(folder / "module")
         with serving("local.aws", [], folder) as aws, ScriptedApi() as api:
-            yield tell(folder, aws["endpoint"], api)
+            yield tell(folder, aws["url"], api)
     finally:
         shutil.rmtree(folder)
 
