@@ -55,7 +55,7 @@ def measured(folder: Path, quick: bool) -> list[Row]:
             ("packages", lambda: packages.sizes(functions.plain_install(folder))),
             ("warm requeue", lambda: [functions.warm_requeue(url, folder, turns)]),
             ("listing", lambda: functions.listings(url, folder, sizes, 3 if quick else 7)),
-            ("memory", lambda: functions.peaks(url, folder, sizes)),
+            ("memory", lambda: [functions.peak(url, folder, sizes)]),
             ("plans", lambda: [plans.plan(folder, 1 if quick else 5)]),
             ("runs", lambda: _runs(keep=not quick)),
             ("a backlog on AWS", lambda: [turnover.row()]),

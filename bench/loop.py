@@ -8,17 +8,13 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bench.model import QUEUE_BATCH, WORKERS
 from bench.sandboxes import MeasurementFailed
 from bench.usage import Log, Meter, Usage
 from local.application import seed
-from local.aws.runtime import ROOT
 from local.queues import enqueue, waiting
-from local.stack import SEND, Stack, wait_until
+from local.stack import Stack, wait_until
 
 ENTRIES, ROUNDS = 20, 3
-TTL_SECONDS = 1
-TIMEOUT_SECONDS = 60
 
 _numbers = itertools.count(4_000_001)
 
@@ -67,53 +63,9 @@ def _entry(row: Mapping[str, Any]) -> str:
     return json.dumps(asked | {"createdBy": "bench", "created": row["created"]})
 
 
-def deployed(stack: Stack) -> WorkedQueue:
-    """Deploy the worker's package behind a queue, with the batches, concurrency and partial failures of modules/queue.
-
-    Not by Terraform, whose provider waits 25 seconds for each queue; and with a short TTL, so that it need not be
-    waited for.
-    """
-    sqs, functions = stack.client("sqs"), stack.client("lambda")
-    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("worked", "worked-dead-letters")]
-    sqs.set_queue_attributes(QueueUrl=urls[0], Attributes={"VisibilityTimeout": str(6 * TIMEOUT_SECONDS)})
-    arn = sqs.get_queue_attributes(QueueUrl=urls[0], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": arn}
-    stack.client("iam").put_role_policy(
-        RoleName=stack.outputs["role_names"]["requeue_communication"],
-        PolicyName="queue",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-    )
-    like = functions.get_function_configuration(FunctionName=stack.outputs["function_names"]["requeue_communication"])
-    settings = {
-        "paths": {"send.email": SEND, "send.sms": SEND},
-        "ttl_seconds": TTL_SECONDS,
-        "queue_url": urls[0],
-        "dead_letter_queue_url": urls[1],
-    }
-    functions.create_function(
-        FunctionName="worker",
-        Runtime=like["Runtime"],
-        Handler="worker.handler.handler",
-        Role=like["Role"],
-        MemorySize=like["MemorySize"],
-        Timeout=TIMEOUT_SECONDS,
-        Layers=[layer["Arn"] for layer in like["Layers"]],
-        Code={"ZipFile": (ROOT / "dist" / "worker.zip").read_bytes()},
-        Environment={"Variables": like["Environment"]["Variables"] | {"REDRIVE_WORKER": json.dumps(settings)}},
-    )
-    functions.create_event_source_mapping(
-        EventSourceArn=arn,
-        FunctionName="worker",
-        BatchSize=QUEUE_BATCH,
-        FunctionResponseTypes=["ReportBatchItemFailures"],
-        ScalingConfig={"MaximumConcurrency": WORKERS},
-    )
-    return WorkedQueue(stack, urls[0], "worker")
-
-
 def measured(stack: Stack) -> dict[str, float]:
     """Tell what each entry and each one that comes back used, as differences between rounds."""
-    loop = deployed(stack)
+    loop = WorkedQueue(stack, stack.outputs["queue"]["url"], stack.outputs["function_names"]["worker"])
     cold = loop.send(ENTRIES)
     loop.send(ENTRIES, retried=4)  # some in each sandbox: the first that comes back there takes longer
     full = [loop.send(ENTRIES) for _ in range(ROUNDS)]
