@@ -8,21 +8,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.emulated import Aws, Inbox, allow, start
+from local.sinks import MailSink
+from tests.local.emulated import Aws, allow, start
 
 
 @pytest.fixture(scope="session")
-def inbox() -> Iterator[Inbox]:
-    inbox = Inbox()
-    inbox.controller.start()
-    yield inbox
-    inbox.controller.stop()
+def inbox() -> Iterator[MailSink]:
+    with MailSink() as inbox:
+        yield inbox
 
 
 @pytest.fixture(scope="session")
-def aws(inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    process, ready = start(tmp_path_factory.mktemp("aws"), "--smtp", inbox.address)
-    aws = Aws(process, ready["url"], inbox)
+def aws(inbox: MailSink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    process, ready = start(tmp_path_factory.mktemp("aws"), inbox)
+    aws = Aws(ready["url"], inbox)
     aws.iam.create_role(RoleName="function", AssumeRolePolicyDocument="{}")
     may = allow(["sqs:*", "states:StartExecution", "lambda:InvokeFunction", "events:PutEvents", "sns:Publish"], "*")
     aws.iam.put_role_policy(RoleName="function", PolicyName="all", PolicyDocument=json.dumps(may))

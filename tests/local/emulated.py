@@ -1,4 +1,4 @@
-"""The embedded AWS as these tests see it: its process, its clients, and the inbox its mails arrive in."""
+"""The embedded AWS as these tests see it: its clients, and the inbox its mails arrive in."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
 from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+import pytest
+from botocore.exceptions import ClientError
+
+from local.sinks import Mail, MailSink
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-1"
@@ -29,47 +28,12 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
 Found = TypeVar("Found")
 
 
-class AnyPort(Controller):
-    """A controller that takes port 0 for a free one."""
-
-    def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
-
-
-class Inbox:
-    """An SMTP server that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.controller = AnyPort(self, hostname="127.0.0.1", port=0)
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        content = envelope.original_content or b""
-        self.mails.append(BytesParser(policy=default).parsebytes(content.replace(b"\r\n", b"\n")))
-        return "250 OK"
-
-    @property
-    def address(self) -> str:
-        return f"{self.controller.hostname}:{self.controller.port}"
-
-    def wait_for(self, recipient: str, count: int = 1) -> list[EmailMessage]:
-        """Give the mails to one recipient when there are at least so many."""
-        eventually(lambda: len(self.to(recipient)) >= count)
-        return self.to(recipient)
-
-    def to(self, recipient: str) -> list[EmailMessage]:
-        """Give the mails to one recipient."""
-        return [mail for mail in self.mails if mail["To"] == recipient]
-
-
 @dataclass
 class Aws:
     """A running embedded AWS and its clients."""
 
-    process: subprocess.Popen[bytes]
     endpoint: str
-    inbox: Inbox
+    inbox: MailSink
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, service: str) -> Any:
@@ -119,6 +83,15 @@ class Aws:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
         return int(found[names[0]]), int(found[names[1]])
+
+    def mails_to(self, recipient: str, count: int) -> list[Mail]:
+        """Give the mails to one recipient when there are so many."""
+
+        def arrived() -> list[Mail]:
+            return [mail for mail in self.inbox.mails if mail.recipient == recipient]
+
+        eventually(lambda: len(arrived()) >= count)
+        return arrived()
 
     def topic_with_mail(self, name: str, recipient: str) -> str:
         """Make a topic that mails to one recipient."""
@@ -171,6 +144,14 @@ class Machine:
         return [event["type"] for event in self.client.get_execution_history(executionArn=arn)["events"]]
 
 
+def refusal(call: Any, **arguments: Any) -> tuple[str, str, int]:
+    """Make a call that is refused and give code, message and HTTP status."""
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    error = refused.value.response
+    return error["Error"]["Code"], error["Error"]["Message"], error["ResponseMetadata"]["HTTPStatusCode"]
+
+
 def queue_arn(url: str) -> str:
     return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{url.rpartition('/')[2]}"
 
@@ -197,10 +178,10 @@ def eventually(look: Callable[[], Found], seconds: float = 10) -> Found:
     return found
 
 
-def start(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+def start(folder: Path, inbox: MailSink) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     """Start the embedded AWS and wait until it serves."""
     ready = folder / "ready.json"
-    command = [sys.executable, "-m", "local.aws", "--ready-file", str(ready), *arguments]
+    command = [sys.executable, "-m", "local.aws", "--ready-file", str(ready), "--smtp", "{}:{}".format(*inbox.address)]
     process = subprocess.Popen(command, cwd=ROOT)
     eventually(lambda: ready.exists() or process.poll() is not None, 30)
     return process, json.loads(ready.read_text())

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from local.aws.polling import failures
-from tests.local.emulated import ACCOUNT, Aws, allow, eventually, queue_arn
+from tests.local.emulated import ACCOUNT, Aws, allow, eventually, queue_arn, refusal
 
 # A message's body says what becomes of it; each invocation leaves a file with what it was given, and when.
 FUNCTION = """
@@ -226,24 +225,21 @@ def test_what_lambda_does_not_accept_is_refused(aws: Aws) -> None:
     aws.deploy("sending", FUNCTION, Timeout=5, Role=f"arn:aws:iam::{ACCOUNT}:role/sender")
     short, queue = queue_arn(aws.queue("short", VisibilityTimeout=4)), queue_arn(aws.queue("checked"))
 
-    def refusal(call: Any, **settings: Any) -> str:
-        with pytest.raises(ClientError) as refused:
-            call(**settings)
-        return "{Code}: {Message}".format(**refused.value.response["Error"])
-
     create, its = aws.lambda_.create_event_source_mapping, {"FunctionName": "checked", "EventSourceArn": queue}
-    assert "Queue visibility timeout: 4 seconds is less than Function timeout: 5 seconds" in refusal(
-        create, **{**its, "EventSourceArn": short}
+    assert (
+        "Queue visibility timeout: 4 seconds is less than Function timeout: 5 seconds"
+        in refusal(create, **{**its, "EventSourceArn": short})[1]
     )
-    assert "does not have permissions to call ReceiveMessage on SQS" in refusal(
-        create, **{**its, "FunctionName": "sending"}
+    assert (
+        "does not have permissions to call ReceiveMessage on SQS"
+        in refusal(create, **{**its, "FunctionName": "sending"})[1]
     )
-    assert "batch window" in refusal(create, **its, BatchSize=11)
+    assert "batch window" in refusal(create, **its, BatchSize=11)[1]
     made = create(**its, ScalingConfig={"MaximumConcurrency": 2}, Tags={"a": "b"}, Enabled=False)
-    assert refusal(create, **its).startswith("ResourceConflictException")
+    assert refusal(create, **its)[0] == "ResourceConflictException"
     update = aws.lambda_.update_event_source_mapping
-    assert "batch window" in refusal(update, UUID=made["UUID"], BatchSize=11)
-    assert refusal(update, UUID="0" * 36, BatchSize=1).startswith("ResourceNotFoundException")
+    assert "batch window" in refusal(update, UUID=made["UUID"], BatchSize=11)[1]
+    assert refusal(update, UUID="0" * 36, BatchSize=1)[0] == "ResourceNotFoundException"
     update(UUID=made["UUID"], ScalingConfig={})
     found = aws.lambda_.get_event_source_mapping(UUID=made["UUID"])
     assert (found["State"], found.get("ScalingConfig")) == ("Disabled", None)

@@ -127,6 +127,7 @@ def test_a_topic_mails_its_subscribers_and_respects_their_filters(aws: Aws) -> N
         attributes = {"kind": {"DataType": "String", "StringValue": kind}}
         text = f"A {kind}: ü\n{long_line}"
         aws.sns.publish(TopicArn=topic, Subject=kind, Message=text, MessageAttributes=attributes)
-    assert [mail["Subject"] for mail in aws.inbox.wait_for("all@example.com", 2)] == ["success", "failure"]
-    (mail,) = aws.inbox.wait_for("failures@example.com")
-    assert mail.get_content().startswith(f"A failure: ü\n{long_line}\n\n--\n")
+    assert [mail.subject for mail in aws.mails_to("all@example.com", 2)] == ["success", "failure"]
+    (mail,) = aws.mails_to("failures@example.com", 1)
+    assert mail.sender == "no-reply@sns.amazonaws.com"
+    assert mail.body.startswith(f"A failure: ü\n{long_line}\n\n--\n")

@@ -9,9 +9,8 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
-from tests.local.emulated import ACCOUNT, REGION, Aws, Machine, allow, queue_arn
+from tests.local.emulated import ACCOUNT, REGION, Aws, Machine, allow, queue_arn, refusal
 
 
 class Role:
@@ -38,14 +37,6 @@ class Role:
             aws_session_token=token or self._credentials["SessionToken"],
             config=boto3.session.Config(retries={"total_max_attempts": 1}),
         )
-
-
-def refusal(call: Any, **arguments: Any) -> tuple[str, str, int]:
-    """Make a call that is refused and give code, message and HTTP status."""
-    with pytest.raises(ClientError) as refused:
-        call(**arguments)
-    error = refused.value.response
-    return error["Error"]["Code"], error["Error"]["Message"], error["ResponseMetadata"]["HTTPStatusCode"]
 
 
 @pytest.fixture(scope="module")

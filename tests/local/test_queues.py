@@ -8,27 +8,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
 import requests
-from botocore.exceptions import ClientError
 from moto.sqs.models import sqs_backends
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
 from local.aws.queues import Queues
-from tests.local.emulated import ACCOUNT, REGION, Aws, eventually, queue_arn
+from tests.local.emulated import ACCOUNT, REGION, Aws, eventually, queue_arn, refusal
 
 REASON = {
     "Reason": {"DataType": "String", "StringValue": "HTTP 422"},
     "Raw": {"DataType": "Binary", "BinaryValue": b"\0"},
 }
-
-
-def refusal(call: Any, **arguments: Any) -> str:
-    """Make a call that is refused and give the error code."""
-    with pytest.raises(ClientError) as refused:
-        call(**arguments)
-    return str(refused.value.response["Error"]["Code"])
 
 
 def test_messages_sent_received_and_deleted_at_once_come_exactly_once() -> None:
@@ -110,29 +101,28 @@ def test_a_visibility_timeout_ends_within_twelve_hours_of_the_receive(aws: Aws) 
     (message,) = aws.receive(queue)
     change, its = aws.sqs.change_message_visibility, {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
     for seconds in (-1, 43_200, 43_201):
-        assert refusal(change, **its, VisibilityTimeout=seconds) == "InvalidParameterValue"
+        assert refusal(change, **its, VisibilityTimeout=seconds)[0] == "InvalidParameterValue"
     change(**its, VisibilityTimeout=42_240)
     change(**its, VisibilityTimeout=0)
-    assert refusal(change, **its, VisibilityTimeout=1) == "MessageNotInflight"
+    assert refusal(change, **its, VisibilityTimeout=1)[0] == "MessageNotInflight"
     assert aws.receive(queue)
     aws.sqs.delete_message(**its)
-    assert refusal(change, **its, VisibilityTimeout=1) == "InvalidParameterValue"
-    assert refusal(change, QueueUrl=queue, ReceiptHandle="nobody's", VisibilityTimeout=1) == "ReceiptHandleIsInvalid"
+    assert refusal(change, **its, VisibilityTimeout=1)[0] == "InvalidParameterValue"
+    assert refusal(change, QueueUrl=queue, ReceiptHandle="nobody's", VisibilityTimeout=1)[0] == "ReceiptHandleIsInvalid"
 
 
 def test_what_sqs_does_not_take_is_refused(aws: Aws) -> None:
     queue, send = aws.queue("strict", MaximumMessageSize=1024), aws.sqs.send_message
     text = {"DataType": "String", "StringValue": "x"}
     eleven = {str(number): text for number in range(11)}
-    assert refusal(send, QueueUrl=queue, MessageBody="m", MessageAttributes=eleven) == "InvalidParameterValue"
-    assert refusal(send, QueueUrl=queue, MessageBody="a\0b") == "InvalidMessageContents"
+    assert refusal(send, QueueUrl=queue, MessageBody="m", MessageAttributes=eleven)[0] == "InvalidParameterValue"
+    assert refusal(send, QueueUrl=queue, MessageBody="a\0b")[0] == "InvalidMessageContents"
     bad = {"Reason": {"DataType": "String", "StringValue": "a\x1bb"}}
-    assert refusal(send, QueueUrl=queue, MessageBody="m", MessageAttributes=bad) == "InvalidParameterValue"
+    assert refusal(send, QueueUrl=queue, MessageBody="m", MessageAttributes=bad)[0] == "InvalidParameterValue"
     send(QueueUrl=queue, MessageBody="x" * 1024)
-    assert refusal(send, QueueUrl=queue, MessageBody="ü" * 513) == "InvalidParameterValue"
-    assert (
-        refusal(send, QueueUrl=queue, MessageBody="x" * 1024, MessageAttributes={"a": text}) == "InvalidParameterValue"
-    )
+    assert refusal(send, QueueUrl=queue, MessageBody="ü" * 513)[0] == "InvalidParameterValue"
+    both = {"MessageBody": "x" * 1024, "MessageAttributes": {"a": text}}
+    assert refusal(send, QueueUrl=queue, **both)[0] == "InvalidParameterValue"
 
 
 def test_a_queue_tells_its_redrive_policies_as_they_were_given(aws: Aws) -> None:
@@ -155,7 +145,7 @@ def test_a_client_of_a_queue_is_throttled_and_delayed(aws: Aws) -> None:
     requests.post(faults, json={**fault, "fault": "delay", "seconds": 0.3}, timeout=10)
     try:
         before = requests.get(faults, timeout=10).json()["requests"]["sqs.SendMessage"]
-        assert refusal(aws.sqs.send_message, QueueUrl=queue, MessageBody="m") == "RequestThrottled"
+        assert refusal(aws.sqs.send_message, QueueUrl=queue, MessageBody="m")[0] == "RequestThrottled"
         began = time.monotonic()
         aws.sqs.send_message(QueueUrl=queue, MessageBody="m")
         assert time.monotonic() - began >= 0.3
@@ -214,7 +204,7 @@ def test_a_slow_move_goes_one_at_a_time_beside_no_other(aws: Aws) -> None:
     redrive = Redrive(aws, "slow")
     redrive.die("1", "2")
     handle = redrive.start(MaxNumberOfMessagesPerSecond=2)
-    assert refusal(redrive.start) == "InvalidParameterValue"
+    assert refusal(redrive.start)[0] == "InvalidParameterValue"
     eventually(lambda: redrive.task()["ApproximateNumberOfMessagesMoved"] == 1)
     assert redrive.task()["TaskHandle"] == handle
     assert redrive.ended() == ("COMPLETED", 2, 2)
@@ -222,7 +212,7 @@ def test_a_slow_move_goes_one_at_a_time_beside_no_other(aws: Aws) -> None:
 
 def test_a_move_that_cannot_be_is_refused(aws: Aws) -> None:
     redrive = Redrive(aws, "refused")
-    assert refusal(redrive.start, SourceArn=redrive.target) == "InvalidParameterValue"
-    assert refusal(redrive.start, SourceArn=redrive.source + "-not") == "ResourceNotFoundException"
-    assert refusal(redrive.start, DestinationArn=redrive.target + "-not") == "ResourceNotFoundException"
-    assert refusal(redrive.start, MaxNumberOfMessagesPerSecond=501) == "InvalidParameterValue"
+    assert refusal(redrive.start, SourceArn=redrive.target)[0] == "InvalidParameterValue"
+    assert refusal(redrive.start, SourceArn=redrive.source + "-not")[0] == "ResourceNotFoundException"
+    assert refusal(redrive.start, DestinationArn=redrive.target + "-not")[0] == "ResourceNotFoundException"
+    assert refusal(redrive.start, MaxNumberOfMessagesPerSecond=501)[0] == "InvalidParameterValue"
