@@ -9,9 +9,9 @@ RUN    := .venv/bin/python
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [LOOP=second|outage] [KEEP=1]
+demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [SHOW=redrive|outage] [KEEP=1]
 	@$(SETUP) local runtime terraform
-	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(FAILED),--failed='$(FAILED)') $(if $(LOOP),--loop='$(LOOP)') $(if $(filter-out 0,$(KEEP)),--keep)
+	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(FAILED),--failed='$(FAILED)') $(if $(SHOW),--show='$(SHOW)') $(if $(filter-out 0,$(KEEP)),--keep)
 
 check: ## Try a plan's settings against your API: make check PLAN=plan.json [MODULE=module.redrive] [STRICT=1]
 	@$(if $(PLAN),,echo "PLAN is missing: write one with terraform plan -out=plan && terraform show -json plan > plan.json" >&2; exit 2)

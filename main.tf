@@ -217,7 +217,7 @@ module "dashboard" {
   queue             = one([for queue in module.queue : { name = queue.name, dead_letter_name = queue.dead_letter_name, operations = sort(keys(var.queue.worker.paths)) }])
 }
 
-# application ──> queue ──> worker ──> the application's API: the first loop, where the application has none
+# application ──> queue ──> worker ──> the application's API: the delivery queue, where the application has none
 module "queue" {
   source = "./modules/queue"
   count  = var.create && var.queue.enabled ? 1 : 0

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import loop
+from bench import worker
 from bench.model import QUEUE_ALARMS
 from bench.sandboxes import BENCH, MeasurementFailed
 from bench.table import Row
@@ -26,7 +26,7 @@ from bench.usage import Meter, Usage
 from local import runs
 from local.application import seed
 from local.aws.dynamodb import size
-from local.stack import FIRST_LOOP, Stack
+from local.stack import DELIVERY_QUEUE, Stack
 
 FULL, HALF, TWO, THREE = 20, 10, 40, 60
 """What runs of one batch of two sizes use, and one of two batches, tells what a run uses, a batch, and a communication;
@@ -54,7 +54,7 @@ class Measured:
 def deployed() -> Iterator[Stack]:
     """Deploy the module, with an application in which nothing has failed yet."""
     with Stack(failed=0, name="bench") as stack:
-        stack.apply(batch_size=FULL, max_concurrency=1, queue=FIRST_LOOP)
+        stack.apply(batch_size=FULL, max_concurrency=1, queue=DELIVERY_QUEUE)
         yield stack
 
 
@@ -87,7 +87,7 @@ def measured() -> Measured:
             | _functions(cold, full, two, half, settled, len(stack.outputs["alarm_arns"]) - QUEUE_ALARMS)
             | _durations(fulls),
             "seed": _seed(drawn_full, drawn_half, singles),
-            "worker": loop.measured(stack),
+            "worker": worker.measured(stack),
         }
     return Measured(full, drawn_full, counts)
 

@@ -83,7 +83,7 @@ def standing(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
 
 
 def standing_queue(prices: Mapping[str, Any]) -> float:
-    """Give what the first loop costs a month besides while nothing is in the queue."""
+    """Give what the delivery queue costs a month besides while nothing is in the queue."""
     return sum(dollars({"alarm_month": QUEUE_ALARMS, "queue_request": IDLE_REQUESTS}, prices).values())
 
 

@@ -142,7 +142,7 @@ class PredictedQueue:
 
 
 def predict_queue(work: Workload, counts: Mapping[str, Any], batch: int = QUEUE_BATCH) -> PredictedQueue:
-    """Predict the first loop's part, with so many entries for each invocation; what comes back comes alone."""
+    """Predict the delivery queue's part, with so many entries for each invocation; what comes back comes alone."""
     each = counts["worker"]
     invocations = _in_runs(work, batch) + round(work.retries * each["retry_invocations"])
     return PredictedQueue(
@@ -211,7 +211,7 @@ def batch_seconds(work: Workload, counts: Mapping[str, Any]) -> float:
 
 
 def queue(work: Workload, counts: Mapping[str, Any], batch: int = QUEUE_BATCH) -> Counter[str]:
-    """Give the units of the first loop in place of batches: no ledger, no batch that ends, no mail for it."""
+    """Give the units of the delivery queue in place of batches: no ledger, no batch that ends, no mail for it."""
     each, does = counts["worker"], predict_queue(work, counts, batch)
     sandboxes = work.runs * min(WORKERS, math.ceil(does.invocations / work.runs))
     milliseconds = does.own_ms + (work.failed + work.retries) * work.api_ms

@@ -1,4 +1,4 @@
-"""The dead letters of the first loop, read and moved back as the runbook says."""
+"""The dead letters of the delivery queue, read and moved back as the runbook says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HIDDEN_SECONDS = 60
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """An entry the first loop gave up, and why; what is not said is None."""
+    """An entry the delivery queue gave up, and why; what is not said is None."""
 
     body: str
     reason: str | None

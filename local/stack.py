@@ -4,7 +4,7 @@
         stack.apply(batch_size=20)
         run = stack.fire()
 
-With `first_loop=True` the application has no queue of its own: the module's does its work.
+With `delivery_queue=True` the application has no queue of its own: the module's does its work.
 
 Every server listens on a port of 127.0.0.1 that the system chose, and every run has a folder of its own: any number of
 stacks run side by side.
@@ -43,7 +43,7 @@ APPLICATION_ROLE = "application"
 MAX_RECEIVES = 3
 OFFSET = "REDRIVE_CLOCK_OFFSET_FILE"
 SEND = "/communications/{primaryId}/send"
-FIRST_LOOP = {
+DELIVERY_QUEUE = {
     "enabled": True,
     "ttl_seconds": 1,
     "backoff_rate": 1,
@@ -64,7 +64,7 @@ class Stack:
     ----------
     failed
         How many failed communications the application's database begins with.
-    first_loop
+    delivery_queue
         Whether the application uses the module's queue and worker instead of its own.
     name
         Begins the name of the run's folder under `.local/`.
@@ -77,9 +77,9 @@ class Stack:
         By how many seconds the functions' clock goes ahead.
     """
 
-    def __init__(self, failed: int, name: str = "run", *, first_loop: bool = False) -> None:
+    def __init__(self, failed: int, name: str = "run", *, delivery_queue: bool = False) -> None:
         self.failed = failed
-        self.first_loop = first_loop
+        self.delivery_queue = delivery_queue
         self.token = secrets.token_urlsafe(24)
         self.outputs: dict[str, Any] = {}
         self.clock = 0.0
@@ -115,8 +115,8 @@ class Stack:
         smtp = "{}:{}".format(*self.mails.address)
         self.endpoint = self._serve("local.aws", ["--smtp", smtp])["url"]
         application = ["--database", str(database), "--smtp", smtp, "--gateway", self.gateway.url]
-        if self.first_loop:
-            application += ["--first-loop", self.endpoint, QUEUE, APPLICATION_ROLE]
+        if self.delivery_queue:
+            application += ["--delivery-queue", self.endpoint, QUEUE, APPLICATION_ROLE]
         self.application_url = self._serve("local.application", application)["url"]
         self.deployment = Deployment(self.folder)
 
@@ -156,8 +156,8 @@ class Stack:
         )["ARN"]
         given = {"endpoint": self.endpoint, "region": REGION, "api_url": self.application_url}
         given |= {"api_secret_arn": self.secret_arn, "email": OPERATORS}
-        if self.first_loop:
-            given["queue"] = FIRST_LOOP
+        if self.delivery_queue:
+            given["queue"] = DELIVERY_QUEUE
         self.outputs = self.deployment.apply(given | variables, watch)["redrive"]
 
     def refusals(self, message: Mapping[str, Any]) -> Refusals:

@@ -1,5 +1,5 @@
 # The delivery queue alone, for a shop whose failed communications are redriven by somebody else.
-module "first_loop" {
+module "delivery_queue" {
   source = "../../modules/queue"
 
   name  = "shop"
@@ -28,5 +28,5 @@ module "first_loop" {
 resource "aws_iam_role_policy" "enqueue" {
   name   = "enqueue"
   role   = "shop"
-  policy = module.first_loop.enqueue_policy
+  policy = module.delivery_queue.enqueue_policy
 }

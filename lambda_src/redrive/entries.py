@@ -1,4 +1,4 @@
-"""A queue entry: the four keys that an application's queue holds, made by the second loop and read by the first."""
+"""A queue entry: the four keys that an application's queue holds, made by the redrive, read by the worker."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def publish(metrics: Mapping[str, float | Sequence[float]], **dimension: str) ->
         ``ApiLatency`` by either, in milliseconds. Gauges by source, and all together: see :mod:`redrive.gauges`.
         A sequence is published value by value.
     dimension
-        ``source`` in the second loop, ``operation`` in the first, beside Powertools' own ``service``.
+        ``source`` in the redrive, ``operation`` in the delivery queue, beside Powertools' own ``service``.
     """
     emf = _metrics()
     for name, whose in dimension.items():

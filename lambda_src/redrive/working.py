@@ -1,4 +1,4 @@
-"""The first loop: what becomes of each message of a batch. None is lost, and none holds back another."""
+"""The delivery queue: what becomes of each message of a batch. None is lost, and none holds back another."""
 
 from __future__ import annotations
 

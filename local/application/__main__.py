@@ -25,7 +25,7 @@ def main() -> None:
     stop = told_to_stop()
     store, (host, _, port) = Store(asked.database), asked.smtp.rpartition(":")
     providers = Providers((host, int(port)), asked.gateway)
-    api = create(store, providers, has_outbox=bool(asked.first_loop))
+    api = create(store, providers, has_outbox=bool(asked.delivery_queue))
     server = create_server(api, host="127.0.0.1", port=asked.port, threads=16)
     threading.Thread(target=server.run, daemon=True).start()
     background = threading.Thread(target=_background(asked, store, providers), args=[stop])
@@ -40,7 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--smtp", required=True, metavar="HOST:PORT", help="the mail server")
     parser.add_argument("--gateway", required=True, metavar="URL", help="the SMS gateway")
     parser.add_argument(
-        "--first-loop",
+        "--delivery-queue",
         nargs=3,
         metavar=("ENDPOINT", "QUEUE", "ROLE"),
         help="send queue entries to SQS: the URL of AWS, the queue's name, and the name of the role that may; "
@@ -53,11 +53,11 @@ def _arguments() -> argparse.Namespace:
 
 def _background(asked: argparse.Namespace, store: Store, providers: Providers) -> Callable[[threading.Event], None]:
     """Give what runs beside the API."""
-    if not asked.first_loop:
+    if not asked.delivery_queue:
         return Worker(store, providers).run
     from local.application.outbox import Relay  # imports boto3, which takes longer than all the rest
 
-    return Relay(store, *asked.first_loop).run
+    return Relay(store, *asked.delivery_queue).run
 
 
 if __name__ == "__main__":

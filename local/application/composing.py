@@ -13,7 +13,7 @@ CREATED_BY = "application"
 def compose(store: Store, kind: str, message: dict[str, str], status: str) -> Answer:
     """Write a communication with `sent = 0` and its queue entry.
 
-    Both in one transaction: a communication whose entry is missing would be in nobody's loop.
+    Both in one transaction: a communication whose entry is missing would be in nobody's queue.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The relay: sends what is in the outbox to the first loop's queue on SQS.
+"""The relay: sends what is in the outbox to the delivery queue.
 
 It may do what the application's role permits, which is to send to that queue: it may not ask SQS for the queue's URL,
 but knows how one is made.

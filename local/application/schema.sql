@@ -18,7 +18,7 @@ CREATE TABLE communication (
 );
 CREATE INDEX communication_status ON communication (kind, status, number);
 
--- The application's own queue: what is in here, a worker has still to send. With the first loop on SQS it is an outbox:
+-- The application's own queue: what is in here, a worker has still to send. With the delivery queue it is an outbox:
 -- what is in here has still to get there.
 CREATE TABLE queue (
     position   INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,4 +1,4 @@
-"""Send: what the first loop's worker asks for, of one communication at a time; and given up, which it tells.
+"""Send: what the delivery queue's worker asks for, of one communication at a time; and given up, which it tells.
 
 A communication is claimed before its provider gets it, so that of any number of requests at once one delivers; then the
 delivery is noted. An application that ends in between leaves a claim, which lapses, and nobody knows whether the
@@ -59,7 +59,7 @@ def send(store: Store, providers: Providers, asked: dict[str, str], key: str) ->
 
 
 def give_up(store: Store, asked: dict[str, str], reason: str, key: str) -> Answer:
-    """Mark a communication as failed, for the second loop to find, unless it was sent.
+    """Mark a communication as failed, for the redrive to find, unless it was sent.
 
     Told again under the same key, nothing is done: since then it may have got into the queue again by another entry.
     """

@@ -156,7 +156,7 @@ def note_sent(database: sqlite3.Connection, primary_id: str) -> None:
 
 
 def note_failed(database: sqlite3.Connection, primary_id: str, reason: str) -> None:
-    """Note that nobody tries a communication any more, for the second loop to find."""
+    """Note that nobody tries a communication any more, for the redrive to find."""
     database.execute("UPDATE communication SET status = 'failed', reason = ? WHERE id = ?", [reason, primary_id])
 
 

@@ -21,7 +21,7 @@ class Worker:
     Parameters
     ----------
     attempts
-        How often a communication is tried before it is marked as failed: the first retry loop.
+        How often a communication is tried before it is marked as failed.
     wait
         Seconds a communication waits before it is tried again.
     """

@@ -11,14 +11,14 @@ import sys
 import time
 from typing import NoReturn
 
-from local.demo import explore, outage, second, whole
+from local.demo import explore, outage, redrive, whole
 from local.demo.steps import show_verdict
 from local.deploy import ROOT, DeploymentFailed
 from local.processes import ProcessFailed
 from local.stack import Stack
 from local.terminal import paint, say
 
-USAGE = "make demo [FAILED=0..10000] [BATCH_SIZE=1..100] [LOOP=second|outage] [KEEP=1]"
+USAGE = "make demo [FAILED=0..10000] [BATCH_SIZE=1..100] [SHOW=redrive|outage] [KEEP=1]"
 
 
 def main() -> int:
@@ -28,9 +28,9 @@ def main() -> int:
         signal.signal(number, _interrupt)
     started = time.monotonic()
     say(paint("Communications redrive, the whole of it on this machine", "bold"), indent="")
-    say({"": whole, "second": second, "outage": outage}[asked.loop].INTRODUCTION, indent="")
+    say({"": whole, "redrive": redrive, "outage": outage}[asked.show].INTRODUCTION, indent="")
     try:
-        with Stack(0 if asked.is_whole else asked.failed, name="demo", first_loop=asked.is_whole) as stack:
+        with Stack(0 if asked.is_whole else asked.failed, name="demo", delivery_queue=asked.is_whole) as stack:
             is_good = _run(stack, asked, started)
             if asked.keep and stack.outputs:
                 explore.stay(stack)
@@ -49,7 +49,7 @@ def _run(stack: Stack, asked: argparse.Namespace, started: float) -> bool:
         if asked.is_whole:
             checks = whole.demonstrate(stack, asked.batch_size, asked.failed)
         else:
-            checks = (outage if asked.loop == "outage" else second).demonstrate(stack, asked.batch_size)
+            checks = (outage if asked.show == "outage" else redrive).demonstrate(stack, asked.batch_size)
         is_good = show_verdict(checks, time.monotonic() - started)
     except (DeploymentFailed, TimeoutError) as error:
         is_good = False
@@ -65,14 +65,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__.partition("\n")[0])
     parser.add_argument("--batch-size", default="20", metavar="1..100", help="communications a batch")
     parser.add_argument("--failed", default="", metavar="0..10000", help="communications that fail")
-    parser.add_argument("--loop", default="", metavar="second|outage", help="the second loop alone, or in an outage")
+    parser.add_argument("--show", default="", metavar="redrive|outage", help="the redrive alone, or in an outage")
     parser.add_argument("--keep", action="store_true", help="stay up afterwards, to be explored")
     asked = parser.parse_args()
     asked.batch_size = _number("BATCH_SIZE", asked.batch_size, 1, 100)
-    asked.failed = _number("FAILED", asked.failed or ("200" if asked.loop == "outage" else "47"), 0, 10_000)
-    if asked.loop not in ("", "second", "outage"):
-        _refuse(f"LOOP must be second, for the second loop alone, outage, or left out; it is {asked.loop!r}")
-    asked.is_whole = not asked.loop
+    asked.failed = _number("FAILED", asked.failed or ("200" if asked.show == "outage" else "47"), 0, 10_000)
+    if asked.show not in ("", "redrive", "outage"):
+        _refuse(f"SHOW must be redrive, for the redrive alone, outage, or left out; it is {asked.show!r}")
+    asked.is_whole = not asked.show
     return asked
 
 

@@ -1,4 +1,4 @@
-"""The whole circle: composed, sent by the first loop, given up while the providers fail, sent back by the second."""
+"""The whole circle: composed, sent by the delivery queue, given up while providers fail, sent back by the redrive."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from local.terminal import Step, Steps, pairs, say
 from local.verdict import Check, judge_circle
 
 INTRODUCTION = """
-An application composes emails and SMS. The first loop, a queue and a worker, has it send them. Then
-its providers fail: the first loop tries again, gives up, and what it gave up waits as failed. When
-a schedule fires, the second loop begins: a Lambda lists what failed, a state machine sends each one
-back, and SNS mails how it went. The first loop sends them then. Terraform, the
-module, its Lambdas and the application are real; AWS itself is embedded.
+An application composes emails and SMS. The delivery queue and its worker have it send them. Then its
+providers fail: the worker tries again, gives up, and what it gave up waits as failed. When a
+schedule fires, the redrive begins: a Lambda lists what failed, a state machine sends each one back,
+and SNS mails how it went. The worker has them sent then. Terraform, the module, its Lambdas and the
+application are real; AWS itself is embedded.
 """
 MOST_SHOWN = 3  # dead letters
 REFUSED = 10
@@ -29,9 +29,9 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
     messages = users.messages(0, failed + failed // 2)
     fine, doomed = messages[failed:], messages[:failed]
     numbered = Steps(9)
-    with numbered.step("Terraform applies the module, with the first loop") as step:
+    with numbered.step("Terraform applies the module, with the delivery queue") as step:
         steps.apply(stack, step, batch_size)
-    with numbered.step(f"The application composes {len(fine)} emails and SMS, and the first loop sends them") as step:
+    with numbered.step(f"The application composes {len(fine)} emails and SMS, and the worker has them sent") as step:
         users.compose(stack.application_url, stack.token, fine)
         _wait_until_sent(stack, step, len(fine))
         pairs([("application", stack.application_url), ("embedded AWS", stack.endpoint)])
@@ -54,7 +54,7 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
         steps.show_outcomes(stack, run)
     with numbered.step(f"The digest, to {OPERATORS}"):
         steps.show_digests(stack, wanted=1 if run else 0)
-    with numbered.step("The first loop sends what came back") as step:
+    with numbered.step("The delivery queue sends what came back") as step:
         _wait_until_sent(stack, step, len(messages))
         steps.show_counts(stack)
     with numbered.step("The dead letters are moved back into the queue") as step:

@@ -53,7 +53,7 @@ variable "redrive_limit" {
 }
 
 variable "queue" {
-  description = "The first loop: what the module's own variable holds; the module's defaults where nothing is said."
+  description = "The delivery queue: what the module's own variable holds; the module's defaults where nothing is said."
   type        = any
   default     = {}
 }

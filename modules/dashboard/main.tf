@@ -68,7 +68,7 @@ locals {
       },
     ],
     [for queue in var.queue[*] : {
-      title = "The first loop"
+      title = "The delivery queue"
       stat  = "Sum"
       metrics = [for pair in setproduct(local.by_operation, queue.operations) :
         [var.namespace, pair[0], "service", var.name, "operation", pair[1], { label = "${pair[0]} ${pair[1]}" }]

@@ -1,4 +1,4 @@
-"""Requests to the example application, as its users and the first loop's worker make them; it runs in this process."""
+"""Requests to the example application, as its users and the module's worker make them; it runs in this process."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 from local import browser, runs, verdict
 from local.runs import Run
 from local.sinks import Mail
-from local.stack import FIRST_LOOP, Stack, wait_until
+from local.stack import DELIVERY_QUEUE, Stack, wait_until
 from tests.e2e.scene import Scene
 from tests.e2e.scripted_api import Answer, ScriptedApi
 
@@ -59,7 +59,7 @@ def stack(request):
     with Stack(failed=47, name="tests") as stack:
         stack.keeps_folder = True  # for its logs, unless everything went well
         limit = {"max_attempts": MAX_ATTEMPTS}
-        stack.apply(batch_size=BATCH_SIZE, redrive_limit=limit, retry=QUICKER_RETRIES, queue=FIRST_LOOP)
+        stack.apply(batch_size=BATCH_SIZE, redrive_limit=limit, retry=QUICKER_RETRIES, queue=DELIVERY_QUEUE)
         yield stack
         stack.keeps_folder = request.session.testsfailed > 0
 
@@ -68,7 +68,7 @@ def stack(request):
 def console():
     """A stack whose functions nobody reconfigures for good: people look at it, and in the end it is destroyed."""
     with Stack(failed=4, name="console") as stack:
-        stack.apply(batch_size=20, queue=FIRST_LOOP)
+        stack.apply(batch_size=20, queue=DELIVERY_QUEUE)
         yield stack
 
 

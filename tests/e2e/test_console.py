@@ -272,7 +272,7 @@ def test_it_can_be_read_on_a_screen_and_on_a_phone(page, width):
 
 
 def test_each_metric_the_functions_publish_in_runs_is_one_the_dashboard_names_with_these_dimensions(console, table):
-    """Of the functions of the second loop; what is published only in trouble is compared in the plan's tests."""
+    """Of the functions of the redrive; what is published only in trouble is compared in the plan's tests."""
     body = json.loads(
         console.client("cloudwatch").get_dashboard(DashboardName=console.outputs["dashboard"]["name"])["DashboardBody"]
     )

@@ -1,4 +1,4 @@
-"""The cost model against what is counted: 200 communications end to end, and 60 through the first loop."""
+"""The cost model against what is counted: 200 communications end to end, and 60 through the delivery queue."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 from bench import cost, model
 from bench.batch import FUNCTIONS
-from bench.loop import WorkedQueue
 from bench.usage import Meter
+from bench.worker import WorkedQueue
 
 FAILED, BATCH_SIZE, RETRIED = 200, 100, 4
 LOG_BYTES_OFF = 0.15
@@ -47,7 +47,7 @@ def worked(scene) -> WorkedQueue:
     return worked
 
 
-def test_the_model_predicts_what_60_entries_of_the_first_loop_use(worked):
+def test_the_model_predicts_what_60_entries_of_the_delivery_queue_use(worked):
     rounds = [worked.send(ENTRIES, retried=1) for _ in range(ROUNDS)]
     logs = [used.functions["worker"] for used in rounds]
 
@@ -58,5 +58,5 @@ def test_the_model_predicts_what_60_entries_of_the_first_loop_use(worked):
     assert sum(log.log_bytes for log in logs) == pytest.approx(predicted.log_bytes, rel=LOG_BYTES_OFF)
 
 
-def test_the_model_knows_the_alarms_of_the_first_loop(stack):
+def test_the_model_knows_the_alarms_of_the_delivery_queue(stack):
     assert len(stack.outputs["alarm_arns"]) == COUNTS["module"]["alarms"] + model.QUEUE_ALARMS

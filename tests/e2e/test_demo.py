@@ -76,7 +76,7 @@ def listening_somewhere() -> set[str]:
 
 
 def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
-    demos = [start("--failed", "12", "--batch-size", "5"), start("--loop", "second", "--failed", "0")]
+    demos = [start("--failed", "12", "--batch-size", "5"), start("--show", "redrive", "--failed", "0")]
     outputs = [demo.communicate(timeout=300)[0] for demo in demos]
     assert [demo.returncode for demo in demos] == [0, 0], "\n".join(outputs)
     assert re.search(r" 11 after 3 receives .*HTTP 503 Service Unavailable\n", outputs[0])
@@ -96,14 +96,14 @@ def test_two_demos_at_once_in_one_clone_both_keep_their_promises(stack):
     [
         ("--failed=many", "FAILED must be a whole number from 0 to 10000; it is 'many'"),
         ("--batch-size=101", "BATCH_SIZE must be a whole number from 1 to 100; it is '101'"),
-        ("--loop=first", "LOOP must be second, for the second loop alone, outage, or left out; it is 'first'"),
+        ("--show=all", "SHOW must be redrive, for the redrive alone, outage, or left out; it is 'all'"),
     ],
 )
 def test_a_wrong_wish_is_refused_in_the_words_of_make(wrong, words):
     demo = start(wrong)
     output, _ = demo.communicate(timeout=30)
     assert demo.returncode == 2
-    assert output == f"{words}\nmake demo [FAILED=0..10000] [BATCH_SIZE=1..100] [LOOP=second|outage] [KEEP=1]\n"
+    assert output == f"{words}\nmake demo [FAILED=0..10000] [BATCH_SIZE=1..100] [SHOW=redrive|outage] [KEEP=1]\n"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_wrong_wish_is_refused_in_the_words_of_make(wrong, words):
 )
 def test_a_demo_that_is_interrupted_leaves_no_process_no_port_and_no_folder(number, moment):
     folders = set(ROOT.glob(".local/demo-*"))
-    demo = start("--loop", "second")
+    demo = start("--show", "redrive")
     read = ""
     while moment not in read:
         line = demo.stdout.readline()

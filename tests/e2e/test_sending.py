@@ -1,4 +1,4 @@
-"""What the example application offers the first loop: compose, send and given up."""
+"""What the example application offers the delivery queue's worker: compose, send and given up."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ class TestCrashes:
 
 
 class TestGivenUp:
-    def test_marks_as_failed_with_the_reason_so_that_the_second_loop_finds_it(self, http, store):
+    def test_marks_as_failed_with_the_reason_so_that_the_redrive_finds_it(self, http, store):
         primary_id = composed(http)
         answer = give_up(http, primary_id)
         assert (answer.status_code, answer.json) == (200, {"primaryId": primary_id, "status": "failed"})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.stack import FIRST_LOOP, Stack
+from local.stack import DELIVERY_QUEUE, Stack
 from tests.apis.installing import NoRuntime, NotMade
 from tests.iam import documented, judge, representative
 from tests.iam.calls import ACCOUNT, REGION, Call, recorded
@@ -57,7 +57,7 @@ def simulator() -> None:
 @pytest.fixture(scope="session")
 def stack(simulator: None) -> Iterator[Stack]:
     """The module, applied without a key, a boundary or a VPC."""
-    with Stack(0, "iam", first_loop=True) as stack:
+    with Stack(0, "iam", delivery_queue=True) as stack:
         stack.apply(batch_size=5, redrive_limit={"max_attempts": 2}, retry={"backoff_rate": 1})
         yield stack
 
@@ -73,7 +73,7 @@ def configured(secret_arn: str) -> dict[str, Any]:
     same = {
         "stage": "local",
         "api": {"base_url": "https://app.example.com/api", "auth": {"type": "bearer", "secret_arn": secret_arn}},
-        "queue": FIRST_LOOP,
+        "queue": DELIVERY_QUEUE,
         "dashboard": {"enabled": True},
     }
     guarded = {

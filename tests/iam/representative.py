@@ -31,7 +31,7 @@ ACTION = re.compile(r"\d{8}T\d{6}\.\d+Z-\w{8}")
 
 
 def everything(stack: Stack) -> list[dict[str, Any]]:
-    """Do everything on a stack with the dashboard and the first loop, and give the calls."""
+    """Do everything on a stack with the dashboard and the delivery queue, and give the calls."""
     ok(stack.invoke("list_failed", {}))  # nothing has failed yet
     have_failed(stack, "email", 1, good=12, refused=3, down=1, undeliverable=1)
     have_failed(stack, "sms", 1001, good=9, refused=3)
@@ -218,7 +218,7 @@ def as_role(stack: Stack, role: str, service: str) -> Any:
     )
 
 
-# The first loop
+# The delivery queue
 
 
 def what_the_queue_gives_up(stack: Stack) -> None:

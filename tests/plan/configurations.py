@@ -17,7 +17,7 @@ LEAST: dict[str, Any] = {
 """What every call of the module must say."""
 
 LEAST_OF_QUEUE: dict[str, Any] = {
-    "name": "first-loop",
+    "name": "delivery-queue",
     "stage": "test",
     "api": {"base_url": "https://app.example.com/api"},
     "worker": {"paths": {"send.email": "/emails/{primaryId}/send"}},
@@ -133,9 +133,9 @@ RIGHT = configuration(
         "apis": {"source": "../../examples/apis"},
         # the same module twice in one account, under for_each
         "twins": call("${each.key}", for_each='${toset(["castor", "pollux"])}', queue=ON),
-        # the first loop alone, and it twice
-        "first_loop": {"source": "../../examples/queue"},
-        "first_loops": {
+        # the delivery queue alone, and it twice
+        "delivery_queue": {"source": "../../examples/queue"},
+        "delivery_queues": {
             "source": QUEUE,
             **LEAST_OF_QUEUE,
             "name": "${each.key}",
@@ -323,8 +323,16 @@ for _call in RIGHT["module"].values():
     if "lambda_" in _call:  # a word that Python keeps for itself
         _call["lambda"] = _call.pop("lambda_")
 
-WITH_QUEUE = ["complete", "own_topic", "largest", 'twins["castor"]', "china", "first_loop", 'first_loops["helen"]']
-"""Calls with a first loop."""
+WITH_QUEUE = [
+    "complete",
+    "own_topic",
+    "largest",
+    'twins["castor"]',
+    "china",
+    "delivery_queue",
+    'delivery_queues["helen"]',
+]
+"""Calls with a delivery queue."""
 
-QUEUE_NAMES = {"first_loop": "shop-production", "complete": "letters-redrive-production"}
+QUEUE_NAMES = {"delivery_queue": "shop-production", "complete": "letters-redrive-production"}
 """What the names of two of them begin with."""

@@ -211,7 +211,7 @@ def test_of_several_instances_one_must_be_chosen(check: Check, application: Appl
     assert code == 2
     for address in (MINIMAL, 'module.twins["castor"]', 'module.twins["pollux"]', "module.same_apply"):
         assert f"--module '{address}'" in printed
-    assert "first_loop" not in printed  # the queue alone lists nothing
+    assert "delivery_queue" not in printed  # the queue alone lists nothing
     code, printed = check("--module", "module.minimal")
     assert code == 2
     assert "there is no module.minimal; choose one:" in printed

@@ -1,4 +1,4 @@
-"""The first loop: two queues, a worker, and for each role what it needs of them."""
+"""The delivery queue: two queues, a worker, and for each role what it needs of them."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_where_nothing_is_said_it_is_what_the_package_has_for_it(plan: Plan):
 
 
 def test_the_module_and_the_part_alone_have_the_same_defaults(plan: Plan):
-    of_module, alone = _settings(plan, 'twins["castor"]').queue, _settings(plan, "first_loop").queue
+    of_module, alone = _settings(plan, 'twins["castor"]').queue, _settings(plan, "delivery_queue").queue
     for name in ("method", "ttl_seconds", "backoff_rate", "max_receives"):
         assert getattr(of_module, name) == getattr(alone, name)
     for read in (_queue, _dead_letters, _mapping, _worker):
-        one, other = read(plan, 'twins["castor"]'), read(plan, "first_loop")
+        one, other = read(plan, 'twins["castor"]'), read(plan, "delivery_queue")
         different = {key for key in one if one[key] != other[key]}
         names = {"name", "function_name", "description", "policy", "redrive_policy", "redrive_allow_policy"}
         assert different <= {*names, "event_source_arn", "environment", "logging_config"}
@@ -125,7 +125,7 @@ def test_what_was_received_too_often_goes_to_the_dead_letters_and_they_take_it_f
 
 
 def test_a_message_is_kept_as_long_as_the_inputs_say(plan: Plan):
-    for call in ("complete", "first_loop"):
+    for call in ("complete", "delivery_queue"):
         kept = {queue.address: queue.values["message_retention_seconds"] for queue in plan.of(call, "aws_sqs_queue")}
         assert sorted(kept.values()) == [7 * DAY, 14 * DAY]
         assert max(kept, key=kept.get).endswith(".dead_letters")  # or what SQS moves itself would be gone too early
@@ -134,7 +134,7 @@ def test_a_message_is_kept_as_long_as_the_inputs_say(plan: Plan):
 @pytest.mark.parametrize(
     ("call", "seconds"),
     [
-        ("first_loop", 10 * (5 + 20) + 15),
+        ("delivery_queue", 10 * (5 + 20) + 15),
         ("complete", 5 * (3 + 30) + 15),
         ("largest", 10 * (5 + 83.5) + 15),
     ],
@@ -154,10 +154,10 @@ def test_the_queue_hands_over_batches_of_which_each_entry_fails_alone(plan: Plan
     assert mapping["event_source_arn"] == f"{ARN}letters-redrive-production-queue"
     assert mapping["function_name"].endswith(":function:letters-redrive-production-worker")
     assert _mapping(plan, "own_topic")["enabled"] is False  # paused
-    assert _mapping(plan, "first_loop")["batch_size"] == 10
+    assert _mapping(plan, "delivery_queue")["batch_size"] == 10
 
 
-@pytest.mark.parametrize("call", ["first_loop", "complete"])
+@pytest.mark.parametrize("call", ["delivery_queue", "complete"])
 def test_the_worker_may_do_with_the_queues_what_its_code_does_and_no_more(plan: Plan, call: str):
     policy = plan.policy(call, "worker")
     queues = {sid: policy[sid] for sid in policy if "sqs:" in str(policy[sid]["Action"])}
@@ -187,7 +187,7 @@ def test_the_worker_may_do_with_the_queues_what_its_code_does_and_no_more(plan: 
 
 
 def test_the_application_may_send_to_the_queue_and_nothing_else(plan: Plan):
-    enqueue = plan.one("first_loop", "aws_iam_role_policy", "aws_iam_role_policy.enqueue").values["policy"]
+    enqueue = plan.one("delivery_queue", "aws_iam_role_policy", "aws_iam_role_policy.enqueue").values["policy"]
     assert json.loads(enqueue)["Statement"] == [
         {"Sid": "Enqueue", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": f"{ARN}shop-production-queue"}
     ]
@@ -208,7 +208,7 @@ def test_with_a_key_the_worker_and_the_application_use_it_through_sqs_alone(plan
 
 
 def test_without_a_key_sqs_encrypts_with_its_own(plan: Plan):
-    for queue in plan.of("first_loop", "aws_sqs_queue"):
+    for queue in plan.of("delivery_queue", "aws_sqs_queue"):
         assert (queue.values["sqs_managed_sse_enabled"], queue.values["kms_master_key_id"]) == (True, None)
 
 
@@ -224,7 +224,7 @@ def test_no_queue_takes_a_request_without_tls(plan: Plan, call: str):
 
 
 def test_the_worker_alone_brings_its_layers_and_in_the_module_shares_those_of_the_others(plan: Plan):
-    assert len(plan.of("first_loop", "aws_lambda_layer_version")) == 1
+    assert len(plan.of("delivery_queue", "aws_lambda_layer_version")) == 1
     assert len(plan.of("complete", "aws_lambda_layer_version")) == 1
     assert not [layer for layer in plan.of("complete", "aws_lambda_layer_version") if "module.queue" in layer.address]
 
@@ -233,4 +233,4 @@ def test_the_worker_runs_as_the_inputs_say(plan: Plan):
     worker = _worker(plan, "complete")
     assert (worker["memory_size"], worker["reserved_concurrent_executions"]) == (256, 20)
     assert len(listed(worker["vpc_config"])) == 1
-    assert _worker(plan, 'first_loops["helen"]')["environment"][0]["variables"]["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
+    assert _worker(plan, 'delivery_queues["helen"]')["environment"][0]["variables"]["POWERTOOLS_LOG_LEVEL"] == "DEBUG"

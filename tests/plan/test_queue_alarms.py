@@ -1,4 +1,4 @@
-"""The alarms of the first loop: what they watch, when they ring and whom they tell."""
+"""The alarms of the delivery queue: what they watch, when they ring and whom they tell."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _longest_waits(settings: QueueSettings) -> list[float]:
 def test_its_alarms_publish_to_the_topic_and_the_topic_lets_them(plan: Plan, call: str):
     alarms = [_alarm(plan, call, name) for name in ("queue_age", "dead_letters", "worker_errors")]
     topics = {action for alarm in alarms for action in alarm["alarm_actions"] or [] if ":sns:" in action}
-    assert len(topics) == (0 if call.startswith("first_loops") else 1)
-    if not call.startswith("first_loop"):
+    assert len(topics) == (0 if call.startswith("delivery_queues") else 1)
+    if not call.startswith("delivery_queue"):
         [topic] = plan.of(call, "aws_sns_topic_policy")
         assert topics == {topic.values["arn"]}
         [allowed] = json.loads(topic.values["policy"])["Statement"]
@@ -51,7 +51,7 @@ def test_where_failures_are_not_asked_for_its_alarms_do_not_mail(plan: Plan):
 
 
 def test_its_alarms_watch_the_right_numbers(plan: Plan):
-    name = QUEUE_NAMES["first_loop"]
+    name = QUEUE_NAMES["delivery_queue"]
     watched = {
         "queue_age": ("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": f"{name}-queue"}, "Maximum", 3975),
         "dead_letters": (
@@ -61,7 +61,7 @@ def test_its_alarms_watch_the_right_numbers(plan: Plan):
         "worker_errors": ("AWS/Lambda", "Errors", {"FunctionName": f"{name}-worker"}, "Sum", 0),
     }
     for key, expected in watched.items():
-        alarm = _alarm(plan, "first_loop", key)
+        alarm = _alarm(plan, "delivery_queue", key)
         fields = ("namespace", "metric_name", "dimensions", "statistic", "threshold")
         assert tuple(alarm[field] for field in fields) == expected
         assert (alarm["comparison_operator"], alarm["treat_missing_data"]) == ("GreaterThanThreshold", "notBreaching")

@@ -63,6 +63,6 @@ def test_every_message_is_seen(refusal: str, second_refusal: str):
 
 
 @pytest.mark.parametrize("file", ["variables.tf", "variables_api.tf"])
-def test_the_first_loop_alone_asks_in_the_same_words(file: str):
+def test_the_delivery_queue_alone_asks_in_the_same_words(file: str):
     """Not left to a submodule: Terraform looks at what a module hands on only when all of its own inputs are right."""
     assert (ROOT / "modules" / "queue" / file).read_text() == (ROOT / file).read_text()

@@ -24,8 +24,8 @@ from redrive.ledger import Ledger
 from redrive.runs import Runs
 from redrive.settings import ApiSettings
 from redrive.table import Table, dynamodb
+from tests.unit.delivery_queue import Delivery
 from tests.unit.desk import SMS, UNKNOWN, Later, email, wait
-from tests.unit.first_loop import FirstLoop
 from tests.unit.support import DESK, LEDGER, Context, ScriptedApi, TableFront, Time, as_json, create_table, new_sandbox
 
 
@@ -139,9 +139,9 @@ def front(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[TableFron
 
 
 @pytest.fixture
-def loop(aws: None, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch) -> FirstLoop:
+def delivery(aws: None, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch) -> Delivery:
     """A queue with its worker."""
-    made = FirstLoop(api.url, monkeypatch)
+    made = Delivery(api.url, monkeypatch)
     made.configure()
     return made
 

@@ -25,7 +25,7 @@ from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, RequeueSettings, Source
 from redrive.transport import listing_retry, no_retry
 from requeue_communication import handler as requeue_communication
-from tests.unit.first_loop import FirstLoop, entry
+from tests.unit.delivery_queue import Delivery, entry
 from tests.unit.support import Context, ScriptedApi, TableFront, as_json, new_sandbox, second_attempt
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text("utf-8"))
@@ -182,14 +182,14 @@ def test_the_longest_keys_are_as_described(api: ScriptedApi, caller: Api) -> Non
     assert wrong(DOCUMENT["components"]["schemas"]["IdempotencyKey"], key) == []
 
 
-def test_the_worker_asks_for_what_is_described(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
+def test_the_worker_asks_for_what_is_described(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
     send, given_up = OPERATIONS["send"][1], OPERATIONS["giveUp"][1]
-    loop.configure(paths={"send.email": send}, given_up_path=given_up)
+    delivery.configure(paths={"send.email": send}, given_up_path=given_up)
     api.answers(Response(status=503))
-    loop.enqueue(entry("a b"), entry(42))
-    loop.turn(context, receives=1)
-    loop.enqueue(entry("last"))
-    loop.turn(context, receives=3)
+    delivery.enqueue(entry("a b"), entry(42))
+    delivery.turn(context, receives=1)
+    delivery.enqueue(entry("last"))
+    delivery.turn(context, receives=3)
     asked = {operation_id: [] for operation_id in ("send", "giveUp")}
     for request in api.requests:
         asked["send" if request.path.endswith("/send") else "giveUp"].append(request)
@@ -230,14 +230,14 @@ def test_an_answer_to_a_requeue_means_what_is_described(
 
 @pytest.mark.parametrize(("status", "outcome"), outcomes("send"))
 def test_an_answer_to_the_worker_means_what_is_described(
-    loop: FirstLoop, api: ScriptedApi, context: Context, logged: Any, status: int, outcome: str
+    delivery: Delivery, api: ScriptedApi, context: Context, logged: Any, status: int, outcome: str
 ) -> None:
-    loop.configure(given_up_path=None)
+    delivery.configure(given_up_path=None)
     api.answers(Response(status=status))
-    loop.enqueue(entry())
+    delivery.enqueue(entry())
     # A batch of which nothing is done for refused credentials raises; its messages come back by themselves.
     try:
-        loop.turn(context)
+        delivery.turn(context)
     except RedriveError:
         assert status == 401
     assert {line["outcome"] for line in logged() if line.get("message") == "entry done"} == {outcome}

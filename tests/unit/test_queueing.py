@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from redrive.queueing import Message, sqs
-from tests.unit.first_loop import FirstLoop, entry
+from tests.unit.delivery_queue import Delivery, entry
 from tests.unit.support import Context, ScriptedApi, as_json
 from worker import handler as worker
 
@@ -21,27 +21,29 @@ def text(value: str, kind: str = "String") -> dict[str, Any]:
     return {"DataType": kind, "StringValue": value}
 
 
-def dead_letter(loop: FirstLoop, message: Message, reason: str = "because") -> dict[str, Any]:
+def dead_letter(delivery: Delivery, message: Message, reason: str = "because") -> dict[str, Any]:
     """Make a dead letter and give its attributes."""
     worker._queues().dead_letter(message, reason, None, None)
-    sent = loop.client.receive_message(QueueUrl=loop.dead_url, MessageAttributeNames=["All"])["Messages"][0]
-    loop.client.delete_message(QueueUrl=loop.dead_url, ReceiptHandle=sent["ReceiptHandle"])
+    sent = delivery.client.receive_message(QueueUrl=delivery.dead_url, MessageAttributeNames=["All"])["Messages"][0]
+    delivery.client.delete_message(QueueUrl=delivery.dead_url, ReceiptHandle=sent["ReceiptHandle"])
     assert sent["Body"] == message.body
     attributes: dict[str, Any] = sent.get("MessageAttributes", {})
     return attributes
 
 
 @pytest.fixture(autouse=True)
-def _refusing(api: ScriptedApi, loop: FirstLoop) -> None:
-    loop.configure(given_up_path=None)
+def _refusing(api: ScriptedApi, delivery: Delivery) -> None:
+    delivery.configure(given_up_path=None)
     api.answers(as_json({}, status=410))
 
 
-def test_a_dead_letter_keeps_its_own_attributes(loop: FirstLoop, context: Context) -> None:
+def test_a_dead_letter_keeps_its_own_attributes(delivery: Delivery, context: Context) -> None:
     binary = {"DataType": "Binary.image", "BinaryValue": b"\x00\xff"}
-    loop.enqueue(entry(), TraceId=text("abc"), Retries=text("2", "Number"), Kind=text("x", "String.kind"), Logo=binary)
-    assert loop.turn(context) == []
-    (name, asked) = loop.front.calls[0]
+    delivery.enqueue(
+        entry(), TraceId=text("abc"), Retries=text("2", "Number"), Kind=text("x", "String.kind"), Logo=binary
+    )
+    assert delivery.turn(context) == []
+    (name, asked) = delivery.front.calls[0]
     assert name == "SendMessage"
     assert {name: asked["MessageAttributes"][name] for name in ("TraceId", "Retries", "Kind", "Logo")} == {
         "TraceId": text("abc"),
@@ -49,32 +51,32 @@ def test_a_dead_letter_keeps_its_own_attributes(loop: FirstLoop, context: Contex
         "Kind": text("x", "String.kind"),
         "Logo": binary,
     }
-    assert loop.dead()[entry()] | {"Reason": "HTTP 410 Gone", "HttpStatus": 410} == loop.dead()[entry()]
+    assert delivery.dead()[entry()] | {"Reason": "HTTP 410 Gone", "HttpStatus": 410} == delivery.dead()[entry()]
 
 
-def test_of_more_attributes_than_sqs_takes_some_go(loop: FirstLoop, context: Context) -> None:
-    loop.enqueue(entry(), **{f"Own{number}": text("x") for number in range(10)})
-    assert loop.turn(context) == []
-    dead = loop.dead()[entry()]
+def test_of_more_attributes_than_sqs_takes_some_go(delivery: Delivery, context: Context) -> None:
+    delivery.enqueue(entry(), **{f"Own{number}": text("x") for number in range(10)})
+    assert delivery.turn(context) == []
+    dead = delivery.dead()[entry()]
     assert len(dead) == 10
     assert {"Reason", "Receives", "HttpStatus"} <= dead.keys()
 
 
-def test_one_that_was_moved_back_and_dies_again_says_why_now(loop: FirstLoop, context: Context) -> None:
+def test_one_that_was_moved_back_and_dies_again_says_why_now(delivery: Delivery, context: Context) -> None:
     earlier = {"Reason": text("HTTP 400"), "Receives": text("5", "Number"), "ApplicationTold": text("false")}
-    loop.enqueue(entry(), **earlier)
-    assert loop.turn(context) == []
-    assert loop.dead() == {entry(): {"Reason": "HTTP 410 Gone", "Receives": 1, "HttpStatus": 410}}
+    delivery.enqueue(entry(), **earlier)
+    assert delivery.turn(context) == []
+    assert delivery.dead() == {entry(): {"Reason": "HTTP 410 Gone", "Receives": 1, "HttpStatus": 410}}
 
 
 @pytest.mark.parametrize("name", ["AWS.Trace", "aws.trace", "Amazon.Kind", "AMAZON.kind"])
-def test_a_name_that_only_aws_may_give_is_left_out(loop: FirstLoop, context: Context, name: str) -> None:
-    loop.enqueue(entry())
-    event = loop.event()
+def test_a_name_that_only_aws_may_give_is_left_out(delivery: Delivery, context: Context, name: str) -> None:
+    delivery.enqueue(entry())
+    event = delivery.event()
     event["Records"][0]["messageAttributes"] = {name: {"dataType": "String", "stringValue": "x"}}
     message = Message.read(event["Records"][0])
     assert name in message.attributes
-    assert dead_letter(loop, message).keys() == {"Reason", "Receives"}
+    assert dead_letter(delivery, message).keys() == {"Reason", "Receives"}
 
 
 def size(asked: dict[str, Any]) -> int:
@@ -94,25 +96,25 @@ def size(asked: dict[str, Any]) -> int:
     ],
 )
 def test_a_dead_letter_too_large_with_its_attributes_goes_with_fewer(
-    loop: FirstLoop, limit: int, kept: set[str], reason: int
+    delivery: Delivery, limit: int, kept: set[str], reason: int
 ) -> None:
-    loop.front.spoil = lambda name, asked: "InvalidParameterValue" if size(asked) > limit else None
-    attributes = dead_letter(loop, Message("1", "r", "body", 1, {"Own": text("y" * 300)}), "because " * 100)
+    delivery.front.spoil = lambda name, asked: "InvalidParameterValue" if size(asked) > limit else None
+    attributes = dead_letter(delivery, Message("1", "r", "body", 1, {"Own": text("y" * 300)}), "because " * 100)
     assert attributes.keys() == kept
     assert len(attributes.get("Reason", {}).get("StringValue", "")) == reason
 
 
-def test_one_that_sqs_takes_in_no_form_comes_back(loop: FirstLoop, context: Context) -> None:
-    loop.front.spoil = lambda name, _: "InvalidMessageContents" if name == "SendMessage" else None
-    loop.enqueue(entry())
-    assert loop.turn(context) == [entry()]
-    assert loop.front.names == ["SendMessage"] * 4 + ["ChangeMessageVisibility"]
+def test_one_that_sqs_takes_in_no_form_comes_back(delivery: Delivery, context: Context) -> None:
+    delivery.front.spoil = lambda name, _: "InvalidMessageContents" if name == "SendMessage" else None
+    delivery.enqueue(entry())
+    assert delivery.turn(context) == [entry()]
+    assert delivery.front.names == ["SendMessage"] * 4 + ["ChangeMessageVisibility"]
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_categories=[]), min_size=1, max_size=400))
-def test_any_reason_is_one_that_sqs_takes(loop: FirstLoop, reason: str) -> None:
-    sent = dead_letter(loop, Message("1", "r", "b", 1, {}), reason)["Reason"]["StringValue"]
+def test_any_reason_is_one_that_sqs_takes(delivery: Delivery, reason: str) -> None:
+    sent = dead_letter(delivery, Message("1", "r", "b", 1, {}), reason)["Reason"]["StringValue"]
     assert len(sent) == min(len(reason), 300)
     assert sent.isprintable()
 
@@ -140,7 +142,7 @@ def test_any_attributes_are_read_or_passed_over(attributes: Any) -> None:
         assert isinstance(value.get("BinaryValue", b""), bytes)
 
 
-def test_the_client_gives_up_in_time(loop: FirstLoop) -> None:
+def test_the_client_gives_up_in_time(delivery: Delivery) -> None:
     config = sqs().meta.config
     assert config.connect_timeout + config.read_timeout <= 5
     assert config.retries == {"mode": "standard", "total_max_attempts": 2}

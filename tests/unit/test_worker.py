@@ -15,7 +15,7 @@ from redrive.api import Api
 from redrive.errors import ConfigurationError, CredentialsRefused
 from redrive.observability import observed
 from redrive.queueing import sqs
-from tests.unit.first_loop import ENTRY, KEY, MAX_RECEIVES, FirstLoop, entry, invoke
+from tests.unit.delivery_queue import ENTRY, KEY, MAX_RECEIVES, Delivery, entry, invoke
 from tests.unit.support import Context, ScriptedApi, as_json
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -35,58 +35,58 @@ def by_path(answers: dict[str, Response]) -> Callable[[Request], Response]:
     )
 
 
-def test_an_entry_is_sent_with_its_key_and_deleted(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry())
+def test_an_entry_is_sent_with_its_key_and_deleted(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry())
     api.answers(as_json({}))
-    assert loop.turn(context) == []
+    assert delivery.turn(context) == []
     (request,) = api.requests
     assert asked(api) == ["POST /communications/123455/send"]
     assert (request.json, request.headers["Idempotency-Key"]) == (ENTRY, KEY)
-    assert (loop.left(), loop.dead()) == (0, {})
+    assert (delivery.left(), delivery.dead()) == (0, {})
 
 
-def test_a_number_stays_a_number(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry(123455))
+def test_a_number_stays_a_number(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry(123455))
     api.answers(as_json({}))
-    assert loop.turn(context) == []
+    assert delivery.turn(context) == []
     (request,) = api.requests
     assert request.json == ENTRY | {"primaryId": 123455}
     assert request.headers["Idempotency-Key"] == KEY
 
 
-def test_method_and_path_are_the_operations(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.configure(method="PUT")
-    loop.enqueue(entry("a/b", operation="send.sms"))
+def test_method_and_path_are_the_operations(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.configure(method="PUT")
+    delivery.enqueue(entry("a/b", operation="send.sms"))
     api.answers(as_json({}))
-    assert loop.turn(context) == []
+    assert delivery.turn(context) == []
     assert api.requests[0].method == "PUT"
     assert api.requests[0].environ["REQUEST_URI"] == "/sms/a%2Fb"
 
 
-def test_while_all_goes_well_there_is_no_call_of_aws(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry())
-    event = loop.event()
+def test_while_all_goes_well_there_is_no_call_of_aws(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry())
+    event = delivery.event()
     sqs.cache_clear()
     api.answers(as_json({}))
     assert invoke(event, context) == {"batchItemFailures": []}
     assert sqs.cache_info().currsize == 0
 
 
-def test_what_was_sent_before_is_deleted(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry())
+def test_what_was_sent_before_is_deleted(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry())
     api.answers(as_json({}, status=409))
-    assert loop.turn(context) == []
-    assert (loop.left(), loop.dead()) == (0, {})
+    assert delivery.turn(context) == []
+    assert (delivery.left(), delivery.dead()) == (0, {})
     assert len(api.requests) == 1
 
 
 def test_what_is_no_entry_is_a_dead_letter_at_once_and_the_application_hears_nothing(
-    loop: FirstLoop, api: ScriptedApi, context: Context, logged: Lines
+    delivery: Delivery, api: ScriptedApi, context: Context, logged: Lines
 ) -> None:
-    loop.enqueue(NO_ENTRY)
-    assert loop.turn(context) == []
-    assert loop.dead() == {NO_ENTRY: {"Reason": "not an entry: primaryId: missing", "Receives": 1}}
-    assert (loop.left(), api.requests) == (0, [])
+    delivery.enqueue(NO_ENTRY)
+    assert delivery.turn(context) == []
+    assert delivery.dead() == {NO_ENTRY: {"Reason": "not an entry: primaryId: missing", "Receives": 1}}
+    assert (delivery.left(), api.requests) == (0, [])
     lines = logged()
     (done,) = [line for line in lines if line.get("message") == "entry done"]
     assert (done["outcome"], done["reason"]) == ("dead_lettered", "not an entry: primaryId: missing")
@@ -94,53 +94,53 @@ def test_what_is_no_entry_is_a_dead_letter_at_once_and_the_application_hears_not
     assert "ann@example.com" not in json.dumps(lines)
 
 
-def test_an_operation_without_a_path_is_refused(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
+def test_an_operation_without_a_path_is_refused(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
     body = entry(operation="send.fax")
-    loop.enqueue(body)
+    delivery.enqueue(body)
     api.answers(as_json({}))
-    assert loop.turn(context) == []
+    assert delivery.turn(context) == []
     reason = "no path for operation send.fax"
-    assert loop.dead() == {body: {"Reason": reason, "Receives": 1, "ApplicationTold": "true"}}
+    assert delivery.dead() == {body: {"Reason": reason, "Receives": 1, "ApplicationTold": "true"}}
     assert asked(api) == ["POST /communications/123455/given-up"]
     assert api.requests[0].json["reason"] == reason
 
 
 @pytest.mark.parametrize("status", [403, 404, 421, 423, 424, 499])
 def test_a_refusal_that_may_pass_comes_back_and_stops_no_other(
-    loop: FirstLoop, api: ScriptedApi, context: Context, status: int
+    delivery: Delivery, api: ScriptedApi, context: Context, status: int
 ) -> None:
-    loop.enqueue(entry("1"), entry("2"))
+    delivery.enqueue(entry("1"), entry("2"))
     api.answer = by_path({"1/send": as_json({}, status=status), "/given-up": as_json({})})
-    assert loop.turn(context) == [entry("1")]
+    assert delivery.turn(context) == [entry("1")]
     assert asked(api) == ["POST /communications/1/send", "POST /communications/2/send"]
-    assert loop.dead() == {}
+    assert delivery.dead() == {}
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_refusal_that_might_have_passed_is_final_at_the_last_receive(
-    loop: FirstLoop, api: ScriptedApi, context: Context, status: int
+    delivery: Delivery, api: ScriptedApi, context: Context, status: int
 ) -> None:
-    loop.enqueue(entry("1"))
+    delivery.enqueue(entry("1"))
     api.answer = by_path({"1/send": as_json({}, status=status), "/given-up": as_json({})})
-    assert loop.turn(context, MAX_RECEIVES) == []
-    assert [dead["HttpStatus"] for dead in loop.dead().values()] == [status]
+    assert delivery.turn(context, MAX_RECEIVES) == []
+    assert [dead["HttpStatus"] for dead in delivery.dead().values()] == [status]
 
 
 @pytest.mark.parametrize("status", [400, 410, 418, 422])
 def test_what_the_application_refuses_is_told_and_a_dead_letter_at_once(
-    loop: FirstLoop, api: ScriptedApi, context: Context, status: int
+    delivery: Delivery, api: ScriptedApi, context: Context, status: int
 ) -> None:
-    loop.enqueue(entry())
+    delivery.enqueue(entry())
     api.answer = by_path({"/send": as_json({"to": "ann@example.com"}, status=status)})
-    assert loop.turn(context) == []
+    assert delivery.turn(context) == []
     assert asked(api) == ["POST /communications/123455/send", "POST /communications/123455/given-up"]
-    (dead,) = loop.dead().values()
+    (dead,) = delivery.dead().values()
     assert dead["Reason"].startswith(f"HTTP {status} ")
     assert dead == {"Reason": dead["Reason"], "Receives": 1, "HttpStatus": status, "ApplicationTold": "true"}
     told = api.requests[1]
     assert told.json == ENTRY | {"reason": dead["Reason"], "receives": 1}
     assert told.headers["Idempotency-Key"] == f"{KEY}:given-up"
-    assert loop.left() == 0
+    assert delivery.left() == 0
 
 
 @pytest.mark.parametrize(
@@ -153,109 +153,111 @@ def test_what_the_application_refuses_is_told_and_a_dead_letter_at_once(
 )
 @pytest.mark.parametrize(("receives", "least"), [(1, 900), (2, 1800)])
 def test_what_may_go_better_later_is_put_back_for_longer_each_time(
-    loop: FirstLoop, api: ScriptedApi, context: Context, answer: Response, receives: int, least: int
+    delivery: Delivery, api: ScriptedApi, context: Context, answer: Response, receives: int, least: int
 ) -> None:
-    loop.enqueue(entry())
+    delivery.enqueue(entry())
     api.answers(answer)
-    assert loop.turn(context, receives) == [entry()]
-    (seconds,) = loop.front.waits
+    assert delivery.turn(context, receives) == [entry()]
+    (seconds,) = delivery.front.waits
     assert least <= seconds <= least * 1.25
-    assert (loop.left(), loop.dead()) == (1, {})
+    assert (delivery.left(), delivery.dead()) == (1, {})
     assert len(api.requests) == 1, "nothing is told, and nothing is tried again here"
 
 
 @pytest.mark.parametrize("status", [403, 429, 503])
 def test_nothing_comes_back_before_its_retry_after(
-    loop: FirstLoop, api: ScriptedApi, context: Context, status: int
+    delivery: Delivery, api: ScriptedApi, context: Context, status: int
 ) -> None:
-    loop.enqueue(entry())
+    delivery.enqueue(entry())
     api.answers(Response(status=status, headers={"Retry-After": "7200"}))
-    assert loop.turn(context) == [entry()]
-    (seconds,) = loop.front.waits
+    assert delivery.turn(context) == [entry()]
+    (seconds,) = delivery.front.waits
     assert 7200 <= seconds <= 7200 * 1.25
     assert len(api.requests) == 1
 
 
 def test_a_row_that_is_not_committed_yet_is_sent_at_the_next_receive(
-    loop: FirstLoop, api: ScriptedApi, context: Context
+    delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
-    loop.configure(ttl_seconds=1, backoff_rate=1)
-    loop.enqueue(entry())
+    delivery.configure(ttl_seconds=1, backoff_rate=1)
+    delivery.enqueue(entry())
     api.answers(as_json({}, status=404), as_json({}))
-    assert loop.turn(context) == [entry()]
+    assert delivery.turn(context) == [entry()]
     time.sleep(1.3)
-    assert loop.turn(context, 2) == []
-    assert (loop.left(), loop.dead(), len(api.requests)) == (0, {}, 2)
+    assert delivery.turn(context, 2) == []
+    assert (delivery.left(), delivery.dead(), len(api.requests)) == (0, {}, 2)
 
 
-def test_no_answer_is_put_back(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
+def test_no_answer_is_put_back(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
     def slow(request: Request) -> Response:
         time.sleep(1.5)
         return as_json({})
 
-    loop.enqueue(entry())
+    delivery.enqueue(entry())
     api.answer = slow
-    assert loop.turn(context) == [entry()]
-    assert len(loop.front.waits) == 1
+    assert delivery.turn(context) == [entry()]
+    assert len(delivery.front.waits) == 1
 
 
-def test_what_comes_back_has_the_same_key_and_payload(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.configure(ttl_seconds=1, backoff_rate=1)
-    loop.enqueue(entry())
+def test_what_comes_back_has_the_same_key_and_payload(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.configure(ttl_seconds=1, backoff_rate=1)
+    delivery.enqueue(entry())
     api.answers(Response(status=503), as_json({}))
-    assert loop.turn(context) == [entry()]
+    assert delivery.turn(context) == [entry()]
     time.sleep(1.3)
-    assert loop.turn(context, 2) == []
+    assert delivery.turn(context, 2) == []
     first, second = [(request.headers["Idempotency-Key"], request.get_data()) for request in api.requests]
     assert first == second
 
 
 @pytest.mark.parametrize(("ttl", "rate", "receives"), [(40_000, 1, 1), (900, 10, 3), (1, 10, 999)])
 def test_no_wait_is_longer_than_sqs_allows(
-    loop: FirstLoop, api: ScriptedApi, context: Context, ttl: int, rate: float, receives: int
+    delivery: Delivery, api: ScriptedApi, context: Context, ttl: int, rate: float, receives: int
 ) -> None:
-    loop.configure(ttl_seconds=ttl, backoff_rate=rate, max_receives=1000)
-    loop.enqueue(*[entry(number) for number in range(5)])
+    delivery.configure(ttl_seconds=ttl, backoff_rate=rate, max_receives=1000)
+    delivery.enqueue(*[entry(number) for number in range(5)])
     api.answers(Response(status=503))
-    assert len(loop.turn(context, receives)) == 5
-    assert len(loop.front.waits) == 5
-    assert all(40_000 <= seconds <= 43200 - 960 for seconds in loop.front.waits)
+    assert len(delivery.turn(context, receives)) == 5
+    assert len(delivery.front.waits) == 5
+    assert all(40_000 <= seconds <= 43200 - 960 for seconds in delivery.front.waits)
 
 
-def test_what_failed_together_does_not_come_back_together(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(*[entry(number) for number in range(10)])
+def test_what_failed_together_does_not_come_back_together(
+    delivery: Delivery, api: ScriptedApi, context: Context
+) -> None:
+    delivery.enqueue(*[entry(number) for number in range(10)])
     api.answers(Response(status=503))
-    loop.turn(context)
-    assert len(set(loop.front.waits)) > 5
+    delivery.turn(context)
+    assert len(set(delivery.front.waits)) > 5
 
 
 @pytest.mark.parametrize("receives", [MAX_RECEIVES, MAX_RECEIVES + 1])
 def test_the_last_receive_is_told_and_a_dead_letter(
-    loop: FirstLoop, api: ScriptedApi, context: Context, receives: int
+    delivery: Delivery, api: ScriptedApi, context: Context, receives: int
 ) -> None:
-    loop.enqueue(entry())
+    delivery.enqueue(entry())
     api.answer = by_path({"/send": Response(status=503)})
-    assert loop.turn(context, receives) == []
+    assert delivery.turn(context, receives) == []
     reason = "POST /communications/{primaryId}/send: HTTP 503 Service Unavailable"
-    assert loop.dead() == {
+    assert delivery.dead() == {
         entry(): {"Reason": reason, "Receives": receives, "HttpStatus": 503, "ApplicationTold": "true"}
     }
     assert api.requests[1].json == ENTRY | {"reason": reason, "receives": receives}
-    assert (loop.left(), loop.front.waits) == (0, [])
+    assert (delivery.left(), delivery.front.waits) == (0, [])
 
 
-def test_the_last_receive_is_a_try_like_any_other(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry())
+def test_the_last_receive_is_a_try_like_any_other(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry())
     api.answers(as_json({}))
-    assert loop.turn(context, MAX_RECEIVES) == []
-    assert (loop.dead(), len(api.requests)) == ({}, 1)
+    assert delivery.turn(context, MAX_RECEIVES) == []
+    assert (delivery.dead(), len(api.requests)) == ({}, 1)
 
 
-def test_without_an_answer_a_dead_letter_has_no_status(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.configure(api={"base_url": "http://127.0.0.1:9"})
-    loop.enqueue(entry())
-    assert loop.turn(context, MAX_RECEIVES) == []
-    assert loop.dead() == {
+def test_without_an_answer_a_dead_letter_has_no_status(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.configure(api={"base_url": "http://127.0.0.1:9"})
+    delivery.enqueue(entry())
+    assert delivery.turn(context, MAX_RECEIVES) == []
+    assert delivery.dead() == {
         entry(): {
             "Reason": "POST /communications/{primaryId}/send: no connection: refused, nothing listens there",
             "Receives": MAX_RECEIVES,
@@ -274,107 +276,107 @@ def test_without_an_answer_a_dead_letter_has_no_status(loop: FirstLoop, api: Scr
     ],
 )
 def test_an_application_that_cannot_be_told_stops_no_dead_letter(
-    loop: FirstLoop, api: ScriptedApi, context: Context, answer: Response
+    delivery: Delivery, api: ScriptedApi, context: Context, answer: Response
 ) -> None:
-    loop.enqueue(entry("1"), entry("2"))
+    delivery.enqueue(entry("1"), entry("2"))
     api.answer = by_path({"1/send": as_json({}, status=410), "/given-up": answer})
-    assert loop.turn(context) == []
-    assert {body: dead["ApplicationTold"] for body, dead in loop.dead().items()} == {entry("1"): "false"}
+    assert delivery.turn(context) == []
+    assert {body: dead["ApplicationTold"] for body, dead in delivery.dead().items()} == {entry("1"): "false"}
     assert "POST /communications/2/send" in asked(api)
 
 
-def test_an_application_that_knows_already_is_told(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry())
+def test_an_application_that_knows_already_is_told(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry())
     api.answer = by_path({"/send": as_json({}, status=410), "/given-up": as_json({}, status=409)})
-    assert loop.turn(context) == []
-    assert loop.dead()[entry()]["ApplicationTold"] == "true"
+    assert delivery.turn(context) == []
+    assert delivery.dead()[entry()]["ApplicationTold"] == "true"
 
 
 def test_an_application_that_does_not_want_to_be_told_is_not(
-    loop: FirstLoop, api: ScriptedApi, context: Context
+    delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
-    loop.configure(given_up_path=None)
-    loop.enqueue(entry())
+    delivery.configure(given_up_path=None)
+    delivery.enqueue(entry())
     api.answers(as_json({}, status=410))
-    assert loop.turn(context) == []
+    assert delivery.turn(context) == []
     assert asked(api) == ["POST /communications/123455/send"]
-    assert loop.dead() == {entry(): {"Reason": "HTTP 410 Gone", "Receives": 1, "HttpStatus": 410}}
+    assert delivery.dead() == {entry(): {"Reason": "HTTP 410 Gone", "Receives": 1, "HttpStatus": 410}}
 
 
 @pytest.mark.parametrize("code", ["RequestThrottled", "AWS.SimpleQueueService.NonExistentQueue", "AccessDenied"])
 @pytest.mark.parametrize("body", [entry(), NO_ENTRY])
 def test_what_cannot_be_made_a_dead_letter_comes_back(
-    loop: FirstLoop, api: ScriptedApi, context: Context, code: str, body: str
+    delivery: Delivery, api: ScriptedApi, context: Context, code: str, body: str
 ) -> None:
-    loop.front.spoil = lambda name, _: code if name == "SendMessage" else None
-    loop.enqueue(body)
+    delivery.front.spoil = lambda name, _: code if name == "SendMessage" else None
+    delivery.enqueue(body)
     api.answers(as_json({}, status=410))
-    assert loop.turn(context) == [body]
-    assert loop.left() == 1
-    assert loop.front.names == ["SendMessage", "ChangeMessageVisibility"]
+    assert delivery.turn(context) == [body]
+    assert delivery.left() == 1
+    assert delivery.front.names == ["SendMessage", "ChangeMessageVisibility"]
 
 
 @pytest.mark.parametrize("code", ["InvalidParameterValue", "ReceiptHandleIsInvalid", "RequestThrottled"])
 def test_what_cannot_be_put_back_comes_back_all_the_same(
-    loop: FirstLoop, api: ScriptedApi, context: Context, logged: Lines, code: str
+    delivery: Delivery, api: ScriptedApi, context: Context, logged: Lines, code: str
 ) -> None:
-    loop.front.spoil = lambda name, _: code
-    loop.enqueue(entry("1"), entry("2"))
+    delivery.front.spoil = lambda name, _: code
+    delivery.enqueue(entry("1"), entry("2"))
     api.answer = by_path({"1/send": Response(status=503)})
-    assert loop.turn(context) == [entry("1")]
+    assert delivery.turn(context) == [entry("1")]
     (warning,) = [line for line in logged() if line.get("message") == "not put back"]
     assert (warning["error"], warning["primaryId"]) == (f"the queue: {code}", "1")
 
 
-def test_a_receipt_that_has_expired_is_no_trouble(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry())
-    event = loop.event()
+def test_a_receipt_that_has_expired_is_no_trouble(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry())
+    event = delivery.event()
     (record,) = event["Records"]
-    boto3.client("sqs").delete_message(QueueUrl=loop.queue_url, ReceiptHandle=record["receiptHandle"])
+    boto3.client("sqs").delete_message(QueueUrl=delivery.queue_url, ReceiptHandle=record["receiptHandle"])
     api.answers(Response(status=503))
     assert invoke(event, context)["batchItemFailures"] == [{"itemIdentifier": record["messageId"]}]
 
 
 def test_refused_credentials_stop_the_batch_and_fail_the_invocation(
-    loop: FirstLoop, api: ScriptedApi, context: Context
+    delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
-    loop.enqueue(entry("1"), entry("2"), entry("3", operation="send.fax"))
+    delivery.enqueue(entry("1"), entry("2"), entry("3", operation="send.fax"))
     api.answers(as_json({}, status=401))
     with pytest.raises(CredentialsRefused, match="HTTP 401"):
-        loop.turn(context)
+        delivery.turn(context)
     assert asked(api) == ["POST /communications/1/send"]
-    assert len(loop.front.waits) == 3
-    assert (loop.left(), loop.dead()) == (3, {})
+    assert len(delivery.front.waits) == 3
+    assert (delivery.left(), delivery.dead()) == (3, {})
 
 
 def test_what_was_done_before_the_batch_stopped_is_not_done_again(
-    loop: FirstLoop, api: ScriptedApi, context: Context
+    delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
-    loop.enqueue(entry("1"), entry("2"), entry("3"))
+    delivery.enqueue(entry("1"), entry("2"), entry("3"))
     api.answer = by_path({"2/send": Response(status=401)})
-    assert loop.turn(context) == [entry("2"), entry("3")]
+    assert delivery.turn(context) == [entry("2"), entry("3")]
     assert asked(api) == ["POST /communications/1/send", "POST /communications/2/send"]
-    assert len(loop.front.waits) == 2
+    assert len(delivery.front.waits) == 2
 
 
-def test_the_next_batch_is_tried_again(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry("1"))
+def test_the_next_batch_is_tried_again(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry("1"))
     api.answers(as_json({}, status=401), as_json({}))
     with pytest.raises(CredentialsRefused):
-        loop.turn(context)
-    loop.enqueue(entry("2"))
-    assert loop.turn(context) == []
+        delivery.turn(context)
+    delivery.enqueue(entry("2"))
+    assert delivery.turn(context) == []
 
 
 def test_a_stopped_batch_makes_dead_letters_at_the_last_receive_and_asks_nothing(
-    loop: FirstLoop, api: ScriptedApi, context: Context
+    delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
-    loop.enqueue(entry("1"), entry("2"))
+    delivery.enqueue(entry("1"), entry("2"))
     api.answers(as_json({}, status=401))
-    assert loop.turn(context, MAX_RECEIVES) == []
+    assert delivery.turn(context, MAX_RECEIVES) == []
     refused = "POST /communications/{primaryId}/send: HTTP 401 Unauthorized"
     common = {"Receives": MAX_RECEIVES, "ApplicationTold": "false"}
-    assert loop.dead() == {
+    assert delivery.dead() == {
         entry("1"): common | {"Reason": refused, "HttpStatus": 401},
         entry("2"): common | {"Reason": f"not tried: {refused}"},
     }
@@ -389,16 +391,16 @@ def test_a_stopped_batch_makes_dead_letters_at_the_last_receive_and_asks_nothing
     ],
 )
 def test_wrong_settings_of_the_api_stop_the_batch(
-    loop: FirstLoop, api: ScriptedApi, context: Context, auth: dict[str, str]
+    delivery: Delivery, api: ScriptedApi, context: Context, auth: dict[str, str]
 ) -> None:
-    loop.configure(api={"auth": auth})
-    loop.enqueue(entry("1"), entry("2"))
+    delivery.configure(api={"auth": auth})
+    delivery.enqueue(entry("1"), entry("2"))
     with pytest.raises(ConfigurationError, match="secret"):
-        loop.turn(context)
-    assert (len(loop.front.waits), loop.left(), api.requests) == (2, 2, [])
+        delivery.turn(context)
+    assert (len(delivery.front.waits), delivery.left(), api.requests) == (2, 2, [])
 
 
-def test_one_bad_entry_never_holds_back_its_batch(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
+def test_one_bad_entry_never_holds_back_its_batch(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
     bodies = {
         "sent": entry("1"),
         "no entry": NO_ENTRY,
@@ -410,7 +412,7 @@ def test_one_bad_entry_never_holds_back_its_batch(loop: FirstLoop, api: Scripted
         "a page": entry("6"),
         "sent too": entry("7", operation="send.sms"),
     }
-    loop.enqueue(*bodies.values())
+    delivery.enqueue(*bodies.values())
     api.answer = by_path(
         {
             "3/send": as_json({}, status=422),
@@ -419,14 +421,14 @@ def test_one_bad_entry_never_holds_back_its_batch(loop: FirstLoop, api: Scripted
             "6/send": Response("<html>", content_type="text/html"),
         }
     )
-    assert loop.turn(context) == [bodies["unavailable"], bodies["a page"]]
-    assert loop.dead().keys() == {bodies["no entry"], bodies["nested"], bodies["unknown"], bodies["refused"]}
-    assert loop.left() == 2
+    assert delivery.turn(context) == [bodies["unavailable"], bodies["a page"]]
+    assert delivery.dead().keys() == {bodies["no entry"], bodies["nested"], bodies["unknown"], bodies["refused"]}
+    assert delivery.left() == 2
     assert {"POST /communications/1/send", "POST /sms/7"} <= set(asked(api))
 
 
 def test_what_nobody_foresaw_is_put_back_and_not_quoted(
-    loop: FirstLoop, api: ScriptedApi, context: Context, logged: Lines, monkeypatch: pytest.MonkeyPatch
+    delivery: Delivery, api: ScriptedApi, context: Context, logged: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = Api.call
 
@@ -436,72 +438,72 @@ def test_what_nobody_foresaw_is_put_back_and_not_quoted(
         return call(self, method, template, sent, *more)
 
     monkeypatch.setattr(Api, "call", breaks)
-    loop.enqueue(entry("1"), entry("2"))
+    delivery.enqueue(entry("1"), entry("2"))
     api.answers(as_json({}))
-    assert loop.turn(context) == [entry("1")]
-    assert len(loop.front.waits) == 1
+    assert delivery.turn(context) == [entry("1")]
+    assert len(delivery.front.waits) == 1
     lines = logged()
     (warning,) = [line for line in lines if line.get("message") == "entry failed"]
     assert warning["error"] == "ZeroDivisionError"
     assert any("test_worker.py" in place for place in warning["places"])
     assert "ann@example.com" not in json.dumps(lines)
-    loop.enqueue(entry("1", createdBy="another"))
-    assert loop.turn(context, MAX_RECEIVES) == []
-    assert next(iter(loop.dead().values()))["Reason"] == "unforeseen ZeroDivisionError"
+    delivery.enqueue(entry("1", createdBy="another"))
+    assert delivery.turn(context, MAX_RECEIVES) == []
+    assert next(iter(delivery.dead().values()))["Reason"] == "unforeseen ZeroDivisionError"
 
 
 def test_with_the_time_nearly_over_what_is_left_is_put_back(
-    loop: FirstLoop, api: ScriptedApi, context: Context
+    delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
     context.seconds = 10.3
-    loop.enqueue(entry("1"), entry("2"))
-    assert loop.turn(context) == [entry("1"), entry("2")]
-    assert (len(loop.front.waits), api.requests) == (2, [])
+    delivery.enqueue(entry("1"), entry("2"))
+    assert delivery.turn(context) == [entry("1"), entry("2")]
+    assert (len(delivery.front.waits), api.requests) == (2, [])
 
 
-def test_with_the_time_over_sqs_is_not_asked_either(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
+def test_with_the_time_over_sqs_is_not_asked_either(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
     context.seconds = 2
-    loop.enqueue(entry(), NO_ENTRY)
-    assert loop.turn(context) == [entry(), NO_ENTRY]
-    assert (loop.front.names, api.requests) == ([], [])
+    delivery.enqueue(entry(), NO_ENTRY)
+    assert delivery.turn(context) == [entry(), NO_ENTRY]
+    assert (delivery.front.names, api.requests) == ([], [])
 
 
 def test_telling_takes_no_time_that_the_rest_of_the_batch_needs(
-    loop: FirstLoop, api: ScriptedApi, context: Context
+    delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
     context.seconds = 12  # two to send both, of which each may take as much
-    loop.enqueue(entry("1"), entry("2"))
+    delivery.enqueue(entry("1"), entry("2"))
     api.answer = by_path({"/send": as_json({}, status=410)})
-    assert loop.turn(context) == []
-    told = {body: dead["ApplicationTold"] for body, dead in loop.dead().items()}
+    assert delivery.turn(context) == []
+    told = {body: dead["ApplicationTold"] for body, dead in delivery.dead().items()}
     assert told == {entry("1"): "false", entry("2"): "true"}
 
 
 @pytest.mark.parametrize("receives", [None, "", "many", "-1", "0", "1" * 5000])
 def test_a_message_received_who_knows_how_often_is_received_for_the_first_time(
-    loop: FirstLoop, api: ScriptedApi, context: Context, receives: object
+    delivery: Delivery, api: ScriptedApi, context: Context, receives: object
 ) -> None:
-    loop.enqueue(entry())
+    delivery.enqueue(entry())
     api.answers(Response(status=503))
-    assert loop.turn(context, receives) == [entry()]
-    assert 900 <= loop.front.waits[0] <= 1125
+    assert delivery.turn(context, receives) == [entry()]
+    assert 900 <= delivery.front.waits[0] <= 1125
 
 
-def test_a_message_without_any_attributes_is_worked(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry())
-    event = loop.event()
+def test_a_message_without_any_attributes_is_worked(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry())
+    event = delivery.event()
     for name in ("attributes", "messageAttributes", "eventSourceARN"):
         del event["Records"][0][name]
     api.answers(as_json({}, status=410))
     assert invoke(event, context) == {"batchItemFailures": []}
-    assert loop.dead()[entry()]["Receives"] == 1
+    assert delivery.dead()[entry()]["Receives"] == 1
 
 
 def test_the_same_message_twice_in_a_batch_is_sent_under_one_key(
-    loop: FirstLoop, api: ScriptedApi, context: Context
+    delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
-    loop.enqueue(entry())
-    event = loop.event()
+    delivery.enqueue(entry())
+    event = delivery.event()
     event["Records"] *= 2
     api.answers(as_json({}), as_json({}, status=409))
     assert invoke(event, context) == {"batchItemFailures": []}
@@ -524,34 +526,34 @@ RECORD = {"messageId": "1", "receiptHandle": "r", "body": "{}", "eventSource": "
     ],
 )
 def test_an_event_that_is_no_batch_of_sqs_does_nothing(
-    loop: FirstLoop, api: ScriptedApi, context: Context, event: Any, message: str
+    delivery: Delivery, api: ScriptedApi, context: Context, event: Any, message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         invoke(event, context)
-    assert (loop.front.names, api.requests) == ([], [])
+    assert (delivery.front.names, api.requests) == ([], [])
 
 
-def test_a_fifo_queue_is_refused(loop: FirstLoop, api: ScriptedApi, context: Context) -> None:
-    loop.enqueue(entry())
-    loop.configure(queue_url=f"{loop.queue_url}.fifo")
+def test_a_fifo_queue_is_refused(delivery: Delivery, api: ScriptedApi, context: Context) -> None:
+    delivery.enqueue(entry())
+    delivery.configure(queue_url=f"{delivery.queue_url}.fifo")
     with pytest.raises(ConfigurationError, match="FIFO"):
-        invoke(loop.event(), context)
+        invoke(delivery.event(), context)
     assert not api.requests
 
 
 @pytest.mark.parametrize("missing", ["paths", "queue_url", "dead_letter_queue_url"])
-def test_a_setting_that_is_missing_is_named(loop: FirstLoop, context: Context, missing: str) -> None:
-    loop.configure(**{missing: None})
+def test_a_setting_that_is_missing_is_named(delivery: Delivery, context: Context, missing: str) -> None:
+    delivery.configure(**{missing: None})
     name = "".join(word.title() if number else word for number, word in enumerate(missing.split("_")))
     with pytest.raises(ConfigurationError, match=f"queue.{name}: missing"):
         invoke({"Records": []}, context)
 
 
 def test_an_id_that_is_an_address_stays_out_of_the_log(
-    loop: FirstLoop, api: ScriptedApi, context: Context, logged: Lines
+    delivery: Delivery, api: ScriptedApi, context: Context, logged: Lines
 ) -> None:
-    loop.enqueue(entry("ann@example.com"))
-    loop.turn(context)
+    delivery.enqueue(entry("ann@example.com"))
+    delivery.turn(context)
     with observed(context, primaryId="ben@example.com") as logger:  # type: ignore[arg-type]
         logger.info("communication done")
     lines = logged()
@@ -560,10 +562,10 @@ def test_an_id_that_is_an_address_stays_out_of_the_log(
 
 
 def test_an_outcome_is_a_line_with_ids_and_a_metric_of_its_operation(
-    loop: FirstLoop, api: ScriptedApi, context: Context, logged: Lines
+    delivery: Delivery, api: ScriptedApi, context: Context, logged: Lines
 ) -> None:
     bodies = [entry("1"), entry("2"), entry("3"), entry("4"), entry("5", operation="send.sms"), NO_ENTRY]
-    loop.enqueue(*bodies, entry("6", operation="made.up"))
+    delivery.enqueue(*bodies, entry("6", operation="made.up"))
     api.answer = by_path(
         {
             "2/send": as_json({"to": "ann@example.com"}, status=409),
@@ -571,7 +573,7 @@ def test_an_outcome_is_a_line_with_ids_and_a_metric_of_its_operation(
             "4/send": Response("ann@example.com", status=503),
         }
     )
-    loop.turn(context)
+    delivery.turn(context)
     lines = logged()
     done = {line.get("primaryId"): line for line in lines if line.get("message") == "entry done"}
     assert {identity: line["outcome"] for identity, line in done.items()} == {
@@ -585,7 +587,7 @@ def test_an_outcome_is_a_line_with_ids_and_a_metric_of_its_operation(
     }
     assert all(line["messageId"] and line["receives"] == 1 for line in done.values())
     assert (done["1"]["operation"], done["1"]["level"], done["1"]["httpStatus"]) == ("send.email", "INFO", 200)
-    assert (done["4"]["level"], done["4"]["seconds"]) == ("WARNING", loop.front.waits[0])
+    assert (done["4"]["level"], done["4"]["seconds"]) == ("WARNING", delivery.front.waits[0])
     metrics = {line["operation"]: line for line in lines if "_aws" in line}
     counts = {
         operation: {
@@ -604,12 +606,12 @@ def test_an_outcome_is_a_line_with_ids_and_a_metric_of_its_operation(
 
 
 def test_a_failed_invocation_says_why_and_is_measured(
-    loop: FirstLoop, api: ScriptedApi, context: Context, logged: Lines
+    delivery: Delivery, api: ScriptedApi, context: Context, logged: Lines
 ) -> None:
-    loop.enqueue(entry("1"), entry("2"))
+    delivery.enqueue(entry("1"), entry("2"))
     api.answers(as_json({}, status=401))
     with pytest.raises(CredentialsRefused):
-        loop.turn(context)
+        delivery.turn(context)
     lines = logged()
     assert [line for line in lines if line.get("error") == "CredentialsRefused"]
     (metrics,) = [line for line in lines if "_aws" in line]

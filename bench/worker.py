@@ -1,4 +1,4 @@
-"""The first loop: the module's worker behind a queue, and what each entry uses, as counts for the cost model."""
+"""The delivery queue: the module's worker behind it, and what each entry uses, as counts for the cost model."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def _entry(row: Mapping[str, Any]) -> str:
 
 def measured(stack: Stack) -> dict[str, float]:
     """Tell what each entry and each one that comes back used, as differences between rounds."""
-    loop = WorkedQueue(stack, stack.outputs["queue"]["url"], stack.outputs["function_names"]["worker"])
-    cold = loop.send(ENTRIES)
-    loop.send(ENTRIES, retried=4)  # some in each sandbox: the first that comes back there takes longer
-    full = [loop.send(ENTRIES) for _ in range(ROUNDS)]
-    retried = [loop.send(ENTRIES, retried=1) for _ in range(ROUNDS)]
+    delivery = WorkedQueue(stack, stack.outputs["queue"]["url"], stack.outputs["function_names"]["worker"])
+    cold = delivery.send(ENTRIES)
+    delivery.send(ENTRIES, retried=4)  # some in each sandbox: the first that comes back there takes longer
+    full = [delivery.send(ENTRIES) for _ in range(ROUNDS)]
+    retried = [delivery.send(ENTRIES, retried=1) for _ in range(ROUNDS)]
     again = _alike(retried, _invocations) - _alike(full, _invocations)
     changes = _alike(retried, _changes) - _alike(full, _changes)
     entry_ms, entry_bytes = (_median(full, of) / ENTRIES for of in (_own_ms, _log_bytes))

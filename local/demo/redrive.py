@@ -1,4 +1,4 @@
-"""The second loop alone: an application with a queue and workers of its own, and what they failed to send."""
+"""The redrive alone: an application with a queue and workers of its own, and what they failed to send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second application on the stack of all tests: it has no queue of its own, the module's first loop does its work."""
+"""A second application on the stack of all tests: it has no queue of its own, the module's does its work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FIRST = 3_000_001  # its communications have numbers that no other test's have
 
 
-class FirstLoop:
+class Delivery:
     """The application, the queue it fills, and what becomes of its entries.
 
     Attributes
@@ -41,7 +41,7 @@ class FirstLoop:
         self.store.compose([seed.compose("email", FIRST - 1) | {"sent": 1, "status": "sent"}])
         smtp = "{}:{}".format(*self.stack.mails.address)
         arguments = ["--database", str(self.store.path), "--smtp", smtp, "--gateway", self.stack.gateway.url]
-        arguments += ["--first-loop", self.stack.endpoint, QUEUE, APPLICATION_ROLE]
+        arguments += ["--delivery-queue", self.stack.endpoint, QUEUE, APPLICATION_ROLE]
         self.url = self._exits.enter_context(serving("local.application", arguments, self._folder))["url"]
         self._exits.callback(self.stack.let_providers_recover)
         self.deployed.restore(REDRIVE_API={"base_url": self.url})

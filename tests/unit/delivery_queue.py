@@ -1,4 +1,4 @@
-"""The first loop around the worker, as the unit tests have it: a real API of SQS by moto, and what a mapping does."""
+"""The delivery queue around the worker, as unit tests have it: a real API of SQS by moto, and what a mapping does."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SqsFront:
         return [asked["VisibilityTimeout"] for name, asked in self.calls if name == "ChangeMessageVisibility"]
 
 
-class FirstLoop:
+class Delivery:
     """A queue, its dead-letter queue, and a mapping that a test turns by hand."""
 
     def __init__(self, api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

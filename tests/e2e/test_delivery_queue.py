@@ -1,4 +1,4 @@
-"""The first loop end to end: composed, enqueued, worked, tried again, given up, and then the second loop.
+"""The delivery queue end to end: composed, enqueued, worked, tried again, given up, and then the redrive.
 
 On the stack of all tests, with an application that has no queue of its own.
 """
@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from local import runs
 from local.stack import MAX_RECEIVES, REGION, wait_until
 from local.users import messages
-from tests.e2e.first_loop import FIRST, FirstLoop
+from tests.e2e.delivery_queue import FIRST, Delivery
 from tests.e2e.scene import kill
 
 SHARES = {"good": 330, "transient": 80, "refused": 30, "poison": 40}
@@ -38,47 +38,47 @@ UNKNOWN = '{"primaryId": "em-1", "operation": "send.fax", "createdBy": "tests", 
 
 
 @pytest.fixture(scope="module")
-def loop(deployment, tmp_path_factory) -> Iterator[FirstLoop]:
-    with FirstLoop(deployment, tmp_path_factory.mktemp("first-loop")) as loop:
-        yield loop
+def delivery(deployment, tmp_path_factory) -> Iterator[Delivery]:
+    with Delivery(deployment, tmp_path_factory.mktemp("delivery-queue")) as delivery:
+        yield delivery
 
 
 class Mix:
     """Some of everything, in an order drawn with a fixed seed, and what was done to it."""
 
-    def __init__(self, loop: FirstLoop) -> None:
+    def __init__(self, delivery: Delivery) -> None:
         rolls = random.Random(4)
         written = messages(FIRST, sum(SHARES.values()))
         rolls.shuffle(written)
         bounds = [0, *accumulate(SHARES.values())]
         self.kinds = {kind: written[start:end] for kind, (start, end) in zip(SHARES, pairwise(bounds), strict=True)}
         for message in self.kinds["transient"]:
-            loop.stack.refusals(message).for_now(message["recipient"], times=rolls.randrange(1, MAX_RECEIVES))
+            delivery.stack.refusals(message).for_now(message["recipient"], times=rolls.randrange(1, MAX_RECEIVES))
         for message in self.kinds["poison"]:
-            loop.stack.refusals(message).for_now(message["recipient"])
+            delivery.stack.refusals(message).for_now(message["recipient"])
         for message in self.kinds["refused"]:
-            loop.stack.refusals(message).for_good(message["recipient"])
+            delivery.stack.refusals(message).for_good(message["recipient"])
         self.malformed = MALFORMED * 3 + [UNKNOWN]
         everything = list(chain.from_iterable(self.kinds.values()))
         rolls.shuffle(everything)
-        sender = threading.Thread(target=loop.enqueue, args=self.malformed)
+        sender = threading.Thread(target=delivery.enqueue, args=self.malformed)
         sender.start()
-        ids = dict(zip((id(message) for message in everything), loop.compose(everything), strict=True))
+        ids = dict(zip((id(message) for message in everything), delivery.compose(everything), strict=True))
         sender.join()
         self.ids = {kind: [ids[id(message)] for message in group] for kind, group in self.kinds.items()}
-        loop.ends()
-        self.letters = loop.letters()
+        delivery.ends()
+        self.letters = delivery.letters()
 
 
 @pytest.fixture(scope="module")
-def mix(loop) -> Mix:
+def mix(delivery) -> Mix:
     """508 entries, all of which have come to an end."""
-    return Mix(loop)
+    return Mix(delivery)
 
 
-def test_what_is_good_and_what_is_only_late_is_delivered_exactly_once(loop, mix):
-    assert loop.delivered_once(mix.ids["good"] + mix.ids["transient"]) == []
-    assert {loop.tries(message) for message in mix.kinds["transient"]} == {1, MAX_RECEIVES - 1}
+def test_what_is_good_and_what_is_only_late_is_delivered_exactly_once(delivery, mix):
+    assert delivery.delivered_once(mix.ids["good"] + mix.ids["transient"]) == []
+    assert {delivery.tries(message) for message in mix.kinds["transient"]} == {1, MAX_RECEIVES - 1}
 
 
 def test_everything_else_is_a_dead_letter_with_its_reason_and_nothing_is_both_or_neither(mix):
@@ -101,95 +101,95 @@ def test_what_is_no_entry_is_a_dead_letter_at_once_as_it_came(mix):
     assert all(letter.reason.startswith(("not an entry", "no path for operation send.fax")) for letter in odd)
 
 
-def test_nothing_is_received_or_tried_more_often_than_asked(loop, mix):
+def test_nothing_is_received_or_tried_more_often_than_asked(delivery, mix):
     assert max(letter.receives for letter in mix.letters) == MAX_RECEIVES
-    assert {loop.tries(message) for message in mix.kinds["poison"]} == {MAX_RECEIVES}
-    assert {loop.tries(message) for message in mix.kinds["refused"]} == {1}
+    assert {delivery.tries(message) for message in mix.kinds["poison"]} == {MAX_RECEIVES}
+    assert {delivery.tries(message) for message in mix.kinds["refused"]} == {1}
 
 
-def test_the_application_knows_what_was_given_up_and_why(loop, mix):
-    assert loop.never_delivered(mix.ids["refused"] + mix.ids["poison"]) == []
-    assert {row["reason"] for row in loop.rows(mix.ids["refused"]).values()} == {"HTTP 422 Unprocessable Content"}
+def test_the_application_knows_what_was_given_up_and_why(delivery, mix):
+    assert delivery.never_delivered(mix.ids["refused"] + mix.ids["poison"]) == []
+    assert {row["reason"] for row in delivery.rows(mix.ids["refused"]).values()} == {"HTTP 422 Unprocessable Content"}
 
 
-def test_no_text_of_what_is_no_entry_is_logged(loop, mix):
-    text = json.dumps(runs.log(loop.stack, "worker"))
+def test_no_text_of_what_is_no_entry_is_logged(delivery, mix):
+    text = json.dumps(runs.log(delivery.stack, "worker"))
     assert "a@b" not in text
-    for row in loop.store.query("SELECT recipient, body FROM communication"):
+    for row in delivery.store.query("SELECT recipient, body FROM communication"):
         assert row["recipient"] not in text
         assert row["body"] not in text
 
 
-def test_the_second_loop_recovers_whatever_was_cured_and_the_dead_letters_go_back_without_a_second_delivery(loop, mix):
+def test_the_redrive_recovers_whatever_was_cured_and_the_dead_letters_go_back_without_a_second_delivery(delivery, mix):
     cured = mix.kinds["refused"][:15]
     cured_ids, sick_ids = mix.ids["refused"][:15], mix.ids["refused"][15:]
-    loop.stack.let_providers_recover()
+    delivery.stack.let_providers_recover()
     for message in mix.kinds["refused"]:
         if message not in cured:
-            loop.stack.refusals(message).for_good(message["recipient"])
-    answer = loop.deployed.run()
+            delivery.stack.refusals(message).for_good(message["recipient"])
+    answer = delivery.deployed.run()
     assert answer["eligible"] == len(mix.ids["refused"] + mix.ids["poison"]), answer
-    assert loop.deployed.ended(answer).counts().keys() == {"requeued"}
-    loop.ends()
-    assert loop.delivered_once(cured_ids + mix.ids["poison"]) == []
-    assert loop.never_delivered(sick_ids) == []
+    assert delivery.deployed.ended(answer).counts().keys() == {"requeued"}
+    delivery.ends()
+    assert delivery.delivered_once(cured_ids + mix.ids["poison"]) == []
+    assert delivery.never_delivered(sick_ids) == []
     # the runbook: what was sent meanwhile goes away, what is still refused becomes a dead letter again
-    before = loop.letters()
-    loop.move_back()
-    after = loop.letters()
+    before = delivery.letters()
+    delivery.move_back()
+    after = delivery.letters()
     assert sorted({letter.primary_id for letter in after if letter.body not in mix.malformed}) == sorted(sick_ids)
     assert len(after) == len([one for one in before if one.primary_id in sick_ids or one.body in mix.malformed])
     assert {letter.reason for letter in after if letter.primary_id in sick_ids} == {"HTTP 422 Unprocessable Content"}
-    assert loop.delivered_once(cured_ids + mix.ids["poison"] + mix.ids["good"] + mix.ids["transient"]) == []
-    loop.drop()
+    assert delivery.delivered_once(cured_ids + mix.ids["poison"] + mix.ids["good"] + mix.ids["transient"]) == []
+    delivery.drop()
 
 
-def test_a_worker_killed_in_the_middle_of_its_batches_loses_and_doubles_nothing(loop):
-    sqs, url = loop.stack.client("sqs"), loop.queue["url"]
+def test_a_worker_killed_in_the_middle_of_its_batches_loses_and_doubles_nothing(delivery):
+    sqs, url = delivery.stack.client("sqs"), delivery.queue["url"]
     before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "6"})  # not to wait for eleven minutes
-    for provider in (loop.stack.mails, loop.stack.gateway):
+    for provider in (delivery.stack.mails, delivery.stack.gateway):
         provider.refusals.seconds = 0.2
-    ids = loop.compose(messages(FIRST + 10_000, 60))
+    ids = delivery.compose(messages(FIRST + 10_000, 60))
     sent = "SELECT count(*) AS n FROM communication WHERE number > ? AND sent = 1"
     first = min(int(key.removeprefix("em-")) for key in ids)
-    wait_until(lambda: loop.store.query(sent, first - 1)[0]["n"] >= 8, "the first deliveries")
-    assert kill(loop.stack, "worker") >= 1
-    assert loop.store.query(sent, first - 1)[0]["n"] < 60
-    loop.stack.let_providers_recover()
-    loop.ends()
+    wait_until(lambda: delivery.store.query(sent, first - 1)[0]["n"] >= 8, "the first deliveries")
+    assert kill(delivery.stack, "worker") >= 1
+    assert delivery.store.query(sent, first - 1)[0]["n"] < 60
+    delivery.stack.let_providers_recover()
+    delivery.ends()
     sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
-    assert loop.delivered_once(ids) == []
-    assert loop.letters() == []
+    assert delivery.delivered_once(ids) == []
+    assert delivery.letters() == []
 
 
-def test_an_id_that_is_a_number_is_the_same_communication(loop):
+def test_an_id_that_is_a_number_is_the_same_communication(delivery):
     sms = [message for message in messages(FIRST + 30_000, 7) if message["kind"] == "sms"][:1]
-    [key] = loop.compose(sms)
-    loop.enqueue(NUMBERED % key)
-    loop.ends()
-    assert loop.delivered_once([key]) == []
-    assert loop.letters() == []
+    [key] = delivery.compose(sms)
+    delivery.enqueue(NUMBERED % key)
+    delivery.ends()
+    assert delivery.delivered_once([key]) == []
+    assert delivery.letters() == []
 
 
-def test_the_policy_output_is_enough_to_enqueue_and_for_nothing_else(loop):
-    stack, queue = loop.stack, loop.queue
+def test_the_policy_output_is_enough_to_enqueue_and_for_nothing_else(delivery):
+    stack, queue = delivery.stack, delivery.queue
     role = stack.client("iam").get_role(RoleName="application")["Role"]["Arn"]
     taken = stack.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
     session = boto3.Session(taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"], region_name=REGION)
     [statement] = json.loads(queue["enqueue_policy"])["Statement"]
     assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", queue["arn"])
     sqs, url = session.client("sqs", endpoint_url=stack.endpoint), queue["url"]
-    [key] = loop.compose(messages(FIRST + 20_000, 1))
-    loop.ends()
-    row = loop.rows([key])[key]
+    [key] = delivery.compose(messages(FIRST + 20_000, 1))
+    delivery.ends()
+    row = delivery.rows([key])[key]
     body = json.dumps(
         {"primaryId": key, "operation": "send.communications", "createdBy": "x", "created": row["created"]}
     )
     sqs.send_message(QueueUrl=url, MessageBody=body)
     sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": body}])
-    loop.ends()
-    assert loop.delivered_once([key]) == []  # it was sent already, said the application
+    delivery.ends()
+    assert delivery.delivered_once([key]) == []  # it was sent already, said the application
 
     def ask(service, operation, **asked):
         client = session.client(service, endpoint_url=stack.endpoint)
