@@ -26,7 +26,7 @@ def main() -> None:
     store, (host, _, port) = Store(asked.database), asked.smtp.rpartition(":")
     providers = Providers((host, int(port)), asked.gateway)
     api = create(store, providers, has_outbox=bool(asked.delivery_queue))
-    server = create_server(api, host="127.0.0.1", port=asked.port, threads=16)
+    server = create_server(api, host="127.0.0.1", port=0, threads=16)
     threading.Thread(target=server.run, daemon=True).start()
     background = threading.Thread(target=_background(asked, store, providers), args=[stop])
     background.start()
@@ -46,7 +46,6 @@ def _arguments() -> argparse.Namespace:
         help="send queue entries to SQS: the URL of AWS, the queue's name, and the name of the role that may; "
         "without it the application has a queue and a worker of its own",
     )
-    parser.add_argument("--port", type=int, default=0, help="0, the default: a free one")
     parser.add_argument("--ready-file", type=Path, required=True, help="written when it serves: port, pid, url")
     return parser.parse_args()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from local.application.store import Answer, Store, enqueue
+from local.application.store import Answer, Store, enqueue, insert
 
 FIRST = 1001
 CREATED_BY = "application"
@@ -27,11 +27,8 @@ def compose(store: Store, kind: str, message: dict[str, str], status: str) -> An
         [last] = database.execute("SELECT max(number) FROM communication").fetchone()
         number = max(FIRST, (last or 0) + 1)
         identity = f"em-{number}" if kind == "email" else str(number)
-        row = {"number": number, "id": identity, "kind": kind, "created": created, "status": status} | message
-        database.execute(
-            f"INSERT INTO communication ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608
-            list(row.values()),
-        )
+        row = {"number": number, "id": identity, "kind": kind, "created": created, "status": status}
+        insert(database, row | message)
         entry = {"primaryId": identity, "operation": f"send.{kind}", "createdBy": CREATED_BY, "created": created}
         enqueue(database, entry)
     return 201, {"id": identity, "sent": 0, "status": status}

@@ -86,11 +86,7 @@ class Store:
         """Write new communications: rows with `sent = 0`; keys are columns of `communication`."""
         with self.transaction() as database:
             for row in communications:
-                columns, marks = ", ".join(row), ", ".join("?" * len(row))
-                database.execute(
-                    f"INSERT INTO communication ({columns}) VALUES ({marks})",  # noqa: S608 - names of columns
-                    list(row.values()),
-                )
+                insert(database, row)
 
     def after(self, filters: Filters, number: int, limit: int) -> list[dict[str, Any]]:
         """List at most `limit` communications that come after the one with this number."""
@@ -132,6 +128,12 @@ class Store:
         for row in rows:
             counted.setdefault(row["kind"], {})[row["status"]] = row["n"]
         return counted
+
+
+def insert(database: sqlite3.Connection, row: dict[str, Any]) -> None:
+    """Write a new communication; keys are columns."""
+    columns, marks = ", ".join(row), ", ".join("?" * len(row))
+    database.execute(f"INSERT INTO communication ({columns}) VALUES ({marks})", list(row.values()))  # noqa: S608
 
 
 def enqueue(database: sqlite3.Connection, entry: dict[str, str], due: float = 0) -> None:

@@ -29,7 +29,7 @@ def main() -> None:
     (ROOT / ".local").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="aws-", dir=ROOT / ".local"))
     try:
-        with Server(options.port, runtime, folder, options.smtp) as server:
+        with Server(runtime, folder, options.smtp) as server:
             announce(options.ready_file, server.port)
             stop.wait()
     finally:
@@ -40,7 +40,6 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
     parser.add_argument("--ready-file", type=Path, required=True, help="JSON with port, pid, url, when it serves")
     parser.add_argument("--smtp", type=_server, help="HOST:PORT that takes the mails of topics' e-mail subscribers")
-    parser.add_argument("--port", type=int, default=0, help="0 (the default) for a free one")
     return parser.parse_args()
 
 

@@ -13,12 +13,7 @@ from local.aws.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-runtime"
-EMULATORS = {
-    "x86_64": "aws-lambda-rie-x86_64",
-    "amd64": "aws-lambda-rie-x86_64",
-    "aarch64": "aws-lambda-rie-arm64",
-    "arm64": "aws-lambda-rie-arm64",
-}
+EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ def find(environment: Path = ENVIRONMENT) -> Runtime:
             f"The embedded AWS runs the functions under AWS's runtime interface emulator, which is a Linux program; "
             f"this is {platform.system()}. Run it in a Linux container or virtual machine."
         )
-    name = EMULATORS.get(platform.machine().lower())
+    name = EMULATORS.get(platform.machine())
     if name is None:
         raise Unavailable(f"AWS's runtime interface emulator is not built for {platform.machine()}.")
     python = environment / "bin" / "python"

@@ -28,8 +28,8 @@ class Server:
     own: a pool of threads of any fixed size could wait for itself.
     """
 
-    def __init__(self, port: int, runtime: Runtime, folder: Path, smtp: tuple[str, int] | None) -> None:
-        self._server = make_server(HOST, port, _not_yet, threaded=True, request_handler=QuietHandler)
+    def __init__(self, runtime: Runtime, folder: Path, smtp: tuple[str, int] | None) -> None:
+        self._server = make_server(HOST, 0, _not_yet, threaded=True, request_handler=QuietHandler)
         self.port: int = self._server.server_port
         os.environ["MOTO_PORT"] = str(self.port)  # where the executor of state machines finds Lambda and SNS
         default_user_config["stepfunctions"] = {"execute_state_machine": True}

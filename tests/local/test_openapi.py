@@ -195,14 +195,6 @@ def test_the_document_names_no_answer_that_nobody_gives() -> None:
     assert not set(MET) & NEVER_GIVEN
 
 
-def test_a_repeated_request_is_answered_as_before_and_does_nothing(application: Application) -> None:
-    ask, store = Asker(application), application.store
-    id_ = ask.one()
-    answers = [ask.posts(id_, "requeue", key="the-same") for _ in range(3)]
-    assert {(answer.status_code, answer.text) for answer in answers} == {(202, answers[0].text)}
-    assert store.query("SELECT count(*) AS n FROM queue WHERE id = ?", id_) == [{"n": 1}]
-
-
 def test_the_settings_of_the_document_read_the_application_to_its_end(application: Application) -> None:
     """They are written for people, in HCL; here they are read as the module gets them."""
     hcl = re.search("```hcl\n(.*?)```", yaml.safe_load(DOCUMENT.read_text())["info"]["description"], re.DOTALL)
