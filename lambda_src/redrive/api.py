@@ -292,10 +292,10 @@ class Api:
         if clock.now() - self._last_used > IDLE_SECONDS:
             self._session.close()  # it opens others
         self.milliseconds = 0.0
-        request = requests.Request(method, url, headers, params=params, json=entry, auth=self._auth)
-        got = self._send_once(what, request, most)
+        asked = (method, url, headers or {}, params, entry)
+        got = self._send_once(what, *asked, most=most)
         if self._renew(got):
-            got = self._send_once(what, request, most)
+            got = self._send_once(what, *asked, most=most)
         status = got.status
         if status == HTTPStatus.UNAUTHORIZED:
             raise CredentialsRefused(f"{what}: {in_full(status)}", status)
@@ -317,25 +317,30 @@ class Api:
             return self._auth.renew(only_if_changed=True)
         return got.status == HTTPStatus.UNAUTHORIZED and self._auth.renew()
 
-    def _send_once(self, what: str, request: requests.Request, most: int) -> _Got:
+    def _send_once(
+        self,
+        what: str,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        params: str | None,
+        entry: Mapping[str, str | int] | None,
+        *,
+        most: int,
+    ) -> _Got:
         self._expect_time(what)
         try:
-            prepared = self._session.prepare_request(request)  # with the credentials, which may take a token
-            settings = self._session.merge_environment_settings(prepared.url, {}, True, self._verify, None)
+            prepared = self._session.prepared(method, url, headers, params, entry, self._auth)
         except (requests.RequestException, ValueError):
             raise ApiUnavailable(f"{what}: not sent: its URL is invalid") from None
-        if request.json is not None:
+        if entry is not None:
             self.pace()
         remaining = self._expect_time(what)
         connect, read = self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds
         started = time.perf_counter()
         try:
-            answer = self._session.send(
-                prepared,
-                timeout=(min(connect, remaining), min(read, remaining)),
-                allow_redirects=False,
-                **settings,
-            )
+            timeout = (min(connect, remaining), min(read, remaining))
+            answer = self._session.sent(prepared, timeout, self._verify)
             body, is_whole = beginning(answer, most)
         except requests.RequestException as error:
             trouble = ApiUnavailable(f"{what}: {in_words(error)}")

@@ -256,6 +256,14 @@ def test_credentials_of_a_netrc_file_are_not_used(
     assert sent == [None, "Bearer token-1", None]
 
 
+def test_a_cookie_that_the_api_sets_is_not_sent_back(network: Network) -> None:
+    network.home.answers(Response("[]", headers={"Set-Cookie": "session=1; Path=/"}), as_json([]))
+    caller = client()
+    for _ in range(2):
+        caller.get(f"http://{HOME}/emails", [])
+    assert [request.headers.get("Cookie") for request in network.home.requests] == [None, None]
+
+
 def test_a_next_page_on_another_origin_names_both_and_the_way_out() -> None:
     with pytest.raises(
         ListingError, match=r"origin, http://evil\.test, than api\.base_url, http://api\.test; .*set api\."
