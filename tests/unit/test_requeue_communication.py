@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -380,7 +379,7 @@ def test_an_unavailable_api_is_raised_for_the_state_machine_and_measured(
 def others_get_it(context: Context) -> None:
     """Let as many others of the source be turned away as must agree with the next one."""
     for number in range(AGREE_TO_WAIT - 1):
-        carry_out(ITEM | {"communication": replace(EMAIL, primary_id=f"other {number}").to_json()}, context)
+        carry_out(ITEM | {"communication": EMAIL._replace(primary_id=f"other {number}").to_json()}, context)
 
 
 def test_a_retry_after_that_cannot_be_waited_for_ends_the_tries(
@@ -440,7 +439,7 @@ def test_what_is_asked_to_wait_between_others_that_are_not_holds_nothing(
     answers = itertools.cycle([waits, waits, other])
     api.answer = lambda request: next(answers)
     for number in range(9):
-        invoke(ITEM | {"communication": replace(EMAIL, primary_id=f"{number}").to_json()}, context)
+        invoke(ITEM | {"communication": EMAIL._replace(primary_id=f"{number}").to_json()}, context)
     assert len(api.requests) == 9
     assert not runs.breaker(RUN).held
 
@@ -484,12 +483,12 @@ def test_a_source_that_asked_for_longer_than_the_function_waits_is_asked_no_more
     api.answers(as_json({}, status=status, Retry_After="120"))
     others_get_it(context)
     assert invoke(ITEM, context)["outcome"] == "failed"
-    others = [ITEM | {"communication": replace(EMAIL, primary_id=f"{n}").to_json()} for n in range(3)]
+    others = [ITEM | {"communication": EMAIL._replace(primary_id=f"{n}").to_json()} for n in range(3)]
     assert [said(invoke(item, context)) for item in others] == [("skipped", None, "asked_to_wait")] * 3
     assert len(api.requests) == AGREE_TO_WAIT
-    assert entry_of(ledger, replace(EMAIL, primary_id="1")).lease_until == 0
+    assert entry_of(ledger, EMAIL._replace(primary_id="1")).lease_until == 0
     api.answers(as_json({}, status=202))
-    another_source = replace(EMAIL, primary_id="9", source="sms").to_json()
+    another_source = EMAIL._replace(primary_id="9", source="sms").to_json()
     assert said(invoke(ITEM | {"communication": another_source}, context))[0] == "requeued"
     time.passes(121)
     assert [said(invoke(item | {"runId": LATER_RUN}, context))[0] for item in others] == ["requeued"] * 3
@@ -593,7 +592,7 @@ def test_the_next_attempt_has_a_key_and_a_time_of_its_own(api: ScriptedApi, cont
 
 def test_alike_ids_of_two_spaces_have_keys_of_their_own(api: ScriptedApi, context: Context) -> None:
     invoke(ITEM, context)
-    invoke(ITEM | {"communication": replace(EMAIL, id_space="billing").to_json()}, context)
+    invoke(ITEM | {"communication": EMAIL._replace(id_space="billing").to_json()}, context)
     keys = [key.rpartition(":")[0] for key, _ in sent(api)]
     assert keys == ["send.email:123455", "send.email@billing:123455"]
 
@@ -724,7 +723,7 @@ def test_after_401_the_secret_is_read_anew_once(
     invoke(ITEM, context)
     rotated("second")
     api.answer = lambda request: as_json({}, status=202 if "second" in request.headers["Authorization"] else 401)
-    assert said(invoke(ITEM | {"communication": replace(EMAIL, primary_id="2").to_json()}, context)) == (
+    assert said(invoke(ITEM | {"communication": EMAIL._replace(primary_id="2").to_json()}, context)) == (
         "requeued",
         1,
         None,
@@ -798,7 +797,7 @@ def test_a_slot_that_is_too_far_away_is_raised_and_the_lease_is_kept(
     configure: Configure, api: ScriptedApi, ledger: Ledger, context: Context
 ) -> None:
     configure(run={"max_requests_per_second": 0.01})
-    assert invoke(ITEM | {"communication": replace(EMAIL, primary_id="1").to_json()}, context)["outcome"] == "requeued"
+    assert invoke(ITEM | {"communication": EMAIL._replace(primary_id="1").to_json()}, context)["outcome"] == "requeued"
     with pytest.raises(RateLimited):
         invoke(ITEM, context)
     assert len(api.requests) == 1
@@ -812,7 +811,7 @@ def test_a_request_without_a_pace_does_not_keep_that_of_the_one_before(
     monkeypatch.setattr("redrive.clock.now", lambda: 1_795_486_500.0)  # a slot that is used too late is given up
     Controls(table).slow_down(0.01)
     for number, paced in (("1", True), ("2", False)):
-        item = ITEM | {"paced": paced, "communication": replace(EMAIL, primary_id=number).to_json()}
+        item = ITEM | {"paced": paced, "communication": EMAIL._replace(primary_id=number).to_json()}
         assert invoke(item, context)["outcome"] == "requeued"
 
 
