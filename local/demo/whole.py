@@ -13,11 +13,11 @@ from local.terminal import Step, Steps, pairs, say
 from local.verdict import Check, judge_circle
 
 INTRODUCTION = """
-An application composes emails and SMS. The delivery queue and its worker have it send them. Then its
-providers fail: the worker tries again, gives up, and what it gave up waits as failed. When a
-schedule fires, the redrive begins: a Lambda lists what failed, a state machine sends each one back,
-and SNS mails how it went. The worker has them sent then. Terraform, the module, its Lambdas and the
-application are real; AWS itself is embedded.
+An application composes emails and SMS. The delivery queue and its worker have it send them. Then
+its providers fail: the worker tries again, gives up, and what it gave up waits as failed. When a
+schedule fires, the redrive begins: a Lambda lists what failed, a state machine sends each one
+back, and SNS mails how it went. The worker has them sent then. Terraform, the module, its
+Lambdas and the application are real; AWS itself is embedded.
 """
 MOST_SHOWN = 3  # dead letters
 REFUSED = 10
