@@ -42,9 +42,6 @@ LEASE_SECONDS = 300
 HOUR = 3600
 """Longer than the first cooldown."""
 
-BREAKER = 50
-"""`breaker.turned_away`: so many in a row leave a source out."""
-
 MOST_SECONDS = 900
 """For a run, on a machine that does other things besides."""
 

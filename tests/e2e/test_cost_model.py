@@ -1,4 +1,4 @@
-"""The cost model against what is counted: 200 communications end to end, and 60 through the delivery queue."""
+"""The cost model against what is counted: 100 communications end to end, and 60 through the delivery queue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.batch import FUNCTIONS
 from bench.usage import Meter
 from bench.worker import WorkedQueue
 
-FAILED, BATCH_SIZE, RETRIED = 200, 100, 4
+FAILED, BATCH_SIZE, RETRIED = 100, 50, 2
 LOG_BYTES_OFF = 0.15
 """Ids, numbers and names of other lengths than the benchmark's, and a line more where a sandbox starts."""
 
@@ -20,7 +20,7 @@ ROUNDS, ENTRIES = 3, 20
 COUNTS = cost.read(cost.COUNTS)
 
 
-def test_the_model_predicts_what_200_communications_use(scene):
+def test_the_model_predicts_what_100_communications_use(scene):
     scene.begins(FAILED, settings={"REDRIVE_BATCH_SIZE": BATCH_SIZE}, **{"flaky:1": RETRIED})
     meter = Meter(scene.stack)
     ended = scene.run()

@@ -10,11 +10,14 @@ import pytest
 from local.sinks import Mail
 from redrive.redriving import AGREE_TO_WAIT
 from tests.e2e.conftest import BATCH_SIZE
-from tests.e2e.scene import AT_A_TIME, BREAKER, Ended, headline, lines
+from tests.e2e.scene import AT_A_TIME, Ended, headline, lines
 from tests.e2e.scripted_api import Answer
 
-FAILED = 200
+FEW, FAILED, MANY = 40, 100, 200
 SOURCES = 2
+BREAKER = 20
+"""`breaker.turned_away`: so many in a row leave a source out."""
+
 MOST_TRIED = SOURCES * BREAKER + AT_A_TIME * BATCH_SIZE
 """The circuit breaker counts by whole batches."""
 
@@ -39,7 +42,7 @@ def test_one_poison_does_not_keep_the_good_ones_back(scene):
 @pytest.fixture(scope="module")
 def every_post_is_404(scene) -> dict[str, tuple[Ended, int, list[str], list[Mail]]]:
     """A typo in `requeue.path`, or a gateway during a deployment: two runs meet it, then the path is mended."""
-    scene.begins(FAILED)
+    scene.begins(FAILED, settings={"REDRIVE_RUN": {"breaker_turned_away": BREAKER}})
     scene.through(lambda _: Answer({"error": "no such page"}, 404))
     told = {}
     for name in ("first", "second", "mended", "after"):
@@ -104,7 +107,7 @@ def test_an_api_that_is_down_in_the_middle_of_a_run_costs_nobody_more_than_an_at
     scene.begins(FAILED)
 
     def away_for_a_while(call):
-        return Answer({}, 503) if 60 <= len(scene.posts()) < 140 else scene.application(call)
+        return Answer({}, 503) if 30 <= len(scene.posts()) < 90 else scene.application(call)
 
     scene.through(away_for_a_while)
     during = scene.run()
@@ -122,7 +125,7 @@ def test_an_api_that_is_down_in_the_middle_of_a_run_costs_nobody_more_than_an_at
 
 
 def test_an_api_that_asks_to_wait_is_not_asked_before(scene):
-    scene.begins(FAILED)
+    scene.begins(MANY)
     early: list[str] = []
     told: dict[str, float] = {}
 
@@ -147,7 +150,7 @@ def test_an_api_that_asks_to_wait_is_not_asked_before(scene):
         scene.later(121)
         run = scene.ended(answer)
     assert run.counts["failed"] == len(told)
-    assert run.counts["requeued"] > FAILED // 2, "the run goes on when the time is over"
+    assert run.counts["requeued"] > MANY // 2, "the run goes on when the time is over"
     assert scene.attempts(*told) == {("open", 0)}
     assert scene.manual() == []
     scene.an_hour_later()
@@ -164,7 +167,7 @@ def _looking_again_each_second(state):
 
 
 def test_an_answer_lost_after_commit_and_three_runs_of_503_later_it_is_one_entry_under_one_key(scene):
-    scene.begins(FAILED)
+    scene.begins(FEW)
     unlucky = set(scene.ids[::10])
     committed: set[str] = set()
     over = threading.Event()

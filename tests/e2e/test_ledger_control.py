@@ -8,7 +8,7 @@ from local.stack import wait_until
 from tests.e2e.conftest import BATCH_SIZE
 from tests.e2e.scene import AT_A_TIME, HOUR, LEASE_SECONDS, Scene, headline, lines
 
-FAILED = 200
+FAILED = 100
 BY_ADA = {"by": "arn:aws:iam::123456789012:user/ada", "why": "the provider is being moved"}
 RATED = {"REDRIVE_RUN": {"max_requests_per_second": 100}}
 
@@ -64,7 +64,7 @@ def test_slowing_down_acts_at_the_next_request_in_the_middle_of_a_run(scene):
         return scene.application(call)
 
     scene.through(note)
-    run_id = begun(scene, 60)
+    run_id = begun(scene, 20)
     scene.admin("slowDown", maxRequestsPerSecond=4, **BY_ADA)
     slow_from = len(times) + 10  # what was under way
     wait_until(lambda: len(times) >= slow_from + 20, "some slow ones", seconds=120)

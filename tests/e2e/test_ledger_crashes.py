@@ -9,7 +9,7 @@ from local import runs
 from local.stack import wait_until
 from tests.e2e.scene import LEASE_SECONDS, every, lines
 
-FAILED = 100
+FAILED = 60
 TRIES_OF_A_WRITE = 5
 """With which a function's client asks the table."""
 
@@ -39,7 +39,7 @@ def test_killed_between_request_and_answer_the_same_run_goes_on_under_the_same_k
         killed.wait(300)
         return answer
 
-    scene.through(every(15, otherwise=scene.application, then=hold))
+    scene.through(every(10, otherwise=scene.application, then=hold))
     run_id = scene.fires()
     for _ in range(5):
         assert held.acquire(timeout=300)
@@ -57,7 +57,7 @@ def test_killed_between_answer_and_ledger_the_same_run_goes_on_under_the_same_ke
 
     def answer_and_throttle(call):
         answer = scene.application(call)
-        if len(scene.posts()) >= 40 and not throttled.is_set():
+        if len(scene.posts()) >= 20 and not throttled.is_set():
             scene.fault("UpdateItem", "throttle", count=10_000)
             throttled.set()
         return answer

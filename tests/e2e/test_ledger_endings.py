@@ -9,13 +9,13 @@ from local.stack import wait_until
 from tests.e2e.scene import LEASE_SECONDS, headline, lines
 from tests.e2e.scripted_api import Answer
 
-FAILED = 200
+FAILED = 100
 
 
 def test_what_an_aborted_run_had_begun_is_counted_and_the_next_run_goes_on(scene):
     scene.begins(FAILED)
     run_id = scene.fires()
-    wait_until(lambda: len(scene.posts()) >= 60, "some of the run")
+    wait_until(lambda: len(scene.posts()) >= 50, "some of the run")
     execution = scene.answered(run_id)["execution"]
     scene.stop(execution)
     [mail] = scene.mails(wanted=1)
@@ -23,14 +23,14 @@ def test_what_an_aborted_run_had_begun_is_counted_and_the_next_run_goes_on(scene
     assert headline(mail) == "The run ended early: ABORTED. Operator: stopped by hand"
     counted = lines(mail)
     assert sum(counted.values()) == FAILED
-    assert counted["requeued"] >= 40
+    assert counted["requeued"] >= 30
     _the_rest_goes_out_once(scene)
 
 
 def test_a_run_that_times_out_is_concluded_as_well(scene):
     scene.begins(FAILED)
     waits = iter(range(FAILED * 4))
-    scene.through(lambda call: scene.application(call) if next(waits) < 60 else Answer({}, 503))
+    scene.through(lambda call: scene.application(call) if next(waits) < 30 else Answer({}, 503))
     with scene.machine(TimeoutSeconds=6):
         run_id = scene.fires()
         execution = scene.answered(run_id)["execution"]
@@ -55,11 +55,11 @@ def _the_rest_goes_out_once(scene):
 
 @pytest.fixture(scope="module")
 def killed(scene):
-    """Of 200, 20 are refused for good and 20 are forbidden; Conclude is killed while it writes the verdicts."""
-    scene.begins(FAILED, refused=20)
-    forbidden = set(scene.ids[20:40])
+    """Of 100, ten are refused for good and ten are forbidden; Conclude is killed while it writes the verdicts."""
+    scene.begins(FAILED, refused=10)
+    forbidden = set(scene.ids[10:20])
     scene.through(lambda call: Answer({}, 403) if call.body["primaryId"] in forbidden else scene.application(call))
-    scene.fault("TransactWriteItems", "delay", count=10_000, after=10, seconds=300)
+    scene.fault("TransactWriteItems", "delay", count=10_000, after=5, seconds=300)
     run_id = scene.fires()
     wait_until(lambda: scene.faults_met() >= 1, "a verdict in the middle", seconds=300)
     judged = scene.attempts()
@@ -71,14 +71,14 @@ def killed(scene):
 
 def test_a_conclude_that_is_killed_goes_on_and_charges_nobody_twice(scene, killed):
     assert ("manual", 0) in killed["judged"]  # some verdicts were written before it died, and not all
-    assert len(scene.manual()) == 20
+    assert len(scene.manual()) == 10
     assert scene.attempts(*killed["forbidden"]) == {("open", 1)}
-    assert scene.attempts(*scene.ids[40:]) == {("requeued", 1)}
+    assert scene.attempts(*scene.ids[20:]) == {("requeued", 1)}
     [email, sms] = scene.admin("groups")["groups"]
-    assert (email["count"], sms["count"]) == (10, 10)
+    assert (email["count"], sms["count"]) == (5, 5)
 
 
 def test_and_one_digest_tells_of_it(killed):
     [mail] = killed["mails"]
-    assert lines(mail) == {"requeued": FAILED - 40, "now wait for a person": 20, "turned away": 20}
-    assert killed["run"].counts == {"requeued": FAILED - 40, "refused": 40}
+    assert lines(mail) == {"requeued": FAILED - 20, "now wait for a person": 10, "turned away": 10}
+    assert killed["run"].counts == {"requeued": FAILED - 20, "refused": 20}

@@ -1,4 +1,4 @@
-"""One run at a time, over 100 communications: who may go beside it, what is left for the next, and what it costs."""
+"""One run at a time, over 60 communications: who may go beside it, what is left for the next, and what it costs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.conftest import BATCH_SIZE
 from tests.e2e.scene import COMMUNICATION, HOUR, Scene, headline, lines, next_hour
 from tests.e2e.scripted_api import Answer
 
-FAILED, AT_MOST = 100, 60
+FAILED, AT_MOST = 60, 40
 BATCHES = FAILED // BATCH_SIZE
 DAY = 24 * HOUR
 
@@ -107,12 +107,12 @@ def in_two_parts(scene) -> dict[str, object]:
 def test_what_is_beyond_max_per_run_is_left_for_the_next_run_and_taken_then(scene, in_two_parts):
     first, second = in_two_parts["first"], in_two_parts["second"]
     assert (first.answer["eligible"], first.answer["truncated"], first.counts) == (AT_MOST, True, {"requeued": AT_MOST})
-    assert (second.answer["eligible"], second.answer["truncated"], second.counts) == (40, False, {"requeued": 40})
+    assert (second.answer["eligible"], second.answer["truncated"], second.counts) == (20, False, {"requeued": 20})
     assert second.skipped == {"cooling_down": AT_MOST}
-    assert Counter(key.startswith("em-") for key in first.outcomes) == {True: 30, False: 30}
+    assert Counter(key.startswith("em-") for key in first.outcomes) == {True: 20, False: 20}
     assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
     [mail] = in_two_parts["mails"]  # that the second run went well, too, is no other news
-    assert lines(mail) == {"requeued": AT_MOST, "beyond max_per_run": 40}
+    assert lines(mail) == {"requeued": AT_MOST, "beyond max_per_run": 20}
 
 
 def test_a_communication_costs_two_writes_of_one_unit_and_no_read(scene, in_two_parts):
@@ -152,10 +152,10 @@ def test_a_source_whose_list_fails_leaves_the_other_alone_and_one_digest_says_it
 
 
 def test_daily_digests_are_one_a_day_with_what_the_others_would_have_said(scene):
-    scene.begins(FAILED, settings={"REDRIVE_NOTIFICATIONS": {"digest": "daily"}, "REDRIVE_MAX_PER_RUN": 40})
+    scene.begins(FAILED, settings={"REDRIVE_NOTIFICATIONS": {"digest": "daily"}, "REDRIVE_MAX_PER_RUN": 20})
     first = scene.run()
     [mail] = scene.mails(wanted=1)
-    assert lines(mail) == {"requeued": 40, "beyond max_per_run": 60}
+    assert lines(mail) == {"requeued": 20, "beyond max_per_run": 40}
     scene.workers_go_on()
     second = scene.run()
     scene.workers_go_on()
@@ -165,5 +165,5 @@ def test_daily_digests_are_one_a_day_with_what_the_others_would_have_said(scene)
     assert first.counts + second.counts + third.counts == {"requeued": FAILED}
     [mail] = scene.mails(wanted=1)
     assert lines(mail) == {"requeued": 20}
-    assert "Since the last digest: 1 run without one, 40 requeued, 0 turned away, 0 new for a person." in mail.body
+    assert "Since the last digest: 1 run without one, 20 requeued, 0 turned away, 0 new for a person." in mail.body
     assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])

@@ -14,7 +14,7 @@ MOST_BYTES = 256 * 1024
 LARGEST_BATCH = 100
 LONGEST_ID = 128  # bytes
 MOST_RETRIES = 10  # `retry.max_attempts`
-RETRIES, FURTHER_RETRIES = 1, 3
+RETRIES, FURTHER_RETRIES = 1, 2
 
 
 def test_a_batch_of_100_retried_to_the_end_stays_within_the_quotas(api, scene, deployment, stack, mail_count):
