@@ -102,7 +102,7 @@ def run(stack: Stack, execution_arn: str) -> Run:
 def follow(
     stack: Stack,
     execution_arn: str,
-    waiting: Callable[[int, int], None] = lambda _ended, _all: None,
+    waiting: Callable[[int, int], None] | None = None,
     seconds: float = 300.0,
 ) -> Run:
     """Wait for the end of a run, and give it; `waiting` gets how many of its batches have ended, of how many.
@@ -114,11 +114,17 @@ def follow(
     while client.describe_execution(executionArn=execution_arn)["status"] not in ENDED:
         if time.monotonic() > give_up:
             raise TimeoutError(f"{execution_arn} still runs after {seconds:.0f} s")
-        for map_run in client.list_map_runs(executionArn=execution_arn)["mapRuns"]:
-            counts = client.describe_map_run(mapRunArn=map_run["mapRunArn"])["executionCounts"]
-            waiting(counts["succeeded"] + counts["failed"] + counts["aborted"], total)
+        if waiting:
+            waiting(_ended(client, execution_arn), total)
         time.sleep(0.1)
     return run(stack, execution_arn)
+
+
+def _ended(client: Any, execution_arn: str) -> int:
+    """Count the batches that have ended."""
+    map_runs = client.list_map_runs(executionArn=execution_arn)["mapRuns"]
+    counts = [client.describe_map_run(mapRunArn=each["mapRunArn"])["executionCounts"] for each in map_runs]
+    return sum(count["succeeded"] + count["failed"] + count["aborted"] for count in counts)
 
 
 def _batch(stack: Stack, described: dict[str, Any]) -> Batch:

@@ -7,6 +7,8 @@ import os
 import shutil
 import sys
 import tempfile
+import types
+from enum import StrEnum
 from pathlib import Path
 
 from local.aws.errors import Unavailable
@@ -23,6 +25,7 @@ def main() -> None:
         sys.exit(str(reason))
     stop = told_to_stop()
     _isolate()
+    _leave_out_batch()
 
     from local.aws.server import Server  # moto reads its settings from the environment when it is imported
 
@@ -57,6 +60,13 @@ def _isolate() -> None:
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def _leave_out_batch() -> None:
+    """Start in half the time: moto's state machines know AWS Batch's states from its module, which loads EC2's."""
+    states = types.ModuleType("moto.batch.utils")
+    vars(states)["JobStatus"] = StrEnum("JobStatus", ["SUCCEEDED", "FAILED"])
+    sys.modules[states.__name__] = states
 
 
 if __name__ == "__main__":
