@@ -6,6 +6,7 @@ Few examples in every run, many where HYPOTHESIS_PROFILE says "thorough".
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -15,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("thorough", max_examples=10_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-ORDER = ("e2e", "upgrade", "iam", "plan", "local", "apis", "build", "unit")
+ORDER = ("upgrade", "iam", "e2e", "plan", "local", "apis", "build", "unit")
 """Of the folders: what takes long and cannot be divided begins first, so that no core is idle in the end."""
 
 TOGETHER = {"test_destroy": "test_console"}
@@ -38,6 +39,12 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
                 return folder  # one recording for all of them
             case _:
                 return TOGETHER.get(file, file)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """Take a process more than there are cores: one or another always waits for Terraform's provider."""
+    return (yield) + ("PYTEST_XDIST_AUTO_NUM_WORKERS" not in os.environ)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:

@@ -28,7 +28,7 @@ SETTLED_SECONDS = 0.7  # for a mail that should not come, to come
 
 
 def pytest_collection_modifyitems(items):
-    """Let those of the main run come first, before others let the ledger forget it.
+    """Let the longest file begin first, then those of the main run, before others let the ledger forget it.
 
     Last come those that replace the seeded communications.
     """
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items):
         replaces = name.startswith("test_ledger") or name in ("test_limits.py", "test_cost_model.py")
         if not is_here:
             return 0
-        return 3 if replaces else 1 if name == "test_main_run.py" else 2
+        return 3 if replaces else {"test_demo.py": 0, "test_main_run.py": 1}.get(name, 2)
 
     items.sort(key=place)
 
