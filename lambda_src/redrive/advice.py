@@ -29,7 +29,7 @@ _LINES = (
     ("token endpoint", "api.auth.token_url = …"),
     ("secret ", "api.auth.secret_arn = …"),
 )
-"""By what an error says: see :func:`redrive.transport.in_words`, :mod:`redrive.api`, :mod:`redrive.secrets`."""
+"""By what an error says: see :func:`redrive.trouble.in_words`, :mod:`redrive.api`, :mod:`redrive.secrets`."""
 
 _PAGES = re.compile(r"page(_?(no|num|number|index))?|p", re.IGNORECASE)
 _OFFSETS = re.compile(r"offset|start|skip|from|startindex", re.IGNORECASE)

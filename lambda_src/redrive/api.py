@@ -24,7 +24,8 @@ from redrive.models import idempotency_key
 from redrive.origins import on_own_origin
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
-from redrive.transport import Deadline, beginning, in_words, open_session
+from redrive.transport import Deadline, beginning, open_session
+from redrive.trouble import in_words
 
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""

@@ -17,7 +17,8 @@ from redrive.answers import in_full, json_of, retry_after
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused
 from redrive.secrets import Secrets, is_header_safe
 from redrive.settings import ApiSettings, AuthSettings, AuthType, ClientIn
-from redrive.transport import Deadline, beginning, in_words, no_retry, open_session
+from redrive.transport import Deadline, beginning, no_retry, open_session
+from redrive.trouble import in_words
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials

@@ -24,6 +24,9 @@ from redrive.settings import Source
 FUTURE_SECONDS = 300.0
 """A failure further ahead of this clock is none: two machines' clocks do not differ by more."""
 
+GZIP = b"\x1f\x8b"
+"""How what is packed so begins (RFC 1952, 2.3.1)."""
+
 BEYOND = frozenset(map(HTTPStatus, (400, 404, 410, 416, 422)))
 """Statuses by which APIs say that a page lies beyond the end of a list."""
 
@@ -142,8 +145,7 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
     try:
         body = _json(answer)
     except (ValueError, RecursionError):
-        kind = answer.headers.get("Content-Type", "no Content-Type")
-        words = f"{where}: HTTP {answer.status}, but the body is not JSON ({kind})"
+        words = f"{where}: HTTP {answer.status}, but {_no_json(answer)}"
         return Unlisted(answer, words, is_definite=False, line=f"{where}.path = …")
     wrong = flaw(source, body)
     try:
@@ -160,6 +162,15 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
     words = f"{where}.items: {source.items!r} must give a list, and gives {found}"
     hint = list_hint(body)
     return Unlisted(answer, words, is_definite=True, line=f"{where}.items = {json.dumps(hint) if hint else '…'}")
+
+
+def _no_json(answer: ListAnswer) -> str:
+    if not answer.body.strip():
+        return "the body is empty"
+    kind = answer.headers.get("Content-Type", "no Content-Type")
+    # Others than those that were asked for are not unpacked.
+    packed = answer.headers.get("Content-Encoding") or ("gzip" if answer.body.startswith(GZIP) else "")
+    return f"the body is not JSON ({kind}{f', packed as {packed}' if packed else ''})"
 
 
 def is_null_alone(unlisted: Unlisted) -> bool:

@@ -172,6 +172,22 @@ def test_what_comes_before_an_answer_is_passed_over(wire: Callable[..., Wire], b
     assert requeueing.call("POST", "/requeue", ENTRY, "a key").accepted
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"<h1>Hello</h1>", "the answer cannot be read as HTTP"),
+        (b"HTTP/2 200\r\n\r\n", "the answer cannot be read as HTTP"),
+        (b"HTTP/1.1 2OO OK\r\n\r\n", "the answer cannot be read as HTTP"),
+        (HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\n[1]", "the answer cannot be read as HTTP"),
+        (b"", "connection failed"),
+    ],
+)
+def test_an_answer_that_is_none_is_said_to_be_so(wire: Callable[..., Wire], answer: bytes, words: str) -> None:
+    server = wire(lambda: iter([answer]))
+    with pytest.raises(ApiUnavailable, match=f"POST /requeue: {words}"):
+        client(f"http://127.0.0.1:{server.port}").call("POST", "/requeue", ENTRY, "a key")
+
+
 def test_a_change_of_protocols_is_no_answer(wire: Callable[..., Wire]) -> None:
     server = wire(lambda: iter([b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"]))
     for ask in (listed, lambda caller: caller.call("POST", "/requeue", ENTRY, "a key")):

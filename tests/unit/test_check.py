@@ -363,11 +363,14 @@ def test_an_end_that_was_reached_by_pages_cut_short_is_in_doubt(api: ScriptedApi
 
 
 @pytest.mark.parametrize("status", [404, 400, 204])
+@pytest.mark.parametrize("is_emptied", [False, True])
 def test_an_api_that_goes_away_after_the_first_page_has_not_ended_its_list(
-    api: ScriptedApi, checked: Check, status: int
+    api: ScriptedApi, checked: Check, status: int, is_emptied: bool
 ) -> None:
     """A check reads once, and has no second pass to find out."""
-    api.answers(as_json({"emails": items(ids(10))}), Response(status=status))
+    gone = Response(status=status)
+    before = [as_json({"emails": []})] if is_emptied else []
+    api.answers(as_json({"emails": items(ids(10))}), gone, gone, *before, gone)
     found = checked(email=source(filters={}))["sources"]["email"]
     assert found["end"] == "not believed: see the traps"
 
