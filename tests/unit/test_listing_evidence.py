@@ -1388,6 +1388,8 @@ def test_an_id_that_is_too_long_is_said_as_such(api: ScriptedApi, read: Read) ->
         "source email: 1 items without a usable id; sources.email.id is 'id'",
         "source email: 2 items with an id of more than 128 bytes; sources.email.id is 'id'",
     ]
+    api.answers(as_json({"emails": items(["x" * 129])}))
+    assert not complete(read(source(PaginationStyle.NONE))[1])
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,7 @@ def test_every_style_sets_apart_what_is_too_young(
     ("answer", "message"),
     [
         (Response("<h1>Sign in</h1>", content_type="text/html"), "body is not JSON (text/html)"),
-        (Response("", content_type="application/json"), "body is not JSON"),
+        (Response("", content_type="application/json"), "the body is empty"),
         (Response("[" * 100_000, content_type="application/json"), "body is not JSON"),
         (as_json({"data": "gone"}), "sources.email.items: 'emails' must give a list, and gives null"),
         (as_json({"error": "gone"}), "HTTP 200, but the answer says in error that something went wrong"),

@@ -105,7 +105,7 @@ def test_an_operation_without_a_path_is_refused(delivery: Delivery, api: Scripte
     assert api.requests[0].json["reason"] == reason
 
 
-@pytest.mark.parametrize("status", [403, 404, 421, 423, 424, 499])
+@pytest.mark.parametrize("status", [403, 404, 407, 421, 423, 424, 499])
 def test_a_refusal_that_may_pass_comes_back_and_stops_no_other(
     delivery: Delivery, api: ScriptedApi, context: Context, status: int
 ) -> None:
