@@ -340,7 +340,7 @@ def _by_count(groups: list[Any]) -> list[Any]:
 def _list(title: str, rows: Sequence[str], after: str = "") -> str:
     if not rows:
         return ""
-    more = [f"- and {len(rows) - MAX_GROUPS} more groups"] if len(rows) > MAX_GROUPS else []
+    more = [f"- and {counted(len(rows) - MAX_GROUPS, 'more group')}"] if len(rows) > MAX_GROUPS else []
     rows = [row if row.startswith("- ") else f"- {row}" for row in rows[:MAX_GROUPS]]
     return "\n".join(filter(None, [title, *rows, *more, after]))
 

@@ -186,6 +186,12 @@ def test_an_operator_plans_sees_the_number_says_who_and_why_and_reads_the_result
     assert ANN in view(page="actions").text
 
 
+def test_a_plan_for_nothing_cannot_be_confirmed(pile: None) -> None:
+    plan = press(operate(page="list"), "Discard …", source="fax")
+    assert "There is nothing to do." in plan.text
+    assert not [values for values in plan.buttons.values() if values.get("do") == "confirm"]
+
+
 def test_what_has_moved_is_told_and_nothing_changed(pile: None, ledger: Ledger, table: Table) -> None:
     plan = press(operate(page="list"), "Discard …", group=GONE_GROUP)
     wait(ledger, table, email(50), run="the run of this hour")
@@ -300,7 +306,10 @@ def test_what_is_being_sent_or_is_not_known_is_left_alone_and_said(pile: None, l
     page = operate(page="communication", id="000")
     ledger.release(entry_of(ledger, email(0)), "bob", "quicker")
     ledger.claim(email(0), "run/1", "run", clock.now())
-    assert "000 was not changed: it is open." in press(page, "Release", **WHO).text
+    refused = press(page, "Release", **WHO)
+    assert "000 was not changed: it is open." in refused.text
+    assert "rd-good" not in refused.html.split("</style>")[1]
+    assert "Discard" not in operate(page="communication", id="000").buttons
     assert "000 was not changed: it is open." in press(page, "Discard", **WHO).text
     unknown = {**page.buttons["Discard"], "id": "nobody"}
     assert "nobody was not changed: the ledger does not know it." in operate(WHO, **unknown).text
@@ -318,6 +327,19 @@ def test_who_says_that_it_goes_on_does_not_wait_for_it(
     assert function == "redrive-console-operate"
     console_operate.handler(carried, Context("own"))  # type: ignore[arg-type]
     assert "done: 11 of 11 done" in press(page, "Look again").text
+
+
+def test_a_plan_that_stands_still_while_it_is_counted_can_be_gone_on_with(
+    pile: None, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redrive.administration.READS", 1)
+    page = press(operate(page="list"), "Release …", group=GONE_GROUP)
+    assert "counting: 0 so far" in page.text
+    later.accepted.clear()
+    page = press(page, "Go on, if it stands still")
+    for _, carried in later.accepted:
+        console_operate.handler(carried, Context("own"))  # type: ignore[arg-type]
+    assert "planned: 6" in press(page, "Look again").text
 
 
 def test_what_is_sent_besides_is_said_before_it_is_confirmed(

@@ -75,6 +75,19 @@ def test_an_api_that_turns_everything_away_is_said_with_what_to_check(status: in
     assert written.moods == {"email": Mood.BAD}
 
 
+def test_that_nothing_was_handed_to_a_person_is_said_only_where_it_is_true() -> None:
+    done = turned_away(404, "HTTP 404")
+    assert "Nothing was handed to a person because of it" in digest(done).message
+    done.manual["email/404/x"] = Group("email/404/x", "send.email", "HTTP 404", 1, ids=("1",))
+    assert "Nothing was handed to a person" not in digest(done).message
+
+
+def test_whatever_was_to_be_sent_and_was_not_fails_the_run_and_nothing_else_does() -> None:
+    begins = ("turned away", "not sent", "not tried", "still under way")
+    for name, text in LINES.items():
+        assert digest(Conclusion(Counter({name: 2}))).failed == (2 if text.startswith(begins) else 0), name
+
+
 def test_a_few_that_were_turned_away_need_no_advice() -> None:
     done = turned_away(503, "HTTP 503", 1)
     done.lines["requeued"] = 9
@@ -93,15 +106,17 @@ def test_alike_ones_are_one_line_with_a_few_ids_and_the_largest_group_is_first()
     assert message.index("HTTP 500, send.sms") < message.index("HTTP 503, send.email")
 
 
-def test_many_groups_are_capped_and_counted() -> None:
-    done = Conclusion(Counter(turned_away=12))
-    for number in range(12):
+@pytest.mark.parametrize(("count", "more"), [(12, "- and 2 more groups\n"), (11, "- and 1 more group\n"), (10, "")])
+def test_many_groups_are_capped_and_counted(count: int, more: str) -> None:
+    done = Conclusion(Counter(turned_away=count))
+    for number in range(count):
         done.failures["email", f"HTTP {500 + number}"] = Failures(
             "email", "send.email", f"HTTP {500 + number}", 500 + number, 1, ["1"]
         )
     message = digest(done).message
     assert message.count(" x HTTP") == 10
-    assert "- and 2 more groups\n" in message
+    assert more in message
+    assert ("more group" in message) is bool(more)
 
 
 def test_what_is_new_for_a_person_is_said_with_what_to_do() -> None:

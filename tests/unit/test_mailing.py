@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from redrive.mailing import DAY, Decision, Memory, Mood, decide
+from redrive.mailing import DAY, MAX_REMEMBERED, Decision, Memory, Mood, decide
 
 HOUR = 3600.0
 NOW = 1_800_000_000.0
@@ -175,6 +175,30 @@ def test_a_daily_digest_says_in_its_turn_that_it_is_over() -> None:
     last = inbox.run("requeued", GOOD, after=DAY)
     assert (last.is_sent, last.is_over) == (True, True)
     assert not last.memory.bad
+
+
+def test_a_daily_digest_says_that_bad_news_is_over_of_which_there_was_no_digest_of_its_own() -> None:
+    inbox = Inbox(is_daily=True)
+    inbox.run("requeued", GOOD)
+    assert not inbox.run("down", BAD).is_sent
+    last = inbox.run("requeued", GOOD, after=DAY)
+    assert (last.is_sent, last.is_over) == (True, True)
+
+
+def test_a_daily_run_that_ends_a_little_earlier_after_a_bad_one_finds_a_day_without_bad_news() -> None:
+    inbox = Inbox()
+    inbox.run("down", BAD)
+    assert inbox.run("requeued", GOOD).is_over
+    inbox.run("down again", BAD)
+    assert inbox.run("requeued", GOOD, after=DAY - 60).is_over
+
+
+def test_of_headlines_without_number_the_newest_are_remembered() -> None:
+    inbox = Inbox()
+    for number in range(MAX_REMEMBERED + 50):
+        assert inbox.run(f"an error that says {number}", BAD, after=60).is_sent
+    assert len(inbox.memory.sent) <= MAX_REMEMBERED + 1
+    assert not inbox.run(f"an error that says {MAX_REMEMBERED}", BAD, after=60).is_sent
 
 
 def test_a_daily_run_that_ends_a_little_earlier_is_mailed_all_the_same() -> None:

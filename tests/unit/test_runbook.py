@@ -94,6 +94,12 @@ def test_every_link_within_the_runbook_leads_somewhere() -> None:
     assert links <= anchors
 
 
+def test_every_line_of_a_digest_stands_in_the_runbook_as_the_digest_says_it() -> None:
+    text = RUNBOOK.read_text(encoding="utf-8").split("## A digest's lines")[1]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
+    assert rows == LINES
+
+
 def test_the_runbook_begins_with_how_to_stop_it() -> None:
     text = RUNBOOK.read_text(encoding="utf-8")
     first = re.findall(r"^## (.+)$", text, re.MULTILINE)[0]
