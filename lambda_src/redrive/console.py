@@ -182,7 +182,7 @@ class Console:
         found = self.ask(Call.SHOW, ids=(visit.get("id"),))["communications"]
         if not found:
             return warning(f"The ledger does not know {capped(visit.get('id'))}: no run has sent it.")
-        return joined(*map(self._one, found))
+        return joined(*map(self._one, found), self.buttons("who", {}))
 
     def _one(self, each: Mapping[str, Any]) -> Html:
         names = {

@@ -144,6 +144,8 @@ class Operating:
                 return joined("What the filter means: ", *(self._plan(what) for what in What))
             case "communication":
                 return self._for_one(thing)
+            case "who":
+                return _who()
             case "now":
                 return self._for_run(thing)
             case "action":
@@ -170,7 +172,7 @@ class Operating:
             buttons.append(self._at_once("Release and send now", Call.RELEASE_AND_SEND, sure, **named))
         if thing["state"] != "discarded" and "is sending it" not in thing["nextRun"]["why"]:
             buttons.append(self._at_once("Discard", Call.DISCARD, f"Never send {id_}?", **named))
-        return joined(_who(), *buttons)
+        return joined(*buttons)
 
     def _for_run(self, thing: Mapping[str, Any]) -> Html:
         control, run = thing["control"], thing["run"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
@@ -46,6 +47,7 @@ class Page(HTMLParser):
         super().__init__()
         self.html, self.tags, self.text = html, list[str](), ""
         self.buttons: dict[str, dict[str, Any]] = {}
+        self.calls = list[tuple[str, dict[str, Any]]]()
         self.confirmations: dict[str, str | None] = {}
         self.endpoints: set[str | None] = set()
         self._label, self._action, self._open = "", dict[str, str | None](), ""
@@ -65,6 +67,7 @@ class Page(HTMLParser):
         if self._open == "cwdb-action":
             assert self._action["action"] == "call"
             self.buttons[self._label] = json.loads(data)
+            self.calls.append((self._label, self.buttons[self._label]))
             self.confirmations[self._label] = self._action.get("confirmation")
             self.endpoints.add(self._action["endpoint"])
             self._open = ""
@@ -291,6 +294,20 @@ def test_a_pause_of_no_hours_or_of_days_is_none_and_one_of_no_length_is_of_an_ho
 def test_a_pause_of_a_length_that_cannot_be_read_is_none(controls: Controls, typed: str) -> None:
     assert "hours: must be a number" in press(operate(), "Pause", **WHO, **{"for": typed}).text
     assert controls.read().paused_until == 0
+
+
+def test_no_page_asks_for_the_same_thing_in_two_fields(pile: None, ledger: Ledger, table: Table) -> None:
+    """Nobody says which of two fields of a name CloudWatch gives."""
+    wait(ledger, table, Communication("000", "send.sms", "sms"))
+    Running(table, ledger).begins(emails(3))
+    for said in PAGES:
+        names = re.findall(r'<input [^>]*name="(\w+)"', operate(**said).html)
+        assert len(names) == len(set(names)), said
+    two = operate(page="communication", id="000")
+    assert [values["operation"] for _, values in two.calls if values.get("do") == "discard"] == [
+        "send.email",
+        "send.sms",
+    ]
 
 
 def test_an_id_is_taken_as_it_is_also_with_spaces_around_it(ledger: Ledger, table: Table) -> None:
