@@ -310,6 +310,27 @@ def test_two_that_are_at_it_at_once_change_each_once(
     assert states(ledger) == {State.RELEASED: 11}
 
 
+def test_who_was_taken_over_begins_no_further_invocation(
+    pile: None, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two chains of invocations would take it from each other to its end."""
+    plan = planned(context, later, "release", all=True)
+    confirmed(context, plan)
+    [(_, event)] = later.accepted
+    later.accepted.clear()
+    read, is_first = Ledger.read_whole, iter([True])
+
+    def then_another(self: Ledger, communications: Any) -> Any:
+        found = list(read(self, communications))
+        if next(is_first, False):
+            ledger_admin.handler(event, Context("another", 0))  # type: ignore[arg-type]
+        return iter(found)
+
+    monkeypatch.setattr(Ledger, "read_whole", then_another)
+    ledger_admin.handler(event, Context("first"))  # type: ignore[arg-type]
+    assert (shown(context, plan)["done"], len(later.accepted)) == (4, 1)
+
+
 def test_what_joins_while_it_goes_on_is_left_alone(
     pile: None, ledger: Ledger, table: Table, context: Context, later: Later, time: Time
 ) -> None:

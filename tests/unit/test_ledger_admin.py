@@ -214,8 +214,10 @@ def test_releasing_some_by_name_leaves_their_group_with_the_right_count(
     pile: None, ledger: Ledger, table: Table, context: Context
 ) -> None:
     named = [{"primaryId": each, "operation": "send.email"} for each in ("000", "003", "006")]
-    invoke(context, "release", communications=named, **WHO)
+    invoke(context, "release", communications=[*named, *NAMED], **WHO)
     assert groups(context) == {GONE_GROUP: 4, UNKNOWN_GROUP: 3, "sms/410/gone": 1}
+    [action] = invoke(context, "actions")["actions"]
+    assert (action["done"], action["detail"]) == (3, "000, 003, 006")
     ledger.discard(entry_of(ledger, email(1)), "ann", "directly")
     (group,) = [each for each in invoke(context, "groups")["groups"] if each["group"] == GONE_GROUP]
     assert group["ids"] == ["001", "002", "004"], "none that waits no longer"
