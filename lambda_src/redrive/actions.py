@@ -202,7 +202,7 @@ class Actions:
             moved=now,
         )
         is_there = Delete(Key(PLANNED, planned.id), "attribute_exists(pk)")
-        begun = Put(Key(ACTIONS, action.id), self._kept_item(action), "attribute_not_exists(pk)")
+        begun = Put(Key(ACTIONS, action.id), self._kept_item(action))
         if not self._table.write_together(is_there, begun):
             raise ConfigurationError(f"event.actionId: {planned.id} was confirmed before, or is too old; see actions")
         return action

@@ -154,7 +154,10 @@ class Desk:
         controls, rate = self.look.controls, order.max_requests_per_second
         match order.action:
             case Call.PAUSE:
-                until = clock.now() + order.seconds
+                until, control = clock.now() + order.seconds, controls.read()
+                if control.paused_until > until:
+                    ends = f"{control.by} has paused everything until {rfc3339(control.paused_until)}"
+                    raise ConfigurationError(f"event.seconds: {ends}; to end that sooner, resume first")
                 return lambda: controls.pause(until, order.by, order.why), f"until {rfc3339(until)}"
             case Call.RESUME:
                 return controls.resume, ""

@@ -64,7 +64,7 @@ class Operating:
                 return console.framed(warning("It goes on.", good=True), console.action(visit))
             answer = self.desk.carry_out(order, self.request)
         except RedriveError as error:
-            return console.framed(warning(capped(error, 300)), console.link("Back", page=visit.get("page")))
+            return console.framed(warning(capped(error, 300)), console.link("Back", **_where(visit)))
         action = answer.get("action", answer)
         if "actionId" in action:
             return console.framed(console.shown_action(action))
@@ -213,6 +213,14 @@ class Operating:
         if action["canBeUndone"]:
             return self._do("Undo: release them …", Call.PLAN, what=What.RELEASE, undoes=id_)
         return Html("")
+
+
+def _where(visit: Visit) -> dict[str, str]:
+    """Name the page on which a button was pressed: who forgot to type a name must not have to plan again."""
+    for page, name in (("action", "action"), ("communication", "id")):
+        if visit.get(name):
+            return {"page": page, name: visit.get(name)}
+    return {"page": visit.get("page")}
 
 
 def _who() -> Html:

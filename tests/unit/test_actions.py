@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,14 +13,14 @@ from botocore.exceptions import ClientError
 
 from ledger_admin import handler as ledger_admin
 from redrive import clock
-from redrive.actions import KEPT_SECONDS, SECONDS_TO_CONFIRM, Phase
+from redrive.actions import KEPT_SECONDS, SECONDS_TO_CONFIRM, Actions, Phase
 from redrive.control import CONTROL, Controls
 from redrive.errors import ConfigurationError, LedgerUnavailable, NotCarriedOn
 from redrive.ledger import GROUPS, Ledger
 from redrive.ledger_rules import State
 from redrive.orders import MAX_BY, MAX_WHY
 from redrive.table import Key, Table, size
-from redrive.waiting import Waiting
+from redrive.waiting import Waiting, Wanted
 from tests.unit.desk import (
     ANN,
     EMAIL,
@@ -40,7 +41,7 @@ from tests.unit.desk import (
     shown,
     wait,
 )
-from tests.unit.support import Context, TableFront, Time, entry_of
+from tests.unit.support import LEDGER, Context, TableFront, Time, entry_of
 
 pytestmark = pytest.mark.usefixtures("front")
 
@@ -310,6 +311,24 @@ def test_two_that_are_at_it_at_once_change_each_once(
     assert states(ledger) == {State.RELEASED: 11}
 
 
+def test_so_many_are_changed_in_a_second_as_their_groups_partition_takes(
+    pile: None, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("redrive.carrying_out.PER_SECOND", 0.01)
+    monkeypatch.setattr("redrive.carrying_out.time", SimpleNamespace(sleep=slept.append, monotonic=lambda: 0.0))
+    confirmed(context, planned(context, later, "release", all=True))
+    later.come()
+    assert sum(slept) == pytest.approx(11 / 0.01)
+
+
+def test_what_waits_since_the_moment_that_is_meant_is_meant(ledger: Ledger, table: Table) -> None:
+    wait(ledger, table, EMAIL)
+    since = entry_of(ledger, EMAIL).waiting_since
+    for before, count in ((since, 1), (since - 0.002, 0)):
+        assert Waiting(table).count(GONE_GROUP, after=None, until=Wanted(before=before).until)[0] == count
+
+
 def test_who_was_taken_over_begins_no_further_invocation(
     pile: None, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,12 +353,15 @@ def test_who_was_taken_over_begins_no_further_invocation(
 def test_what_joins_while_it_goes_on_is_left_alone(
     pile: None, ledger: Ledger, table: Table, context: Context, later: Later, time: Time
 ) -> None:
+    """Nor does it take the place of one that somebody has released meanwhile."""
     plan = planned(context, later, "discard", group=GONE_GROUP)
     confirmed(context, plan)
     time.passes(1)
     wait(ledger, table, email(50), run="the run of this hour")
+    ledger.release(entry_of(ledger, email(0)), "bob", "quicker")
     later.come(seconds=0)
-    assert (shown(context, plan)["done"], groups(context)[GONE_GROUP]) == (6, 1)
+    done = shown(context, plan)
+    assert (done["done"], done["skipped"], groups(context)[GONE_GROUP]) == (5, 0, 1)
     assert entry_of(ledger, email(50)).state is State.MANUAL
 
 
@@ -466,7 +488,7 @@ def test_a_discard_is_undone_as_a_whole_but_for_what_is_discarded_no_more(
     undo = planned(context, later, "release", undoes=discard["actionId"])
     assert (undo["count"], undo["meant"]) == (11, {"undoes": discard["actionId"]})
     confirmed(context, undo, why="they were good")
-    later.come(seconds=0)
+    assert later.come(seconds=0) > 3, "a page each"
     undone = shown(context, undo)
     assert (undone["state"], undone["done"]) == ("done", 9)
     assert [each["primaryId"] for each in undone["examples"]] == ["003", "004"]
@@ -510,6 +532,48 @@ def test_what_a_discard_has_changed_is_kept_for_longer_than_it_can_be_undone(
     pages = table.query(f"action/{action.id}").items
     assert pages
     assert all(page["expiry"] > last_minute + SECONDS_TO_CONFIRM + 3600 for page in pages)
+
+
+def test_a_discard_that_has_changed_nothing_cannot_be_undone(
+    pile: None, ledger: Ledger, context: Context, later: Later, time: Time
+) -> None:
+    plan = planned(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
+    confirmed(context, plan)
+    invoke(context, "stop", actionId=plan["actionId"], **WHO)
+    discard = planned(context, later, "discard", group=UNKNOWN_GROUP)
+    confirmed(context, discard)
+    for number in range(6, 10):
+        ledger.release(entry_of(ledger, email(number)), "bob", "quicker")
+    later.come()
+    done = shown(context, discard)
+    assert (done["state"], done["done"], done["canBeUndone"]) == ("done", 0, False)
+    assert done["detail"] == "4 waited no more when their turn came"
+
+
+def test_nobody_is_asked_to_send_where_nothing_was_released(
+    pile: None, ledger: Ledger, context: Context, later: Later
+) -> None:
+    plan = planned(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
+    confirmed(context, plan)
+    for number in range(6, 10):
+        ledger.discard(entry_of(ledger, email(number)), "bob", "quicker")
+    later.come()
+    assert (shown(context, plan)["done"], later.accepted) == (0, [])
+
+
+def test_of_many_that_are_skipped_the_first_are_named(
+    pile: None, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redrive.carrying_out.SHOWN_SKIPPED", 5)
+    discard = planned(context, later, "discard", all=True)
+    confirmed(context, discard)
+    later.come()
+    for _ in range(2):
+        undo = planned(context, later, "release", undoes=discard["actionId"])
+        confirmed(context, undo)
+        later.come()
+    undone = shown(context, undo)
+    assert (undone["done"], undone["skipped"], len(undone["examples"])) == (0, 11, 5)
 
 
 def test_what_has_come_to_its_end_is_not_stopped(pile: None, context: Context, later: Later) -> None:
@@ -590,6 +654,19 @@ def test_the_result_can_be_read_for_a_week(pile: None, context: Context, later: 
     later.come()
     time.passes(KEPT_SECONDS - 60)
     assert shown(context, plan)["done"] == 11
+    time.passes(LEDGER.retention_days * 86400 - KEPT_SECONDS)
+    [kept] = invoke(context, "actions")["actions"]
+    assert kept["actionId"] == plan["actionId"], "as long as runs"
+    time.passes(61)
+    assert invoke(context, "actions")["actions"] == [], "though the table still has it: it deletes some days later"
+    assert shown(context, plan) is None
+
+
+def test_where_runs_are_kept_for_less_than_a_week_the_result_is_not(table: Table, time: Time) -> None:
+    actions = Actions(table, 1)
+    actions.begin("request", "pause", "ann", "why", "")
+    time.passes(KEPT_SECONDS - 60)
+    assert actions.newest(1)[0]
 
 
 def test_an_invocation_that_lambda_does_not_take_leaves_an_action_that_can_be_carried_on(

@@ -19,13 +19,15 @@ from conclude import handler as conclude
 from redrive import clock, concluding
 from redrive.api import in_full
 from redrive.breaker import Move
-from redrive.conclusion import Concluding
+from redrive.concluding import GROUPS_REMEMBERED, MAX_CAUSE, end_of
+from redrive.conclusion import Concluding, Conclusion
 from redrive.errors import ConcludeUnfinished, ConfigurationError, LedgerUnavailable, NotificationFailed
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Entry, State
+from redrive.mailing import Memory
 from redrive.models import Communication
 from redrive.table import Table, dynamodb
-from redrive.waiting import Waiting
+from redrive.waiting import Group, Waiting
 from tests.unit.running import NO_ANSWER, NOT_ASKED, REQUEST, RUN, Running, all_get, emails, next_run
 from tests.unit.support import (
     A_LEASE,
@@ -572,6 +574,16 @@ def test_an_aborted_run_is_concluded_and_published_once(running: Running, contex
     assert answer["message"].startswith("The run ended early: ABORTED. by ann\n")
     # Whoever redrives its execution opens no batch.
     assert running.runs.breaker(RUN).ended == "it has ended before: ABORTED"
+
+
+def test_what_an_execution_ended_with_is_cut_and_so_are_the_groups_that_are_remembered() -> None:
+    detail = {"name": "run", "status": "FAILED", "error": "States.Runtime", "cause": "x" * 30_000}
+    ending = end_of({"detail-type": "Step Functions Execution Status Change", "detail": detail}).ending
+    assert ending is not None
+    assert ending.why == "States.Runtime: " + "x" * (MAX_CAUSE - 16)
+    names = [f"email/422/{number:03}" for number in range(GROUPS_REMEMBERED + 10)]
+    done = Conclusion(manual={name: Group(name, "send.email", "HTTP 422", n) for n, name in enumerate(names)})
+    assert sorted(concluding._unnamed(Memory(), done)) == names[10:], "the largest"
 
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "FAILED"])

@@ -121,9 +121,18 @@ PAGES: list[dict[str, Any]] = [
 ]
 
 
-def test_the_landing_page_shows_groups_with_how_many_since_when_and_some_ids(pile: None) -> None:
+def test_the_landing_page_shows_groups_with_how_many_since_when_and_some_ids(
+    pile: None, ledger: Ledger, table: Table
+) -> None:
     page = view()
     assert "11 wait for a person" in page.text
+    wait(ledger, table, *map(email, range(20, 27)), error="POST /requeue: HTTP 500 Zzz")
+    assert [label for label in view().buttons if label.count("/") == 2] == [
+        "email/500/zzz",
+        GONE_GROUP,
+        "email/422/unknown-address",
+        "sms/410/gone",
+    ], "the largest first"
     assert GONE_GROUP in page.buttons
     assert "003, 004, 005" in page.text
     assert "No run is on." in page.text
@@ -155,6 +164,22 @@ def test_a_list_is_narrowed_by_its_form_and_says_when_it_is_cut(pile: None) -> N
     }
 
 
+def test_the_next_page_of_a_list_has_the_same_filters_and_the_same_order(
+    pile: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redrive.looking.PAGE", 2)
+    first = view({"hours": "0.5", "error": "410"}, page="list", newest="yes")
+    second = view(**first.buttons["Next page"])
+    found = [[label for label in page.buttons if label.isdecimal()] for page in (first, second)]
+    assert found == [["002", "001"], ["000"]]
+
+
+def test_a_long_digest_is_cut(runs: Runs) -> None:
+    runs.begin("a run", "request", {"listed": 1})
+    runs.write("a run", {"digest": {"message": "x" * 10_000}})
+    assert view(page="run", run="a run").text.count("x") < 4010
+
+
 def test_a_viewer_sees_no_button_that_changes_anything_and_writes_nothing(
     pile: None, front: TableFront, context: Context
 ) -> None:
@@ -177,7 +202,9 @@ def test_an_operator_plans_sees_the_number_says_who_and_why_and_reads_the_result
     plan = press(listed, "Release …", group=GONE_GROUP)
     assert "planned: 6" in plan.text
     assert plan.confirmations["Release 6"] == "Release 6?"
-    assert "event.by: missing" in press(plan, "Release 6").text
+    unsigned = press(plan, "Release 6")
+    assert "event.by: missing" in unsigned.text
+    assert "planned: 6" in press(unsigned, "Back").text
     assert groups(context)[GONE_GROUP] == 6
     begun = press(plan, "Release 6", **WHO)
     assert "running: 0 of 6 done" in begun.text
@@ -370,10 +397,11 @@ def test_what_is_sent_besides_is_said_before_it_is_confirmed(
     assert "whatever else failed there" in operate(page="action", action=plan["actionId"]).text
 
 
+@pytest.mark.parametrize("what", ["releaseAndSend", "discard"])
 def test_a_release_that_was_stopped_midway_says_that_what_is_released_is_sent(
-    pile: None, context: Context, later: Later
+    pile: None, context: Context, later: Later, what: str
 ) -> None:
-    plan = planned(context, later, "releaseAndSend", all=True)
+    plan = planned(context, later, what, all=True)
     confirmed(context, plan)
     while not shown(context, plan)["done"]:
         _, event = later.accepted.pop()
@@ -382,7 +410,8 @@ def test_a_release_that_was_stopped_midway_says_that_what_is_released_is_sent(
     assert "What was released before" not in page.text
     stopped = press(page, "Stop", **WHO)
     assert "stopped: 4 of 11 done" in stopped.text, "a page"
-    assert "What was released before it was stopped, the next run sends." in stopped.text
+    said = "What was released before it was stopped, the next run sends." in stopped.text
+    assert said is (what == "releaseAndSend")
     assert "redrive-list-failed" not in dict(later.accepted), "nobody was asked to send at once"
 
 

@@ -17,7 +17,8 @@ from redrive.errors import ConfigurationError, LedgerUnavailable
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Claim, State
 from redrive.orders import Call, order_of
-from redrive.runs import Runs
+from redrive.runs import Breaker, Lock, Runs
+from redrive.showing import run_under_way
 from redrive.table import Key, Table
 from redrive.waiting import GROUPS, Group, Waiting
 from tests.runbook import RUNBOOK
@@ -270,6 +271,28 @@ def test_what_is_on_is_paused_slowed_down_resumed_and_stopped(table: Table, runs
     runs.take_lock("20261124T021500Z", "request", 2e9)
     assert invoke(context, "stop", runId="20261124T021500Z", **WHO)["stoppedRun"] == "20261124T021500Z"
     assert runs.breaker("20261124T021500Z").ended == "an operator stopped it", "also when another one is stopped"
+
+
+def test_of_the_run_that_is_on_only_its_own_record_counts_and_why_it_ends_is_said() -> None:
+    lock = Lock("20261124T021500Z", "request", "", 1.0, 2.0)
+    shown = run_under_way(lock, {"sends": 8, "request": "another delivery"}, Breaker(), None)
+    assert (shown["sends"], shown["notGone"]) == (0, 0)
+    breaker = Breaker(refused="HTTP 401 Unauthorized", gone=9)
+    shown = run_under_way(lock, {"sends": 8, "request": "request"}, breaker, None)
+    assert (shown["sends"], shown["gone"], shown["notGone"]) == (8, 9, 0)
+    assert shown["ends"] == "HTTP 401 Unauthorized"
+
+
+def test_a_pause_is_not_shortened_by_another_one(context: Context, controls: Controls) -> None:
+    """Two operators at once: the one who types the command of the runbook ends no maintenance of a day."""
+    invoke(context, "pause", seconds=86400, by="ann", why="maintenance")
+    with pytest.raises(
+        ConfigurationError, match=r"event\.seconds: ann has paused everything until .*; to end that sooner"
+    ):
+        invoke(context, "pause", seconds=3600, by="bob", why="it is slow")
+    assert controls.read().by == "ann"
+    invoke(context, "resume", **WHO)
+    assert invoke(context, "pause", seconds=3600, by="bob", why="it is slow")["by"] == "bob"
 
 
 def test_a_run_that_has_ended_is_not_stopped(table: Table, ledger: Ledger, runs: Runs, context: Context) -> None:
