@@ -265,6 +265,10 @@ class _Session(requests.Session):
     those take: a third of a request's time.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[tuple[Any, ...], Any] = {}
+
     def prepared(
         self, method: str, url: str, headers: Mapping[str, str], params: str | None, json: Any, auth: AuthBase
     ) -> requests.PreparedRequest:
@@ -287,10 +291,6 @@ class _Session(requests.Session):
         """Send a request; its body is not read yet."""
         settings = self.merge_environment_settings(request.url, {}, True, verify, None)
         return self.get_adapter(request.url or "").send(request, timeout=timeout, **settings)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._settings: dict[tuple[Any, ...], Any] = {}
 
     def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
         """Give the settings of a request: those of the environment, under its own."""
