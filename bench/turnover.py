@@ -1,16 +1,13 @@
 """How much of an API's capacity a run uses on AWS: its batches are gone through event by event, with assumed times.
 
-That the rate is kept is tested with the whole (``tests/e2e/test_ledger_many.py``); its engine is slower than AWS's.
-So the same run is computed with the times that AWS takes. None of these is promised by AWS; they are cautious, and
-printed.
+What is measured on this machine says that the rate is kept; its own engine is slower than AWS's. So the same run is
+computed with the times that AWS takes. None of these is promised by AWS; they are cautious, and printed.
 """
 
 from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-
-from bench.table import Row
 
 SAFETY = 0.95
 """Of ``max_requests_per_second`` that is used: as in lambda_src/redrive/control.py."""
@@ -110,19 +107,12 @@ def most_at_a_time(requests: list[tuple[float, float]]) -> int:
     return most
 
 
-USED = 0.9
-
-
-def row(sends: int = 10_000, rate: float = 10) -> Row:
-    """Tell how much of a rate the module uses with its defaults: batches of 20, five at a time, two within each."""
-    times = Times()
-    found, free = (compute(sends, 20, 5, 2, each, times) for each in (rate, None))
-    used = found.per_second / rate
-    assumed = (
-        f"computed, not measured; assumed are {times.child * 1000:g} ms from a batch to the next, "
-        f"{times.transition * 1000:g} for a transition, {times.invoke * 1000:g} for an invocation, "
-        f"{times.write * 1000:g} for a write, {times.api * 1000:g} for the API; "
-        f"without a rate {free.per_second:.0f} a second"
-    )
-    what = f"{sends:,} at {rate:g} requests a second on AWS: used of it"
-    return Row(what, f"{used:.1%}", assumed, f"{used:.2f}", f"≥ {USED:g}", used >= USED)
+def most_within(seconds: float, starts: list[float]) -> int:
+    """Give how many requests began within any so many seconds at most."""
+    starts = sorted(starts)
+    first = most = 0
+    for last, at in enumerate(starts):
+        while at - starts[first] >= seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most

@@ -52,16 +52,18 @@ module "redrive" {
     }
   }
 
-  requeue         = { path = "/communications/requeue" }
-  batch_size      = var.batch_size
-  max_concurrency = var.max_concurrency
-  retry           = var.retry
-  redrive_limit   = var.redrive_limit
-  ledger          = { deletion_protection = false }
-  queue           = var.queue
-  schedule        = { expression = "rate(1 hour)" }
-  dashboard       = { enabled = true }
-  notifications   = { emails = [var.email] }
+  requeue       = { path = "/communications/requeue" }
+  batch_size    = var.batch_size
+  retry         = var.retry
+  redrive_limit = var.redrive_limit
+  ledger        = { deletion_protection = false }
+  queue         = var.queue
+  schedule      = { expression = "rate(1 hour)" }
+  dashboard     = { enabled = true }
+  notifications = { emails = [var.email] }
+
+  max_concurrency         = var.max_concurrency
+  max_requests_per_second = var.max_requests_per_second
 }
 
 # The application, where it sends entries to the module's queue: a role that may do that and nothing else.

@@ -63,3 +63,9 @@ variable "max_concurrency" {
   type        = number
   default     = 10
 }
+
+variable "max_requests_per_second" {
+  description = "Most requests in a second; null for no limit."
+  type        = number
+  default     = null
+}

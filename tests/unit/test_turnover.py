@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import turnover
-from bench.turnover import Times, compute, most_at_a_time
+from bench.turnover import Times, compute, most_at_a_time, most_within
 from redrive import control
 
 QUICK = Times(child=0.0, transition=0.0, invoke=0.0, write=0.0, api=0.1)
@@ -43,3 +43,9 @@ def test_the_rate_is_used_as_far_as_the_module_uses_it():
 )
 def test_requests_are_at_once_from_their_start_to_their_end(requests, most):
     assert most_at_a_time(requests) == most
+
+
+def test_a_second_is_any_second_and_not_one_of_the_clock():
+    assert most_within(1, [0.0, 0.9, 1.1, 1.8, 2.5]) == 3
+    assert most_within(1, [0.0, 1.0, 2.0]) == 1
+    assert most_within(2, [0.0, 1.0, 2.0]) == 2
