@@ -662,7 +662,7 @@ def test_the_result_can_be_read_for_a_week(pile: None, context: Context, later: 
     assert shown(context, plan) is None
 
 
-def test_where_runs_are_kept_for_less_than_a_week_the_result_is_not(table: Table, time: Time) -> None:
+def test_the_result_can_be_read_for_a_week_also_where_runs_are_kept_for_a_day(table: Table, time: Time) -> None:
     actions = Actions(table, 1)
     actions.begin("request", "pause", "ann", "why", "")
     time.passes(KEPT_SECONDS - 60)

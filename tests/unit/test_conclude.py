@@ -714,6 +714,17 @@ def test_a_run_that_ended_in_the_ordinary_way_is_not_published_again(
     assert inbox.empty() == []
 
 
+def test_a_digest_that_the_runs_event_has_published_its_execution_does_not_publish_as_well(
+    running: Running, context: Context, inbox: Inbox
+) -> None:
+    """As where the event of an execution that was stopped overtakes its last call."""
+    running.begins(GOOD)
+    invoke(changed("ABORTED", cause="by ann"), context)
+    assert len(inbox.empty()) == 1
+    answer = invoke(done(), context)
+    assert (answer["subject"][:15], answer["notify"], inbox.empty()) == ("run ended early", False, [])
+
+
 @pytest.mark.parametrize(
     "event", [{}, {"runId": RUN}, {"run": None}, {"run": {}}, {"detail-type": "x"}, {"requestContext": 5}]
 )
