@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -13,6 +14,9 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from redrive.errors import ConfigurationError
 
 T = TypeVar("T")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character: JSON can say one alone, UTF-8 cannot."""
 
 
 def parse(kind: type[T], value: object, where: str, *, only_known: bool = False) -> T:
@@ -76,6 +80,8 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         return float(value)
     if type(value) is not kind:  # not isinstance: JSON's true is no number
         raise _wrong(where, _NAMES[kind], value)
+    if kind is str and not value.isascii() and _SURROGATE.search(value):
+        raise ConfigurationError(f"{where}: holds half a character (a lone surrogate), which cannot be written")
     return value
 
 

@@ -28,6 +28,7 @@ class Nested:
     style: PaginationStyle
     limit: int = 3
     ratio: float | None = None
+    name: str = ""
 
 
 def test_a_nested_object_becomes_its_dataclass_with_defaults() -> None:
@@ -48,6 +49,10 @@ def test_a_field_may_be_spelled_as_json_events_do() -> None:
         ({"style": "page", "limit": True}, "x.limit: must be a whole number, not true or false"),
         ({"style": "page", "ratio": []}, "x.ratio: must be a number, not a list"),
         ([], "x: must be an object, not a list"),
+        (
+            {"style": "page", "name": "\ud83d"},
+            "x.name: holds half a character (a lone surrogate), which cannot be written",
+        ),
     ],
 )
 def test_an_error_names_the_field_and_what_it_must_be(value: object, message: str) -> None:
