@@ -288,8 +288,11 @@ class _Session(requests.Session):
         return made
 
     def sent(self, request: requests.PreparedRequest, timeout: tuple[float, float], verify: str | bool) -> Response:
-        """Send a request; its body is not read yet."""
-        settings = self.merge_environment_settings(request.url, {}, True, verify, None)
+        """Send a request; its body is not read yet. Raises ``InvalidURL`` where it would go to another origin."""
+        try:
+            settings = self.merge_environment_settings(request.url, {}, True, verify, None)
+        except ValueError:  # Python's own reader of URLs finds a port that is none
+            raise requests.exceptions.InvalidURL(request=request) from None
         return self.get_adapter(request.url or "").send(request, timeout=timeout, **settings)
 
     def merge_environment_settings(self, url: Any, *settings: Any) -> Any:

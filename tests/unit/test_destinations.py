@@ -72,6 +72,7 @@ def network(api: ScriptedApi, second_server: ScriptedApi, monkeypatch: pytest.Mo
     second_server.requests.clear()
     api.answer = lambda request: as_json([])
     made = Network(api, second_server)
+    monkeypatch.setenv("NO_PROXY", "localhost")  # where there is one, requests has Python's reader look at a URL as well
     monkeypatch.setattr(urllib3.util.connection, "create_connection", made.connect)
     return made
 
@@ -115,6 +116,7 @@ TRICKS = [
     "http://[::1]/x",
     f"http://[{HOME}]/x",
     "//evil.test/x",
+    "//[::1][::1]/x",
     "\\\\evil.test/x",
     "/\\evil.test/x",
     "http:evil.test/x",
