@@ -9,6 +9,7 @@ import pytest
 
 from local import runs
 from local.stack import Stack, wait_until
+from tests.e2e.conftest import settle
 from tests.e2e.scripted_api import Answer, Call
 from tests.runbook import NAME, commands
 
@@ -81,6 +82,8 @@ def night(stack, deployment, scripted_api):
             if plan:
                 examples |= {EXAMPLE_ACTION: plan["actionId"], EXAMPLE_COUNT: f'"count": {plan["count"]}'}
             said.append((words, *_carry_out(stack, words, examples)))
+        wait_until(lambda: "RUNNING" not in runs.statuses(stack).values(), "the run that the last command began")
+        settle()  # its mail is not another test's
     finally:
         stack.invoke("ledger_admin", {"action": "resume", **WHO})
         stack.invoke("ledger_admin", {"action": "slowDown", "maxRequestsPerSecond": None, **WHO})

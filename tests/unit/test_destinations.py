@@ -72,7 +72,9 @@ def network(api: ScriptedApi, second_server: ScriptedApi, monkeypatch: pytest.Mo
     second_server.requests.clear()
     api.answer = lambda request: as_json([])
     made = Network(api, second_server)
-    monkeypatch.setenv("NO_PROXY", "localhost")  # where there is one, requests has Python's reader look at a URL as well
+    monkeypatch.setenv(
+        "NO_PROXY", "localhost"
+    )  # where there is one, requests has Python's reader look at a URL as well
     monkeypatch.setattr(urllib3.util.connection, "create_connection", made.connect)
     return made
 
