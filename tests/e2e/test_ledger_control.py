@@ -103,8 +103,10 @@ def test_a_run_opens_no_batch_after_run_hours(scene):
     [mail] = scene.mails(wanted=1)
     assert headline(mail) == "The run ended before everything was sent: it has taken run_hours (1)."
     assert sum(lines(mail).values()) == FAILED
+    scene.workers_go_on()
     scene.run()
     scene.later(LEASE_SECONDS)  # of what was under way when its batch was ended
+    scene.workers_go_on()
     scene.run()
     # What was under way in a batch that was ended is not in its history: the application knows.
     assert {call.body["primaryId"] for call in scene.posts()} == set(scene.ids)
