@@ -29,6 +29,7 @@ from redrive.runs import Batch, Breaker
 from redrive.settings import ListSettings, RequeueCommunicationSettings, RunSettings
 from tests.plan.conftest import ROOT
 from tests.plan.planned import Plan
+from tests.unit.support import new_sandbox
 
 MOST_EVENTS = 25_000
 MOST_BYTES = 256 * 1024
@@ -141,15 +142,13 @@ def unavailable(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> str:
     client.exceptions.ConditionalCheckFailedException = KeyError
     client.update_item.side_effect = EndpointConnectionError(endpoint_url="https://dynamodb")
     monkeypatch.setattr(requeue, "dynamodb", lambda: client)
-    requeue._redriving.cache_clear()
-    requeue._settings.cache_clear()
+    new_sandbox()
     context = Mock(aws_request_id="r" * 36, get_remaining_time_in_millis=lambda: 60_000)
     communication = {"primaryId": "1", "operation": "send.email", "source": "email"}
     item = {"runId": "x", "batch": 1, "listedAt": 1, "force": False, "paced": False, "communication": communication}
     with pytest.raises(LedgerUnavailable) as raised:
         requeue.handler(item, context)
-    requeue._redriving.cache_clear()
-    requeue._settings.cache_clear()
+    new_sandbox()
     frames = traceback.format_tb(raised.tb)[1:]  # without this file's own
     stack = [line.replace(str(ROOT / "lambda_src"), "/opt/python") for line in frames]
     assert len(stack) > 3

@@ -15,13 +15,8 @@ from hypothesis import strategies as st
 from redrive.entries import QueueEntry
 from redrive.errors import NotAnEntry
 from redrive.models import primary_id
+from tests.unit.delivery_queue import ENTRY
 
-ENTRY: dict[str, Any] = {
-    "primaryId": "123455",
-    "operation": "send.email",
-    "createdBy": "shop",
-    "created": "2026-11-24T02:15:00Z",
-}
 REST = '"operation": "send.email", "createdBy": "shop", "created": "2026-11-24T02:15:00Z"'
 
 anything = st.recursive(
