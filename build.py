@@ -43,6 +43,8 @@ RECORDED = ("build.py", "requirements/layer.txt", "requirements/layer-pruned.tom
 # in bytes; the project's own, far below AWS's quotas
 FUNCTION_LIMIT, DEPENDENCIES_LIMIT = 700_000, 1_500_000
 
+BYTECODE, SYNTAX = ".build/compiled", ".build/syntax"
+HASH_SIZE = hashlib.sha256().digest_size
 RUNTIME = "3.13"  # the default of lambda.runtime
 MAGIC = 0x0A0D0DF3  # its importlib.util.MAGIC_NUMBER: begins its bytecode, and is the key of its hashes of sources
 UNCHECKED = 1  # PEP 552: bytecode with a hash of its source, which is not compared when it is loaded
@@ -169,14 +171,20 @@ def is_zip_of(contents: dict[bytes, bytes], zipped: bytes) -> bool:
         start = end + 30 + len(path)
         end = start + int.from_bytes(zipped[end + 18 : end + 22], "little")
         streams.append(zipped[start:end])
-        unpacking = zlib.decompressobj(RAW)
-        try:
-            unpacked = unpacking.decompress(streams[-1], len(content) + 1)
-        except zlib.error:
-            return False
-        if unpacked != content or not unpacking.eof or unpacking.unused_data:
+        if decompressed(streams[-1], len(content)) != content:
             return False
     return zip_of(contents, streams) == zipped
+
+
+@cache
+def decompressed(stream: bytes, size: int) -> bytes | None:
+    """Decompress bytes once, though every function's zip holds them; None where they are no stream of that size."""
+    unpacking = zlib.decompressobj(RAW)
+    try:
+        content = unpacking.decompress(stream, size + 1)
+    except zlib.error:
+        return None
+    return content if unpacking.eof and not unpacking.unused_data else None
 
 
 def own_code(root: Path) -> dict[str, bytes]:
@@ -202,31 +210,53 @@ def source_folders(root: Path) -> dict[str, dict[str, bytes]]:
         if COMPILED.search(name):
             raise BuildError(f"lambda_src/{name} is compiled for one system: remove it")
         if path.suffix == ".py" and not re.search(r"(^|/)\.", name):
-            code = as_committed(path)
-            try:
-                compile(code, name, "exec", dont_inherit=True)
-            except SyntaxError as error:
-                raise BuildError(f"lambda_src/{name}:{error.lineno}: {error.msg}") from error
-            folders.setdefault(name.split("/")[0], {})[name] = code
+            folders.setdefault(name.split("/")[0], {})[name] = as_committed(path)
+    check_syntax(root, {name: code for files in folders.values() for name, code in files.items()})
     return folders
+
+
+def check_syntax(root: Path, sources: dict[str, bytes]) -> None:
+    """See that this very Python can read sources, unless it was the last to read them here. Raises BuildError."""
+    read, passed = hashlib.sha256(repr((sys.version, sources)).encode()).digest(), root / SYNTAX
+    if passed.is_file() and passed.read_bytes() == read:
+        return
+    for name, code in sources.items():
+        try:
+            compile(code, name, "exec", dont_inherit=True)
+        except SyntaxError as error:
+            raise BuildError(f"lambda_src/{name}:{error.lineno}: {error.msg}") from error
+    passed.parent.mkdir(exist_ok=True)
+    passed.write_bytes(read)
 
 
 def bytecode(root: Path, files: dict[str, bytes], below: str = "") -> dict[str, bytes]:
     """Give the bytecode of files, by the paths where Python looks for it; ``below`` is as for :func:`archive`.
 
-    What was compiled once lies in ``.build/bytecode``. Raises BuildError.
+    Raises BuildError.
     """
     sources = {name: code for name, code in files.items() if name.endswith(".py")}
-    cache = root / ".build/bytecode"
-    cached = {name: cache / hashlib.sha256(name.encode() + b"\0" + code).hexdigest() for name, code in sources.items()}
-    missing = {name: place for name, place in cached.items() if not place.is_file()}
+    places = {name: bytecode_place(root, name, code) for name, code in sources.items()}
+    kept = {name: kept_bytecode(place) for name, place in places.items()}
+    missing = {name: places[name] for name, content in kept.items() if content is None}
     if missing and (python := compiler()):
-        compile_into(missing, sources, cache, python)
+        kept |= compile_into(missing, sources, root / BYTECODE, python)
     elif missing:
         held = committed_bytecode(root / "dist")
         found = {name: held.get(below + compiled(name), b"") for name in sources}
         return {compiled(name): found[name] for name in sources if found[name][:16] == header(sources[name])}
-    return {compiled(name): place.read_bytes() for name, place in cached.items()}
+    return {compiled(name): content for name, content in kept.items() if content is not None}
+
+
+def bytecode_place(root: Path, name: str, source: bytes) -> Path:
+    """Give the place where the bytecode of a source is kept, once it was compiled."""
+    return root / BYTECODE / hashlib.sha256(name.encode() + b"\0" + source).hexdigest()
+
+
+def kept_bytecode(place: Path) -> bytes | None:
+    """Read kept bytecode, which begins with its own hash; None where there is none, or it is not what was put there."""
+    whole = place.read_bytes() if place.is_file() else b""
+    hashed, content = whole[:HASH_SIZE], whole[HASH_SIZE:]
+    return content if hashlib.sha256(content).digest() == hashed else None
 
 
 def compiled(name: str) -> str:
@@ -240,8 +270,9 @@ def header(source: bytes) -> bytes:
     return struct.pack("<2L", MAGIC, UNCHECKED) + _imp.source_hash(MAGIC, source)
 
 
-def compile_into(places: dict[str, Path], sources: dict[str, bytes], cache: Path, python: str) -> None:
-    """Have a Python compile sources, each to its place in the cache. Raises BuildError."""
+def compile_into(places: dict[str, Path], sources: dict[str, bytes], cache: Path, python: str) -> dict[str, bytes]:
+    """Have a Python compile sources, keep each one's bytecode in its place, and give it. Raises BuildError."""
+    made = {}
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         for name in places:
@@ -255,9 +286,12 @@ def compile_into(places: dict[str, Path], sources: dict[str, bytes], cache: Path
             raise BuildError(f"{python} could not compile: {done.stderr.decode(errors='replace').strip()}")
         for name, place in places.items():
             path = Path(folder, f"{name}c")
-            if path.read_bytes()[:16] != header(sources[name]):
+            made[name] = path.read_bytes()
+            if made[name][:16] != header(sources[name]):
                 raise BuildError(f"{python} is not Python {RUNTIME} as released: its bytecode is another")
+            path.write_bytes(hashlib.sha256(made[name]).digest() + made[name])
             path.replace(place)
+    return made
 
 
 def committed_bytecode(dist: Path) -> dict[str, bytes]:

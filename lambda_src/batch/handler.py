@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redrive.batches import Closed, Opened, close_batch, open_batch
 from redrive.observability import observed
@@ -25,8 +24,7 @@ class Action(StrEnum):
     CLOSE = "close"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """What to do; the batch is the data of the state machine beside it."""
 
     action: Action

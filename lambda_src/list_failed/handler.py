@@ -14,8 +14,7 @@ from redrive.ledger import Ledger
 from redrive.lister import SECONDS_TO_END, Lister, answer, take_lock
 from redrive.listing import Listing
 from redrive.observability import observed
-from redrive.parsing import parse
-from redrive.run import Request, Trigger
+from redrive.run import Trigger, request_of
 from redrive.runs import Runs
 from redrive.secrets import Secrets
 from redrive.settings import ListSettings, Mode
@@ -59,7 +58,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     LedgerUnavailable, ExecutionNotStarted
         Nothing was started.
     """
-    request = parse(Request, event, "event", only_known=True)
+    request = request_of(event)
     if request.check:
         from redrive.check import check_now  # no run pays for it
 

@@ -125,7 +125,7 @@ class Action:
 
     def to_item(self) -> Item:
         """Give its attributes."""
-        item = asdict(self) | {"wanted": {k: v for k, v in asdict(self.wanted).items() if v}}
+        item = asdict(self) | {"wanted": {k: v for k, v in self.wanted._asdict().items() if v}}
         return {name: value for name, value in item.items() if value and name != "id"}
 
 

@@ -12,8 +12,8 @@ from redrive.carrying_out import Carrier
 from redrive.control import Control
 from redrive.errors import ConfigurationError
 from redrive.ledger import group_of
-from redrive.ledger_rules import Entry, State
-from redrive.looking import READS, Look, communication_named, unchanged, wanted_by
+from redrive.ledger_rules import Entry
+from redrive.looking import MAY_HAVE_WAITED, READS, Look, unchanged, wanted_by
 from redrive.orders import Call, Order
 from redrive.runs import STOPPED
 from redrive.showing import action_to_json, in_force, to_json
@@ -113,15 +113,16 @@ class Desk:
     # Changing at once
 
     def _change_named(self, order: Order, request: str) -> dict[str, Any]:
-        asked = _some([named.primary_id for named in order.communications])
+        named = self.look.named(order.communications)
+        asked = _some([each.primary_id for each in order.communications])
         action = self.look.actions.begin(request, order.action, order.by, order.why, asked)
         done: list[Entry] = []
         left: list[dict[str, Any]] = []
         groups: set[str] = set()
         change = self.look.ledger.discard if order.action is Call.DISCARD else self.look.ledger.release
-        for communication, entry in self.look.read(map(communication_named, order.communications)):
+        for communication, entry in named:
             changed = change(entry, order.by, order.why) if entry else None
-            if entry and entry.state in _MAY_HAVE_WAITED:
+            if entry and entry.state in MAY_HAVE_WAITED:
                 groups.add(group_of(entry))
             if entry and changed:
                 done.append(changed)
@@ -176,10 +177,6 @@ class Desk:
     def _stop(self, run_id: str) -> Control:
         self.look.runs.note_end(run_id, STOPPED)  # where it stays though another run is stopped after it
         return self.look.controls.stop(run_id)
-
-
-_MAY_HAVE_WAITED = (State.MANUAL, State.RELEASED, State.DISCARDED)
-"""Also what was changed before: by the same order, perhaps, which was killed before it could tidy the group."""
 
 
 def _some(ids: Sequence[str]) -> str:

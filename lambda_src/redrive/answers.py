@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 from redrive.errors import ListingError
+from redrive.models import moment
 
 PHRASES = {
     413: "Content Too Large",
@@ -38,8 +37,12 @@ RATE_LIMITED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 RATE_LIMITS = ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-")
 """What the headers ``…Remaining`` and ``…Reset`` begin with: drafts of the IETF, GitHub and most others, Twitter."""
 
-SHORT_RATE_LIMIT = re.compile(r"\b(?:r|remaining)=0\b.*?\b(?:t|reset)=(\d{1,13})\b")
+SHORT_RATE_LIMIT = re.compile(r"\b(r|remaining|t|reset)=(\d{1,13})\b")
 """Of the one header ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers, from 03 on)."""
+
+UNITS = {"ms": 0.001, "millisecond": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600}
+UNITS |= {"hr": 3600, "hour": 3600, "d": 86400, "day": 86400}
+"""In seconds; RFC 9110 has seconds alone, without their name."""
 
 
 def in_full(status: int) -> str:
@@ -104,8 +107,8 @@ def _is_json(text: str) -> bool:
 def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | None:
     """Give the seconds that the API asks to be left alone, a day at most; None where it does not ask.
 
-    By ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date). Without one, where a 403 or a 429 says that the rate
-    limit is used up, by when it is renewed. What makes no sense counts as none.
+    By ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date; some write a unit, or another form of time). Without one,
+    where a 403 or a 429 says that the rate limit is used up, by when it is renewed. What makes no sense counts as none.
 
     Parameters
     ----------
@@ -119,24 +122,34 @@ def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | 
 
 
 def _seconds(text: str, now: float) -> float | None:
-    if not text:
-        return None
-    if number := re.fullmatch(r"(\d{1,15})(\.\d+)?(\s*,\s*\d+)*", text):  # one that was sent twice is joined
-        return _from_now(float(number[1] + (number[2] or "")), now)
-    try:
-        at = parsedate_to_datetime(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now  # asctime's form has no zone
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    """Read one wait; of several, as a header that was sent twice is joined, the longest."""
+    waits = [_wait(part.strip(), now) for part in (text, *text.split(","))]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait(text: str, now: float) -> float | None:
+    if number := re.fullmatch(r"(\d{1,15}(?:\.\d+)?)(?:\s*([a-z]+))?", text, re.ASCII | re.IGNORECASE):
+        if not number[2]:
+            return _from_now(float(number[1]), now)
+        unit = number[2].lower()
+        in_seconds = UNITS.get(unit) or UNITS.get(unit.removesuffix("s"))
+        return float(number[1]) * in_seconds if in_seconds else None
+    at = moment(text)
+    return None if at is None else at - now
 
 
 def _until_renewed(headers: Mapping[str, str], now: float) -> float | None:
-    for prefix in RATE_LIMITS:
-        reset = headers.get(f"{prefix}Reset", "").strip()
-        if headers.get(f"{prefix}Remaining", "").strip() == "0" and re.fullmatch(r"\d{1,13}(\.\d+)?", reset):
-            return _from_now(float(reset), now)
-    short = SHORT_RATE_LIMIT.search(headers.get("RateLimit", ""))
-    return float(short[1]) if short else None
+    waits = [
+        _seconds(headers.get(f"{prefix}Reset", ""), now)
+        for prefix in RATE_LIMITS
+        if any(re.fullmatch(r"\s*0+\s*(;.*)?", left) for left in headers.get(f"{prefix}Remaining", "").split(","))
+    ]
+    short = headers.get("RateLimit", "")
+    for policy in short.split(",") if ";" in short else [short]:
+        said = {name: int(number) for name, number in SHORT_RATE_LIMIT.findall(policy)}
+        if said.get("r", said.get("remaining")) == 0:
+            waits.append(said.get("t", said.get("reset")))
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def _from_now(number: float, now: float) -> float:

@@ -6,7 +6,6 @@ import ssl
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urljoin, urlsplit
@@ -26,6 +25,7 @@ from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
 from redrive.transport import Deadline, beginning, open_session
 from redrive.trouble import in_words
+from redrive.verdicts import ABOUT_THE_ENTITY
 
 TRANSIENT = frozenset({408, 425, 429})
 """Client errors that a later try may not meet: request timeout, too early, too many requests (RFC 9110, 8470, 6585)."""
@@ -42,6 +42,9 @@ BODY_SECONDS = 60.0
 MAX_ANSWER_BYTES = 65536
 """Read of an answer that is judged by its status; what is shorter leaves its connection to the next request."""
 
+SECONDS_BELIEVED = 60.0
+"""So long after a request was accepted, a 401 may be about the next communication rather than about the credentials."""
+
 IDLE_SECONDS = 30.0
 """Connections unused for longer are opened anew: the other end may have closed them while the sandbox was frozen."""
 
@@ -56,8 +59,7 @@ class ListAnswer(NamedTuple):
     milliseconds: float
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the API said to a call about a queue entry.
 
     Attributes
@@ -106,6 +108,7 @@ class Api:
         self.milliseconds = 0.0
         self.pace: Callable[[], None] = lambda: None
         self._last_used = 0.0
+        self._accepted = 0.0
         self.try_seconds = settings.connect_timeout_seconds + settings.read_timeout_seconds
         retry = make_retry(self.deadline, self.try_seconds)
         try:
@@ -224,12 +227,14 @@ class Api:
         Returns
         -------
         Answer
-            2xx, or a 4xx that no later try would change; 403 with fresh credentials is one.
+            2xx, or a 4xx that no later try would change; 403 with fresh credentials is one. So is a 401 right after
+            one that was accepted with these credentials: it is about the communication.
 
         Raises
         ------
         ApiUnavailable
-            See :meth:`_send`. A 2xx with a page is no answer either.
+            See :meth:`_send`. A 2xx with a page is no answer either, nor is a 4xx about the communication that is a
+            page, or that says when to come back.
         CredentialsRefused
             401 with fresh credentials.
         ConfigurationError
@@ -246,15 +251,25 @@ class Api:
             headers={"Idempotency-Key": key},
             most=MAX_ANSWER_BYTES,
         )
+        content_type = got.headers.get("Content-Type", "")
+        if got.status in ABOUT_THE_ENTITY and (got.retry_after is not None or is_page(got.body, content_type)):
+            # A gateway's, or one that holds for a while: it condemns no communication.
+            why = "with a page instead of an answer" if got.retry_after is None else "for a while"
+            raise ApiUnavailable(f"{what}: {in_full(got.status)}, {why}", None, got.retry_after)
+        if got.status == HTTPStatus.UNAUTHORIZED:
+            if clock.now() - self._accepted > SECONDS_BELIEVED:
+                raise CredentialsRefused(f"{what}: {in_full(got.status)}", got.status)
+            self._accepted = 0.0  # the next one is not believed to be about the communication
         if got.status >= HTTPStatus.MULTIPLE_CHOICES:
             return Answer(got.status, accepted=False, error=in_full(got.status), retry_after=got.retry_after)
-        if is_page(got.body, got.headers.get("Content-Type", "")):
+        if is_page(got.body, content_type):
             # A sign-in or maintenance page in front of the API: nothing says that the application saw the request.
             raise ApiUnavailable(f"{what}: HTTP {got.status} with a page instead of an answer", got.status)
         if accepted and not got.is_whole:
             raise ApiUnavailable(f"{what}: HTTP {got.status} did not finish in time", got.status)
         if accepted and not holds(accepted, got.body):
             return Answer(got.status, accepted=False, error=f"HTTP {got.status}, but requeue.accepted does not hold")
+        self._accepted = clock.now()
         return Answer(got.status, accepted=True)
 
     def _send(
@@ -288,7 +303,7 @@ class Api:
             No answer, or one that asks to come back: 408, 425, 429, 5xx. Also a redirect, which is not followed: it
             would carry the credentials elsewhere, and turn a POST into a GET.
         CredentialsRefused
-            401 with fresh credentials.
+            401 with fresh credentials; to a request about a queue entry it is an answer, which :meth:`call` judges.
         """
         if clock.now() - self._last_used > IDLE_SECONDS:
             self._session.close()  # it opens others
@@ -298,7 +313,7 @@ class Api:
         if self._renew(got):
             got = self._send_once(what, *asked, most=most)
         status = got.status
-        if status == HTTPStatus.UNAUTHORIZED:
+        if status == HTTPStatus.UNAUTHORIZED and entry is None:
             raise CredentialsRefused(f"{what}: {in_full(status)}", status)
         if 300 <= status < 400:
             raise ApiUnavailable(
@@ -361,8 +376,7 @@ class Api:
         return remaining
 
 
-@dataclass(frozen=True)
-class _Got:
+class _Got(NamedTuple):
     """What came back: as much of the body as was asked for, and whether that much came in time."""
 
     status: int

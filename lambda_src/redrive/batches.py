@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redrive import breaker, clock
 from redrive.control import CONTROL, control_of
@@ -30,8 +29,7 @@ STOPS_ALL = frozenset({"CredentialsRefused", "ConfigurationError"})
 """Errors that every further communication would meet."""
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A batch of a run as the state machine has it.
 
     Attributes
@@ -47,8 +45,7 @@ class Opened:
     force: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One outcome as the state machine collected it; ``attempt`` is null where the function did not answer."""
 
     primary_id: str
@@ -59,16 +56,14 @@ class Outcome:
     error: str | None = None
 
 
-@dataclass(frozen=True)
-class Stop:
+class Stop(NamedTuple):
     """Why the Map ended before its items did: an error of Step Functions, or one that ends the batch."""
 
     error: str
     cause: str = ""
 
 
-@dataclass(frozen=True)
-class Closed:
+class Closed(NamedTuple):
     """A batch at its end: what was sent, and either ``outcomes`` or ``stopped``."""
 
     run_id: str
@@ -147,7 +142,11 @@ def close_batch(closed: Closed, runs: Runs) -> Tally | None:
     probed = _probed(counts, closed.batch)
     if closed.stopped:
         refused = _in_words(closed.stopped) if closed.stopped.error in STOPS_ALL else ""
-        runs.move_breaker(closed.run_id, {}, probed, refused)
+        gone_at_refusal = 0
+        if closed.stopped.error == "CredentialsRefused" and counts.gone > counts.gone_at_refusal:
+            # They were good for others since: perhaps it is about one communication, and only its batch ends.
+            refused, gone_at_refusal = "", counts.gone
+        runs.move_breaker(closed.run_id, {}, probed, refused, gone_at_refusal=gone_at_refusal)
         return None
     results = _results(batch, closed.outcomes)
     tally = Tally(closed.batch, results)

@@ -10,7 +10,7 @@ minute never opens the breaker, and one that says nothing else is not asked thro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from redrive.models import OutcomeKind
 from redrive.verdicts import ALREADY_QUEUED, TOO_MANY_REQUESTS
@@ -20,8 +20,7 @@ LONGEST_HOLD_SECONDS = 300.0
 communications go, nor the next run begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """What a batch does to a source's number: it starts again at ``turned_away``, or that is added to it."""
 
     turned_away: int

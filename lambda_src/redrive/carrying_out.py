@@ -78,7 +78,7 @@ class Carrier:
     def _change(self, action: Action) -> Action:
         """Change what is meant of what waits, the groups by name, each from its oldest."""
         # What has come since it was confirmed was in no number that anybody has seen.
-        confirmed = replace(action.wanted, before=min(action.wanted.before or action.began, action.began))
+        confirmed = action.wanted._replace(before=min(action.wanted.before or action.began, action.began))
         group, after = action.position
         for name in self.waiting.all_named(action.wanted, group):
             last: str | None = after if name == group else ""

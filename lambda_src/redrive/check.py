@@ -8,7 +8,6 @@ item. What could go wrong some day is a trap, said with the line of the configur
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ Watch = Callable[[str, dict[str, Any]], None]
 def check_now(request: Request, seconds: float) -> dict[str, Any]:
     """Answer the event ``{"check": true}`` within so many seconds."""
     settings = CheckSettings.from_environment()
-    chosen = replace(settings, sources=request.chosen(settings.sources))
+    chosen = settings._replace(sources=request.chosen(settings.sources))
     return check(chosen, Secrets(), seconds)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -43,8 +43,7 @@ def sns() -> SNSClient:
     return found
 
 
-@dataclass(frozen=True)
-class End:
+class End(NamedTuple):
     """How a run ended.
 
     Attributes
@@ -97,9 +96,11 @@ def end_of(event: Mapping[str, Any]) -> End:
 
 
 def _run_id(payload: Mapping[str, Any], request: str) -> str:
+    now = clock.now()
     if payload.get("scheduledTime"):
-        return scheduled_run_id(str(payload["scheduledTime"]))
-    return operator_run_id(datetime.fromtimestamp(clock.now(), UTC), request)
+        with suppress(ConfigurationError):  # the lister has said what is wrong with it
+            return scheduled_run_id(str(payload["scheduledTime"]), now)
+    return operator_run_id(datetime.fromtimestamp(now, UTC), request)
 
 
 _BATCH_FAILED = digest.Ending("BATCH FAILED", "The functions of a batch failed: see the execution.")
@@ -144,7 +145,7 @@ class Concluder:
         """
         is_listers = end.ending is not None and end.ending.status == digest.COULD_NOT_START
         if is_listers and (lock := self._runs.lock()) and lock.request == end.request:
-            end = replace(end, run_id=lock.run_id)  # an operator's has a time in it that only its lister knew
+            end = end._replace(run_id=lock.run_id)  # an operator's has a time in it that only its lister knew
         record = self._runs.record(end.run_id) or {}
         if not record.get("batches") and "request" not in record:
             record = self._never_began(end)
@@ -187,7 +188,7 @@ class Concluder:
             written = write(story)
             decision = self._decision(written, memory, done, is_report="report" in record)
             if decision.is_over:
-                written = write(replace(story, is_over=True))
+                written = write(story._replace(is_over=True))
             kept = {
                 **to_json(done, record),
                 "failed": written.failed,
@@ -204,7 +205,7 @@ class Concluder:
                 },
             }
             held_back = {} if decision.is_sent else {name: group.to_json() for name, group in unnamed.items()}
-            remembered = replace(decision.memory, unnamed=held_back)
+            remembered = decision.memory._replace(unnamed=held_back)
             if self._runs.keep_digest(end.run_id, kept, remembered, version, keeps_news=not decision.is_sent):
                 self._measure(record, kept, done)
                 return {**record, **kept}

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from redrive import breaker, clock
@@ -98,6 +99,7 @@ class Concluding:
         self._runs, self._ledger, self._waiting = runs, ledger, waiting
         self._settings, self._run = settings, run
         self._has_time = has_time
+        self._from_ledger: dict[int, list[Result]] = {}
 
     def conclude(self, record: Item) -> Conclusion:
         """Count, judge, and write down; the record's ``concludedAt`` says that it was done."""
@@ -124,13 +126,19 @@ class Concluding:
         return done
 
     def _results(self, record: Item, batch: Batch, tally: Tally | None, at: float) -> Iterable[Result]:
-        """Give what became of each of a batch; where nobody wrote it down, the ledger knows."""
+        """Give what became of each of a batch; where nobody wrote it down, the ledger knows.
+
+        A batch that was cut off may still be written down while it is concluded: what it was counted by stands.
+        """
         if batch.request != record["request"]:
             return [Result(NOT_TRIED)] * len(batch.communications)
-        if tally:
+        if tally and batch.number not in self._from_ledger:
             return tally.results
-        entries = self._ledger.read_whole(batch.communications)
-        return [_from_ledger(entry, str(record["sk"]), float(record["listedAt"]), at) for _, entry in entries]
+        if batch.number not in self._from_ledger:
+            run_id, listed_at = str(record["sk"]), float(record["listedAt"])
+            entries = self._ledger.read_whole(batch.communications)
+            self._from_ledger[batch.number] = [_from_ledger(entry, run_id, listed_at, at) for _, entry in entries]
+        return self._from_ledger[batch.number]
 
     def _count(self, record: Item, numbers: Iterable[int], at: float, done: Conclusion) -> Iterator[int]:
         """Count what was not turned away, and how each source fared; gives the batches in which some were."""
@@ -182,7 +190,8 @@ class Concluding:
         done: Conclusion,
     ) -> None:
         run_id = str(record["sk"])
-        if entry and entry.judged != run_id and _may_be_judged(entry, run_id, at):
+        is_outage = bool(done.refused) and result.http_status == HTTPStatus.UNAUTHORIZED  # and not about itself
+        if entry and entry.judged != run_id and _may_be_judged(entry, run_id, at) and not is_outage:
             found = verdict(
                 result.http_status,
                 done.tried.get(communication.source, Tried()),
@@ -252,8 +261,8 @@ def _may_be_judged(entry: Entry, run_id: str, at: float) -> bool:
 def _from_ledger(entry: Entry | None, run_id: str, listed_at: float, at: float) -> Result:
     if entry is None or entry.run_id != run_id:
         return Result(NOT_TRIED)
-    if entry.state is State.OPEN and entry.lease_until > at:
-        return Result(UNDER_WAY)
+    if entry.tried > at or (entry.state is State.OPEN and entry.lease_until > at):
+        return Result(UNDER_WAY)  # also what was answered while this was found out
     was_tried = entry.outcome is not None and listed_at <= entry.tried <= at
     return Result(str(entry.outcome), True, entry.http_status, entry.error) if was_tried else Result(NOT_TRIED)
 

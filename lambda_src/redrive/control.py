@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from redrive import clock
 from redrive.errors import FiringsPaused, RateLimited, RunHeld
@@ -30,8 +30,7 @@ MAX_TRIES = 10
 """How often a slot is asked for where others are quicker."""
 
 
-@dataclass(frozen=True)
-class Control:
+class Control(NamedTuple):
     """What is in force.
 
     Attributes

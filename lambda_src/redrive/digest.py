@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from redrive import clock
 from redrive.conclusion import Conclusion, Failures
@@ -59,16 +59,14 @@ NOT_OUT = ("charged", "turned_away", "not_asked", LEFT_OUT, NOT_TRIED, UNDER_WAY
 """Lines of communications that the run should have sent, and has not."""
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(NamedTuple):
     """How a run ended, where not in the ordinary way: its status, and why, in words."""
 
     status: str
     why: str = ""
 
 
-@dataclass(frozen=True)
-class Digest:
+class Digest(NamedTuple):
     """A notification.
 
     Attributes
@@ -97,8 +95,7 @@ class Digest:
     result: Result
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(NamedTuple):
     """All that a digest is written from.
 
     Attributes
@@ -126,8 +123,8 @@ class Story:
     done: Conclusion
     requeue_path: str = ""
     ending: Ending | None = None
-    news: Mapping[str, int] = field(default_factory=dict)
-    quiet: Mapping[str, int] = field(default_factory=dict)
+    news: Mapping[str, int] = MappingProxyType({})
+    quiet: Mapping[str, int] = MappingProxyType({})
     manual: tuple[Group, ...] = ()
     bad: frozenset[str] = frozenset()
     is_over: bool = False

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from http import HTTPStatus
 
-from redrive.endings import LEAST_DEFAULT
+from redrive.endings import EMPTY_PAGE, HTTP, LEAST_DEFAULT, REFUSED_PARAMS, beyond_depth
 from redrive.errors import ListingError, RedriveError
 from redrive.hints import token_hints
+from redrive.lines import pagination_line
 from redrive.page import Content, Unlisted
-from redrive.page_requests import PageRequest, filters_alone
+from redrive.page_requests import NUMBERED, PageRequest, filters_alone, first_number, numbered_request
 from redrive.progress import Progress
 from redrive.settings import PaginationStyle, Source
 
@@ -38,10 +39,14 @@ def raise_doubts(name: str, source: Source, first: PageRequest, progress: Progre
     """
     if progress.first and not progress.lengths:
         yield from _doubt_emptiness(name, source, first, ask)
-    is_unsaid = progress.total is None or progress.may_count_page
-    is_alone = source.pagination.style is PaginationStyle.NONE and is_unsaid
+    is_alone = source.pagination.style is PaginationStyle.NONE and not progress.is_total_known
     if is_alone and progress.last and progress.came >= LEAST_DEFAULT:
         yield from _doubt_one_answer(name, source, first, progress.last[1], ask)
+    if source.pagination.style in NUMBERED and progress.last and not progress.is_total_known:
+        if progress.is_at_cap and progress.evidence == EMPTY_PAGE:
+            yield from _doubt_depth(name, source, progress, progress.last, ask)
+        elif source.pagination.style is PaginationStyle.OFFSET and _is_last_full(progress):
+            yield from _doubt_offset(name, source, progress, progress.last, ask)
 
 
 def _doubt_emptiness(name: str, source: Source, first: PageRequest, ask: Ask) -> Iterator[None]:
@@ -73,6 +78,72 @@ def _doubt_one_answer(name: str, source: Source, first: PageRequest, content: Co
             break  # else its pages may be counted from 0
     for param, token in token_hints(content.body, content.answer.headers).items():
         yield from _guess(name, source, first, content, ask, {param: token}, f"by its {param}", f"its {param}")
+
+
+def _doubt_depth(
+    name: str, source: Source, progress: Progress, last: tuple[PageRequest, Content], ask: Ask
+) -> Iterator[None]:
+    """Ask for a page that begins before a cap and ends behind it: who serves nothing deeper refuses it as a whole."""
+    pagination = source.pagination
+    if pagination.style is PaginationStyle.OFFSET:
+        request = _from_last_item(source, last)
+    else:
+        size = next((size for size in range(progress.lengths[0] - 1, 1, -1) if progress.came % size), 0)
+        if not (pagination.size_param and size):
+            return
+        request = numbered_request(source, last[0].url, first_number(pagination) + progress.came // size, size)
+    yield None
+    if not _lists_something(_ask(ask, request, "a page across the cap")):
+        raise beyond_depth(name, progress, "an empty page came, and nothing for a page that begins before it")
+
+
+def _doubt_offset(
+    name: str, source: Source, progress: Progress, last: tuple[PageRequest, Content], ask: Ask
+) -> Iterator[None]:
+    """Ask for what begins with the last item, behind which nothing came: an offset may be a page's number instead."""
+    request, content = last
+    if not progress.evidence.startswith((EMPTY_PAGE, HTTP)):
+        return
+    yield None
+    found = _ask(ask, _from_last_item(source, last), "from the last item on")
+    if isinstance(found, Unlisted):
+        # Some APIs refuse an offset that is no multiple of the size.
+        is_there = found.answer.status in REFUSED_PARAMS or progress.evidence != f"{HTTP}{found.answer.status}"
+    else:
+        is_there = found is None or _has_last(found, content)
+    if is_there:
+        return
+    yield None
+    again = _ask(ask, request, "the last page, again")
+    if isinstance(again, Content) and again.key == content.key:  # else something left the list meanwhile
+        pagination = source.pagination
+        where, param = f"sources.{name}.pagination", pagination.offset_param
+        raise ListingError(
+            f"{where}.style: offset, yet asked from the last of {progress.came} items on, the API does not give it "
+            f"again; is {param!r} a page's number?",
+            pagination_line(
+                where, pagination, PaginationStyle.PAGE, page_param=param, first_page=pagination.first_offset
+            ),
+        )
+
+
+def _is_last_full(progress: Progress) -> bool:
+    last, least = progress.lengths[-1], min(progress.source.pagination.size, LEAST_DEFAULT)
+    return last >= max(least, *progress.lengths)
+
+
+def _from_last_item(source: Source, last: tuple[PageRequest, Content]) -> PageRequest:
+    request, content = last
+    number = request.number + content.extent - 1
+    param = source.pagination.offset_param
+    params = tuple((key, str(number) if key == param else value) for key, value in request.params)
+    return request._replace(params=params, number=number)
+
+
+def _has_last(found: Content, content: Content) -> bool:
+    """Tell whether an answer holds the last item of another one, as far as ids tell: ``items`` may leave it out."""
+    last = content.ids[-1] if len(content.ids) == content.extent else None
+    return last in found.ids if last else not found.is_empty
 
 
 def _guess(

@@ -26,6 +26,11 @@ NO_NEXT_PAGE = "no next page"
 TOTAL_REACHED = "total reached"
 PAGE_AGAIN = "the last page came again"
 ONE_ANSWER = "one answer"
+REFUSED_PARAMS = frozenset({400, 422})
+"""Statuses with which an API refuses a parameter, or its value; so do some with 403, where a URL is signed."""
+
+HTTP = "HTTP "
+"""Before the status of an answer that ends a list."""
 
 
 def after_empty_page(progress: Progress, size: int) -> str:
@@ -163,10 +168,27 @@ def believed(name: str, source: Source, progress: Progress, came: int) -> str:
 
 def beyond_depth(name: str, progress: Progress, words: str) -> ListingError:
     """Give the error for a list that may go on deeper than the API lets anybody read."""
+    if progress.is_at_cap:
+        return ListingError(
+            f"sources.{name}: after {progress.came} items {words}; {progress.came:,} is where APIs stop counting and "
+            f"paging, so nothing shows whether the list ends there; let sources.{name}.filters narrow it",
+            f"sources.{name}.filters = …",
+        )
     return ListingError(
         f"sources.{name}: after {progress.came} items {words}; nothing shows whether the list ends there or only what "
         f"the API gives of it; sources.{name}.pagination.total would",
         f"sources.{name}.pagination.total = …",
+    )
+
+
+def same_request(name: str, source: Source) -> ListingError:
+    """Give the error for a next page that was asked for before."""
+    where = f"sources.{name}.pagination"
+    setting = "style" if source.pagination.style is PaginationStyle.LINK_HEADER else "next"
+    return ListingError(
+        f"{where}.{setting}: the answer names a page that was read as the next one, it would never end, and nothing "
+        f"says that the list ends there; {where}.total would",
+        f"{where}.{setting} = …",
     )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -38,8 +37,7 @@ def functions() -> LambdaClient:
     return found
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """How an execution stands; ``ended`` in seconds since 1970, 0 while it runs."""
 
     status: str
@@ -52,8 +50,7 @@ class Status:
         return self.status == RUNNING
 
 
-@dataclass(frozen=True)
-class StateMachine:
+class StateMachine(NamedTuple):
     """The state machine of runs."""
 
     client: SFNClient

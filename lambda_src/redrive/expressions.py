@@ -71,6 +71,12 @@ def raw_list(expression: str, data: Any, where: str) -> list[Any] | dict[str, An
     return found if isinstance(found, list | dict) else None
 
 
+@cache
+def list_fields(expression: str, where: str) -> tuple[str, ...]:
+    """Give the fields that lead to the list that an expression takes its items from, as far as they can be told."""
+    return _leading_fields(_parsed(expression, where))[0]
+
+
 def is_null(expression: str, data: Any, where: str) -> bool:
     """Tell whether the answer holds what an expression names, and says null there; what it lacks is not null."""
     return _is_null(_parsed(expression, where), data)[0]
@@ -111,6 +117,31 @@ def _raw(node: Node, data: Any) -> Any:
     return _value(node, data)
 
 
+def _leading_fields(node: Node) -> tuple[tuple[str, ...], bool]:
+    """Give the fields that an expression begins with, and whether it is nothing else."""
+    children = node["children"]
+    if node["type"] == "field":
+        return (node["value"],), True
+    if node["type"] in ("identity", "current"):
+        return (), True
+    if node["type"] in ("subexpression", "pipe"):
+        fields: tuple[str, ...] = ()
+        for child in children:
+            further, is_all = _leading_fields(child)
+            fields += further
+            if not is_all:
+                return fields, False
+        return fields, True
+    if node["type"] in (*_TAKING, "index_expression", "or_expression"):
+        return _leading_fields(children[0])[0], False
+    if node["type"] == "and_expression":
+        return _leading_fields(children[1])[0], False
+    if node["type"] == "function_expression":
+        lists = [child for child in children if child["type"] not in ("expref", "literal")]
+        return _leading_fields(lists[0])[0] if lists else (), False
+    return (), False
+
+
 def _is_null(node: Node, data: Any) -> tuple[bool, Any]:
     """Follow an expression's fields as far as they are there; give whether null is there, and where it arrives."""
     if data is None:
@@ -119,8 +150,12 @@ def _is_null(node: Node, data: Any) -> tuple[bool, Any]:
     if node["type"] in _TAKING or _is_slice(node):
         return _is_null(children[0], data)
     if node["type"] in ("subexpression", "pipe"):
-        null, data = _is_null(children[0], data)
-        return (True, None) if null else _is_null(children[1], data)
+        null = False
+        for child in children:
+            null, data = _is_null(child, data)
+            if null:
+                return True, None
+        return null, data
     if node["type"] == "field":
         is_there = isinstance(data, dict) and node["value"] in data
         return is_there and data[node["value"]] is None, data[node["value"]] if is_there else _ABSENT

@@ -2,70 +2,188 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from redrive.settings import Source
 
-_ERRORS = frozenset(
-    ("error", "errors", "errormessage", "errormessages", "fault", "exception", "iserror", "haserror", "haserrors")
-)
+_ERRORS = re.compile("(is|has)?errors?|errormessages?|fault|exception")
 _ERROR_CODES = frozenset(("errorcode", "errcode", "errno"))
-_NOT_SO = frozenset(("success", "ok", "successful", "issuccess", "succeeded"))
+_NOT_SO = re.compile("(is|was)?(success|successful|succeeded|ok)")
 _NO = frozenset(("false", "no", "0"))
-_PARTIAL = frozenset(("timedout", "partial", "partialresults", "incompleteresults"))
+_PARTIAL = re.compile("(is|was)?(timedout|partial(results|resultsonly|failures?)?|incompleteresults|terminatedearly)")
 _STATUSES = frozenset(("status", "statuscode", "code", "httpstatus"))
 _FAILURES = frozenset(("error", "fail", "failure"))
-_NO_ERRORS = frozenset(("", "0", "none", "null", "false", "no", "ok", "success"))
+
+_CODES = re.compile(
+    "(status|http|httpstatus|result|return|ret|rtn|response|resp|res|biz|business|api|service|sys|system|sub)?code"
+    "|status|httpstatus|result|ret|rc"
+)
+"""Names of what says how a request went; other codes are a country's, a campaign's, …"""
+
+_BAD_CODE = re.compile("-0*[1-9][0-9]*|[a-z]{0,3}[45][0-9]{2,}|[136-9][0-9]{2,}[1-9]")
+"""Codes of failures. Those for success are 0, 1 and round numbers (100, 10000), or begin with a 2 (200, 20000)."""
+
+_BAD_WORD = re.compile(
+    ".*(error|exception|fail|failed|failure|timeout|timedout|unavailable|denied|forbidden|unauthorized)|ko|nok|notok"
+)
+
+_NO_ERROR = re.compile(
+    "|null|nil|undefined|false|na|ok|okay|success|successful|succeeded|nothing"
+    "|no(ne|(errors?|exceptions?|faults?)?(found|occurred)?)|[a-z]?0+"
+)
+"""The ways to write that there is no error, without what stands between letters and digits."""
+
+_MESSAGES = re.compile("(error|user|developer)?(message|msg|text|description|detail|details|title|reason)s?")
 
 _HEADS = frozenset(("meta", "metadata", "header", "responseheader", "status"))
 """Objects that say how the request went, beside what it lists."""
 
+_RESULTS = frozenset(("result", "response"))
+"""Objects that do so, or hold something of their own."""
 
-def flaw(source: Source, body: Any) -> str:
+
+MAX_DEPTH = 8
+"""How deep an answer is looked into."""
+
+
+class _Entry(NamedTuple):
+    """One thing that an answer says.
+
+    Attributes
+    ----------
+    path
+        The keys that lead to it.
+    name
+        The last of them, in small letters alone.
+    holder
+        The object that holds it.
+    is_head
+        Whether that says how the request went; else it may be a thing with a state of its own, such as a campaign.
+    """
+
+    path: tuple[str, ...]
+    name: str
+    value: Any
+    holder: dict[str, Any]
+    is_head: bool
+
+    @property
+    def place(self) -> str:
+        """Give where it stands, as JMESPath."""
+        return ".".join(key if re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII) else json.dumps(key) for key in self.path)
+
+
+def flaw(where: str, source: Source, body: Any, *, is_empty: bool) -> str:
     """Give in words what an answer says against itself; empty where it says nothing.
 
-    Known are the names of GraphQL, JSend, Slack, Spring's errors, Elasticsearch, Solr and GitHub's search. What says
-    the same as one of the source's filters only repeats it.
+    Known are the names of GraphQL, JSend, Slack, Spring's errors, Elasticsearch, Solr and GitHub's search, and where
+    nothing is listed, what may mean a failure as well: the other way round it only looks like an empty list. What says
+    the same as the source's filters or path only repeats it, and what ``items`` names is judged there.
+
+    Parameters
+    ----------
+    where
+        The source's place in the settings.
+    is_empty
+        Whether the answer lists nothing.
     """
     if not isinstance(body, dict):
         return ""
-    asked = [
-        (_plain(name), _word(value))
-        for name, values in source.filters.items()
-        for value in ((values,) if isinstance(values, str) else values)
-    ]
-    for place, name, value in _entries(body):
-        if _went_wrong(body, name, value, asked) and not _holds_items(source, place):
-            return f"the answer says in {place} that something went wrong"
-        if (name in _PARTIAL and value is True) or (place == "_shards.failed" and isinstance(value, int) and value > 0):
-            return f"the answer says in {place} that it is a part of the list only"
+    asked = _asked(source)
+    for entry in _entries(source.items, body, (), is_head=True):
+        if (entry.is_head and _went_wrong(entry, asked)) or (is_empty and _may_have_gone_wrong(entry, asked)):
+            what = "something went wrong"
+        elif _is_part(entry):
+            what = "it is a part of the list only"
+        else:
+            continue
+        place = entry.place
+        if not _is_named(source.items, place):
+            items = source.items if re.fullmatch(r'[\w.@"]+', source.items) else f"({source.items})"
+            fine = f"({place} == … || {place} == …) && {items}"  # what it says with a list, and what without one
+            line = f"{where}.items = {json.dumps(fine, ensure_ascii=False)}"
+            return f"the answer says in {place} that {what} (where it does not mean that: {line})"
     return ""
 
 
-def _went_wrong(body: dict[str, Any], name: str, value: Any, asked: Sequence[tuple[str, str]]) -> bool:
-    if name in _ERRORS:
-        return _is_error(value)
+def _went_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
+    name, value = entry.name, entry.value
+    if _ERRORS.fullmatch(name):
+        return isinstance(value, bool | str | list | dict) and not _is_no_error(value)
     if name in _ERROR_CODES:
-        return isinstance(value, str | int) and _word(value) not in _NO_ERRORS
-    if name in _NOT_SO:
-        return _word(value) in _NO and (name, _word(value)) not in asked and not _is_count(body, value)
+        return isinstance(value, str | int) and not _is_no_error(value)
+    if _NOT_SO.fullmatch(name):
+        return _word(value) in _NO and f"{name}={_word(value)}" not in asked and not _is_count(entry.holder, value)
     is_failure = _word(value) in _FAILURES or (name in _STATUSES and bool(re.fullmatch("[45][0-9]{2}", _word(value))))
-    return is_failure and name in (*_STATUSES, "result") and all(_word(value) != each for _, each in asked)
+    return is_failure and name in (*_STATUSES, "result") and not _is_asked(value, asked)
 
 
-def _entries(body: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    for place, value in body.items():
-        name = _plain(place)
-        yield place, name, value
-        if name in _HEADS and isinstance(value, dict):
+def _may_have_gone_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
+    name, value = entry.name, entry.value
+    if _ERRORS.fullmatch(name) and isinstance(value, int | float):
+        return value != 0
+    if name == "degraded":
+        return value is True
+    if _CODES.fullmatch(name) and not _is_asked(value, asked):
+        is_bad = _BAD_CODE.fullmatch(_word(value)) or _BAD_WORD.fullmatch(_letters(value))
+        return bool(is_bad) and not _is_no_error(value)
+    return _went_wrong(entry, asked)
+
+
+def _is_part(entry: _Entry) -> bool:
+    if entry.path == ("_shards", "failed"):
+        return isinstance(entry.value, int) and entry.value > 0
+    return entry.value is True and _PARTIAL.fullmatch(entry.name) is not None
+
+
+def _entries(items: str, body: dict[str, Any], before: tuple[str, ...], *, is_head: bool) -> Iterator[_Entry]:
+    """Give what an answer says: in itself, in the objects for that, and in those on the way to ``items``."""
+    for key, value in body.items():
+        name, path = _plain(key), (*before, key)
+        if name:
+            yield _Entry(path, name, value, body, is_head)
+        if not isinstance(value, dict) or len(path) == MAX_DEPTH:
+            continue
+        if not before and (name in _HEADS or key == "_shards"):
             for inner, of_it in value.items():
-                yield f"{place}.{inner}", _plain(inner), of_it
-    shards = body.get("_shards")
-    if isinstance(shards, dict):
-        yield "_shards.failed", "", shards.get("failed")
+                yield _Entry((key, inner), _plain(inner), of_it, value, key != "_shards")
+        elif (not before and name in _RESULTS) or (_is_named(items, key) and not _is_list_by_ids(items, value)):
+            yield from _entries(items, value, path, is_head=False)
+
+
+def _is_list_by_ids(items: str, value: dict[str, Any]) -> bool:
+    return all(isinstance(each, dict) for each in value.values()) and not any(_is_named(items, key) for key in value)
+
+
+def _is_named(items: str, place: str) -> bool:
+    return place in items and re.search(rf"(?<!\w){re.escape(place)}(?!\w)", items) is not None
+
+
+@lru_cache(maxsize=64)
+def _asked_of(path: str, filters: tuple[tuple[str, str], ...]) -> frozenset[str]:
+    words = set(re.findall("[a-z]+", path.lower()))
+    for name, value in filters:
+        words |= {f"{_plain(name)}={_word(value)}", _word(value), *re.findall(r"\w+", value.lower())}
+    return frozenset(words)
+
+
+def _asked(source: Source) -> frozenset[str]:
+    """Give the words of what is asked for, also as ``name=value``."""
+    pairs = [
+        (name, value)
+        for name, values in source.filters.items()
+        for value in ((values,) if isinstance(values, str) else values)
+    ]
+    return _asked_of(source.path, tuple(pairs))
+
+
+def _is_asked(value: Any, asked: frozenset[str]) -> bool:
+    """Tell whether an answer repeats what it was asked for, or the end of it: ``SEND_FAILED`` for ``failed``."""
+    return _word(value) in asked or re.split(r"[\W_]", _word(value))[-1] in asked
 
 
 @lru_cache(maxsize=1024)
@@ -77,16 +195,27 @@ def _word(value: Any) -> str:
     return str(value).strip().lower() if isinstance(value, str | int) else ""
 
 
+def _letters(value: Any) -> str:
+    return re.sub(r"[\W_]", "", _word(value))
+
+
 def _is_count(body: dict[str, Any], value: Any) -> bool:
     """Tell whether a 0 counts what went well, for beside it stands how many failed."""
     return value == 0 and value is not False and any(name.lower().startswith("fail") for name in body)
 
 
-def _is_error(value: Any) -> bool:
-    if isinstance(value, str):
-        return _word(value) not in _NO_ERRORS
-    return value is True or (isinstance(value, list | dict) and bool(value))
-
-
-def _holds_items(source: Source, place: str) -> bool:
-    return re.search(rf"\b{re.escape(place)}\b", source.items) is not None
+def _is_no_error(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Tell whether what stands in an error's place says that there is none; where it has a code, that decides."""
+    if isinstance(value, list | dict) and not depth:
+        return False
+    if isinstance(value, dict):
+        codes = [each for name, each in value.items() if _CODES.fullmatch(_plain(name)) or _plain(name) in _ERROR_CODES]
+        codes = [each for each in codes if each not in (None, "")]
+        if not all(isinstance(each, str) and each.isalpha() for each in codes):  # many errors have 0, for want of one
+            codes += [each for name, each in value.items() if _MESSAGES.fullmatch(_plain(name))]
+        return all(_is_no_error(each, depth - 1) for each in codes or value.values())
+    if isinstance(value, list):
+        return all(_is_no_error(each, depth - 1) for each in value)
+    if isinstance(value, str) and _NO_ERROR.fullmatch(_letters(value)):
+        return True
+    return not value or _word(value) == "200"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from redrive.expressions import is_field
@@ -33,11 +33,14 @@ _TOTALS = re.compile(
     "odatacount|numfound|nbhits|fullcount|recordsfiltered|"
     "total(count|elements|items|results|size|records|entries|rows|hits|docs|number|num|objects)?"
 )
-_OF_THE_PAGE = frozenset(("total", "totalcount", "totalrecords", "totalrows", "count"))
+_OF_THE_PAGE = frozenset(("total", "totalcount", "totalrecords", "totalrows", "count", "records"))
 """Names under which some APIs say how many items are on the page."""
 
-_BESIDE = frozenset(("", "meta", "pagination", "paging", "page", "pageinfo"))
-"""Objects that say of a list how long it is."""
+_BESIDE = re.compile(
+    "meta(data)?|info|pag(ing|ination)(info)?|pager|paginator|pageable|summary|cursor|range|header|"
+    "(list|search|page|response|result|query|collection)(meta(data)?|info(rmation)?|context)|page"
+)
+"""Objects beside a list that say how long it is."""
 
 _NEXT = re.compile(
     r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path|start|id|key)?|"
@@ -89,8 +92,7 @@ class Total(NamedTuple):
     is_least: bool = False
 
 
-@dataclass(frozen=True)
-class Hints:
+class Hints(NamedTuple):
     """Where an answer says so, such as ``meta.next``.
 
     Attributes
@@ -130,16 +132,27 @@ class _Entry(NamedTuple):
     value: Any
 
 
-def total_hint(body: Any, headers: Mapping[str, str]) -> Total | None:
-    """Give the number of items that an answer says its whole list has."""
-    for each in (*_entries(body), *_header_entries(headers)):
-        if _TOTALS.fullmatch(each.key) or (each.key == "count" and each.names & {"next", "results"}):
+def total_hint(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -> Total | None:
+    """Give the number of items that an answer says its whole list has, the largest of several.
+
+    Such a number counts as said of the list in the object that holds it, in those around that one, and in the paging
+    objects beside these: elsewhere ``total`` may count shards, milliseconds, or what a quota allows.
+
+    Parameters
+    ----------
+    fields
+        Those that lead to the list.
+    """
+    found: list[Total] = []
+    for each in (*_entries(body, towards=fields), *_header_entries(headers)):
+        is_grids = each.key == "records" and {"page", "total"} <= each.names  # jqGrid's, beside a number of pages
+        if _TOTALS.fullmatch(each.key) or is_grids or (each.key == "count" and each.names & {"next", "results"}):
             counted = each.value if isinstance(each.value, dict) else {"value": each.value}
             value, is_least = counted.get("value"), counted.get("relation") == "gte"  # Elasticsearch stops counting
             if (number := whole_number(value)) is not None:
                 may_count_page = each.key in _OF_THE_PAGE and bool(each.expression) and not each.names & {"next"}
-                return Total(number, each.place, may_count_page, is_least)
-    return _count_beside_list(body)
+                found.append(Total(number, each.place, may_count_page, is_least))
+    return max(found, key=itemgetter(0)) if found else _count_beside_list(body)
 
 
 def whole_number(value: Any) -> int | None:
@@ -158,7 +171,8 @@ def _count_beside_list(body: Any) -> Total | None:
         return None
     for each in _entries(body, depth=2):
         number, parent = whole_number(each.value), each.place.rpartition(".")[0]
-        if each.key == "count" and number is not None and number > lengths[0] and _plain(parent) in _BESIDE:
+        is_beside = not parent or _BESIDE.fullmatch(_plain(parent)) is not None
+        if each.key == "count" and number is not None and number > lengths[0] and is_beside:
             return Total(number, each.place)
     return None
 
@@ -168,7 +182,7 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
     found: dict[str, Any] = {}
     for each in (*_entries(body), *_header_entries(headers)):
         key, value = each.key, each.value
-        is_no = value is False or value == "false"
+        is_no = _is_no(value)
         if (_NEXT.fullmatch(key) and _leads_on(value)) or (
             _is_yes(value) if _MORE.fullmatch(key) else is_no and key in _LAST
         ):
@@ -188,6 +202,29 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
             found.setdefault("next_at", "the header Link")
             found["next"] = found.get("next") or (PaginationStyle.LINK_HEADER, "")
     return Hints(**found)
+
+
+def says_more(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -> bool | None:
+    """Tell whether an answer says in so many words that more follow, or that none do; None where it says neither.
+
+    As :func:`total_hint`, it looks where the list is; and a number as ``last`` is that of the last page.
+    """
+    said: bool | None = None
+    for each in (*_entries(body, towards=fields), *_header_entries(headers)):
+        is_no = _is_no(each.value)
+        is_last = each.key in _LAST and _is_yes(each.value) and isinstance(each.value, bool | str)
+        if _is_yes(each.value) if _MORE.fullmatch(each.key) else is_no and each.key in _LAST:
+            return True
+        if is_last or (is_no and _MORE.fullmatch(each.key)):
+            said = False
+    return said
+
+
+def says_no_next(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -> bool:
+    """Tell whether an answer says that no page follows, by a ``null`` as the next one or in so many words."""
+    said = says_more(body, headers, fields)
+    nexts = [each.value for each in _entries(body, towards=fields) if _NEXT.fullmatch(each.key)]
+    return said is False or (said is None and bool(nexts) and all(value is None for value in nexts))
 
 
 def token_hints(body: Any, headers: Mapping[str, str]) -> dict[str, str]:
@@ -259,8 +296,16 @@ def _named_by(each: _Entry) -> tuple[PaginationStyle, str] | None:
     return (PaginationStyle.NEXT_URL if "/" in value or "?" in value else PaginationStyle.CURSOR), expression
 
 
-def _entries(body: Any, where: str = "", expression: str = "", depth: int = DEPTH) -> Iterator[_Entry]:
-    """Give each entry of an answer's objects, the outer ones first."""
+def _entries(
+    body: Any, where: str = "", expression: str = "", depth: int = DEPTH, towards: tuple[str, ...] | None = None
+) -> Iterator[_Entry]:
+    """Give each entry of an answer's objects, the outer ones first.
+
+    Parameters
+    ----------
+    towards
+        The fields that lead to a list, where only the objects on the way to it and the paging ones beside are wanted.
+    """
     if not isinstance(body, dict) or len(body) > MAX_NAMES:
         return
     inner = []
@@ -270,12 +315,13 @@ def _entries(body: Any, where: str = "", expression: str = "", depth: int = DEPT
         place = where + (name if _is_identifier(name) else "…")
         path = expression + (name if is_field(name) else json.dumps(name))
         yield _Entry(place, path, names, _plain(name), value)
-        if isinstance(value, dict) and depth > 1:
-            inner.append((f"{place}.", f"{path}.", value))
+        further = None if towards is None else towards[1:] if towards[:1] == (name,) else ()
+        if isinstance(value, dict) and depth > 1 and (towards is None or further or _BESIDE.fullmatch(_plain(name))):
+            inner.append((f"{place}.", f"{path}.", value, further))
         if _are_links(value):
             yield from _link_entries(value, place, path, names)
-    for place, path, value in inner:
-        yield from _entries(value, place, path, depth - 1)
+    for place, path, value, further in inner:
+        yield from _entries(value, place, path, depth - 1, further)
 
 
 def _are_links(value: Any) -> bool:
@@ -323,6 +369,12 @@ def _header_key(name: str) -> str:
     key = _plain(_PREFIX.sub("", name.lower()))
     known = key in ("contentrange", "pagination")
     return key if known or any(each.fullmatch(key) for each in (_TOTALS, _NEXT, _MORE, _PAGES, _TOKEN)) else ""
+
+
+def _is_no(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in ("false", "no", "n")
+    return value is False
 
 
 def _is_yes(value: Any) -> bool:

@@ -6,7 +6,6 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,6 +87,7 @@ class Ledger:
                 "max": self._settings.max_attempts,
             },
             defaults=first,
+            added={"claims": first.pop("claims")},
         )
         found = self._table.write(update)
         if not found.done and found.item and entry_of(found.item).is_over(now):
@@ -133,9 +133,9 @@ class Ledger:
         )
         return self._conclude(claim, entry)
 
-    def give_back(self, claim: Claim) -> bool:
-        """Give the lease back: the API was not asked."""
-        return self._conclude(claim, rules.given_back(claim.entry, clock.now()))
+    def give_back(self, claim: Claim, *, was_refused: bool = False) -> bool:
+        """Give the lease back: the API was not asked, or refused the credentials."""
+        return self._conclude(claim, rules.given_back(claim.entry, clock.now(), was_refused=was_refused))
 
     def charge(self, entry: Entry, run_id: str, now: float) -> Entry:
         """Charge an attempt by the run's verdict; give the entry as it is to be, also where it was charged before."""
@@ -278,7 +278,8 @@ def _waiting_item(entry: Entry) -> Item:
 def _difference(before: Entry, after: Entry, condition: str, operands: dict[str, Any]) -> Update:
     old, new = to_item(before), to_item(after)
     changed = {name: value for name, value in new.items() if old.get(name) != value}
-    return Update(key_of(after.communication), changed, condition, operands, removed=sorted(old.keys() - new.keys()))
+    gone = sorted(old.keys() - new.keys())
+    return Update(key_of(after.communication), changed, condition, operands, removed=gone, shows=False)
 
 
 def _alive(entry: Entry) -> Entry | None:
@@ -302,6 +303,7 @@ _ALWAYS = {
 _WHERE_SET = {
     "turned_away": "turnedAway",
     "tries": "tries",
+    "claims": "claims",
     "outcome": "outcome",
     "http_status": "httpStatus",
     "error": "error",
@@ -337,14 +339,19 @@ def to_item(entry: Entry) -> Item:
     communication = entry.communication
     item |= {"operation": communication.operation, "source": communication.source}
     if entry.body:
-        item["body"] = list(astuple(entry.body))
+        item["body"] = list(entry.body)
     if entry.history:
         room = MAX_ITEM - size({**key_of(communication)._asdict(), **item, **_LONGEST_CLAIM, "history": []})
         item["history"] = _that_fit(entry.history, room)
     return item
 
 
-_LONGEST_CLAIM = {"leaseOwner": "x" * 31, "runId": "x" * 25, "body": ["x" * 64, "x" * 128, 1.5e9 + 1e-6]}
+_LONGEST_CLAIM = {
+    "claims": 9999,
+    "leaseOwner": "x" * 31,
+    "runId": "x" * 25,
+    "body": ["x" * 64, "x" * 128, 1.5e9 + 1e-6],
+}
 """What the next claim may write; it cannot shorten the history."""
 
 
@@ -352,7 +359,7 @@ def _that_fit(history: Sequence[Event], room: int) -> list[list[Any]]:
     """Give the newest events that there is room for; the last one in any case, if need be with less of its detail."""
     kept: list[list[Any]] = []
     for event in reversed(history):
-        row = list(astuple(event))
+        row = list(event)
         over = size({"": row}) + 1 - room
         if over > 0:
             if not kept:
@@ -387,6 +394,7 @@ def entry_of(item: Item) -> Entry:
         tried=item["tried"],
         turned_away=item.get("turnedAway", 0),
         tries=int(item.get("tries", 0)),
+        claims=int(item.get("claims", 0)),
         outcome=OutcomeKind(outcome) if outcome else None,
         http_status=int(status) if status else None,
         error=item.get("error"),

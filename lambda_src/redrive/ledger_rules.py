@@ -2,8 +2,9 @@
 
 An attempt is *open* from its first claim until the API accepts it, or until the run's verdict charges it. While it is
 open nothing that happens (a crash, a lost answer, an API that is down or turns everything away) counts, and whoever
-claims next goes on with it. The *number* in the idempotency key rises only after a definite answer: after none, or a
-5xx, the request may have been carried out, so the next one keeps key and body.
+claims next goes on with it. The *number* in the idempotency key rises only after a definite answer to the first
+request under it: after none, or a 5xx, a request may have been carried out, so the next one keeps key and body, even
+where a gateway refuses it.
 
 ::
 
@@ -20,8 +21,8 @@ run on it.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from redrive.models import Communication, OutcomeKind
 from redrive.settings import LedgerSettings
@@ -32,8 +33,14 @@ SECONDS_PER_HOUR = 3600
 MAX_EVENTS = 4
 """Of a communication's history, the newest."""
 
-UNDECIDED = frozenset({401, 408, 409, 425, 429})
-"""Client errors that say nothing of the request itself: asked again under the same key, they may get another answer."""
+UNDECIDED = frozenset({401, 408, 409, 423, 424, 425, 429, 444, 460, 499})
+"""Client errors that say nothing of the request itself: asked again under the same key, they may get another answer.
+
+444, 460 and 499 are what nginx and AWS's load balancer note of a client that went before the answer came.
+"""
+
+OF_THE_APPLICATION = frozenset({410, 422, 451})
+"""Client errors that no gateway makes up, and no application says that has carried out a request under the same key."""
 
 
 class State(StrEnum):
@@ -59,8 +66,7 @@ class Refusal(StrEnum):
     TOO_OLD = "too_old"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened to a communication; ``at`` in seconds since 1970."""
 
     at: float
@@ -69,8 +75,7 @@ class Event:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What a request says beyond the id, kept with the number that its key has: one key, one body."""
 
     operation: str
@@ -78,8 +83,7 @@ class Body:
     created: float
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the ledger knows of a communication; times in seconds since 1970, 0 for never.
 
     Attributes
@@ -100,6 +104,8 @@ class Entry:
         Since when the open attempt is being turned away.
     tries
         How often the API was asked in vain by the owner, who comes back. One that died leaves them to the next.
+    claims
+        How often it was claimed since its number rose: any of these may have sent a request under that number.
     outcome, http_status, error
         What became of the last try.
     run_id, judged
@@ -121,6 +127,7 @@ class Entry:
     tried: float = 0
     turned_away: float = 0
     tries: int = 0
+    claims: int = 0
     outcome: OutcomeKind | None = None
     http_status: int | None = None
     error: str | None = None
@@ -137,8 +144,7 @@ class Entry:
         return 0 < self.expiry <= now
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A lease: the right to send a communication now. ``entry`` is how it stands since the claim."""
 
     entry: Entry
@@ -166,8 +172,7 @@ class Claim:
         return f"{self.entry.first_seen:.0f}-{self.entry.number}"
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(NamedTuple):
     """No lease, and why; ``entry`` is what the ledger had."""
 
     reason: Refusal
@@ -226,13 +231,13 @@ def claimed(
     """Give the lease to somebody whom :func:`judge` has nothing against. The table does the same in one write."""
     if entry is None or entry.is_over(now):
         entry = Entry(communication, State.OPEN, first_seen=now)
-    return replace(
-        entry,
+    return entry._replace(
         communication=communication,
         state=State.OPEN,
         body=entry.body or Body(communication.operation, created_by, now),
         lease_owner=owner,
         lease_until=now + settings.lease_seconds,
+        claims=entry.claims + 1,
         run_id=run_id,
         updated=now,
         expiry=expiry(now, settings),
@@ -250,6 +255,7 @@ def accepted(entry: Entry, status: int, now: float, settings: LedgerSettings) ->
         http_status=status,
         attempts=entry.attempts + 1,
         number=entry.number + 1,
+        claims=0,
         body=None,
         turned_away=0,
         lease_until=0,
@@ -297,7 +303,7 @@ def turned_away(
         Whether a 2xx says in its body that it was not accepted, which is as definite as a 4xx.
     """
     is_refusal = status is not None and 400 <= status < 500 and status not in UNDECIDED
-    is_definite = is_refusal or says_no
+    is_definite = says_no or (is_refusal and (entry.claims <= 1 or status in OF_THE_APPLICATION))
     wait = max(cooldown_seconds(entry.attempts + 1, settings), retry_after or 0)
     return _noted(
         entry,
@@ -307,6 +313,7 @@ def turned_away(
         outcome=OutcomeKind.REFUSED if is_refusal else OutcomeKind.FAILED,
         http_status=status,
         number=entry.number + 1 if is_definite else entry.number,
+        claims=0 if is_definite else entry.claims,
         body=None if is_definite else entry.body,
         turned_away=entry.turned_away or now,
         lease_until=entry.lease_until if comes_back else 0,
@@ -315,9 +322,17 @@ def turned_away(
     )
 
 
-def given_back(entry: Entry, now: float) -> Entry:
-    """The owner could not ask the API at all: the lease is free, and nothing else happened."""
-    return replace(entry, lease_until=0, lease_owner="", tries=0, updated=now)
+def given_back(entry: Entry, now: float, *, was_refused: bool = False) -> Entry:
+    """The owner could not ask the API at all: the lease is free, and nothing else happened.
+
+    Parameters
+    ----------
+    was_refused
+        Whether the API refused the credentials. Nothing is held against it, but it gives way to others: where this is
+        an answer about itself, whoever goes after it would else never be sent.
+    """
+    given = entry._replace(lease_until=0, lease_owner="", tries=0, claims=entry.claims - 1, updated=now)
+    return given._replace(tried=now, outcome=None, http_status=None) if was_refused else given
 
 
 def charged(entry: Entry, run_id: str, now: float, settings: LedgerSettings) -> Entry:
@@ -328,9 +343,8 @@ def charged(entry: Entry, run_id: str, now: float, settings: LedgerSettings) -> 
     """
     attempts = entry.attempts + 1
     if attempts >= settings.max_attempts:
-        return manual(replace(entry, attempts=attempts), Refusal.EXHAUSTED, run_id, now)
-    return replace(
-        _with_event(entry, now, "charged", run_id, entry.error or ""),
+        return manual(entry._replace(attempts=attempts), Refusal.EXHAUSTED, run_id, now)
+    return _with_event(entry, now, "charged", run_id, entry.error or "")._replace(
         attempts=attempts,
         turned_away=now,
         judged=run_id,
@@ -340,8 +354,7 @@ def charged(entry: Entry, run_id: str, now: float, settings: LedgerSettings) -> 
 
 def manual(entry: Entry, why: str, run_id: str, now: float) -> Entry:
     """A person must look: refused for good, or its attempts are used up. It is not forgotten by itself."""
-    return replace(
-        _with_event(entry, now, why, run_id, entry.error or ""),
+    return _with_event(entry, now, why, run_id, entry.error or "")._replace(
         state=State.MANUAL,
         waiting_since=now,
         lease_until=0,
@@ -364,8 +377,7 @@ def may_be_discarded(entry: Entry, now: float) -> bool:
 
 def released(entry: Entry, by: str, why: str, now: float, settings: LedgerSettings) -> Entry:
     """A person resets its attempts; the next run sends it, if it is still listed."""
-    return replace(
-        _with_event(entry, now, State.RELEASED, by, why),
+    return _with_event(entry, now, State.RELEASED, by, why)._replace(
         state=State.RELEASED,
         attempts=0,
         not_before=0,
@@ -380,8 +392,7 @@ def released(entry: Entry, by: str, why: str, now: float, settings: LedgerSettin
 
 def discarded(entry: Entry, by: str, why: str, now: float) -> Entry:
     """A person forbids sending it, until it is released."""
-    return replace(
-        _with_event(entry, now, State.DISCARDED, by, why),
+    return _with_event(entry, now, State.DISCARDED, by, why)._replace(
         state=State.DISCARDED,
         waiting_since=0,
         lease_until=0,
@@ -407,11 +418,11 @@ def expiry(now: float, settings: LedgerSettings) -> int:
 
 def _noted(entry: Entry, now: float, settings: LedgerSettings, error: str | None = None, **changes: object) -> Entry:
     changed = {"tried": now, "updated": now, "error": error, "tries": 0} | changes
-    noted = replace(entry, **changed)  # type: ignore[arg-type]
-    noted = replace(noted, expiry=expiry(max(now, noted.not_before), settings))
+    noted = entry._replace(**changed)  # type: ignore[arg-type]
+    noted = noted._replace(expiry=expiry(max(now, noted.not_before), settings))
     is_same = entry.history and entry.history[-1].what == noted.outcome and entry.history[-1].detail == (error or "")
     return noted if is_same else _with_event(noted, now, str(noted.outcome), entry.lease_owner, error or "")
 
 
 def _with_event(entry: Entry, at: float, what: str, by: str, detail: str) -> Entry:
-    return replace(entry, history=(*entry.history, Event(at, what, by, detail))[-MAX_EVENTS:])
+    return entry._replace(history=(*entry.history, Event(at, what, by, detail))[-MAX_EVENTS:])

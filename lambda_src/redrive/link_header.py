@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _TARGET = re.compile(r"[\s,]*<([^>]*)>")
 _QUOTED = r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)'  # a quotation mark that is missing stands at the end
@@ -11,8 +11,7 @@ _PARAMETER = re.compile(rf'\s*;\s*([^\s=;,"]*)\s*(?:=\s*(?:{_QUOTED}|([^;,\s]*))
 _REST = re.compile(rf'(?:{_QUOTED}|[^,"])*', re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """One link: its target as it stands there, its relation types in lower case, and what it is a link of.
 
     Attributes

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from redrive import breaker, clock, gauges, reporting
+from redrive import breaker, clock, gauges
 from redrive.api import Api
 from redrive.errors import RedriveError, RunInProgress, StartUnconfirmed
 from redrive.execution import StateMachine, Status, functions, step_functions
@@ -156,6 +156,8 @@ class Lister:
 
     def _report(self, selection: Selection, chosen: list[list[Communication]]) -> None:
         """Write down what would be sent, and have it mailed."""
+        from redrive import reporting  # no run that sends pays for it
+
         record = {
             "trigger": self.request.trigger,
             "listedAt": self._listed_at,

@@ -6,7 +6,7 @@ No answer takes more than three reads of the table, whatever it holds: what is l
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from redrive import clock
 from redrive.actions import Actions
 from redrive.control import CONTROL, Controls, control_of
 from redrive.errors import ConfigurationError
-from redrive.ledger import Ledger
-from redrive.ledger_rules import Entry
+from redrive.ledger import Ledger, group_of
+from redrive.ledger_rules import Entry, State
 from redrive.models import Communication
 from redrive.orders import Call, Named, Order
 from redrive.runs import Runs
@@ -40,6 +40,9 @@ RUNS_SHOWN = 50
 
 READS = 3
 """Reads of the table that an answer takes at most."""
+
+MAY_HAVE_WAITED = (State.MANUAL, State.RELEASED, State.DISCARDED)
+"""What has a group: also what was changed before, by the same order, perhaps, which was killed before its answer."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,10 @@ class Look:
             return {"action": action_to_json(action) if action else None}
         if len(order.ids) * len(self.spaces) > KEYS_PER_READ:
             raise ConfigurationError(f"event.ids: at most {KEYS_PER_READ // len(self.spaces)}, of any operation")
-        named = [communication_named(each) for each in order.communications]
         of_ids = [Communication(each, space, "") for each in order.ids for space in self.spaces]
         control, now = self.controls.read(), clock.now()
-        found = {each.key: entry for each, entry in self.read(named)} if named else {}
+        named = self.named(order.communications)
+        found = {each.key: entry for each, entry in named}
         found |= {each.key: entry for each, entry in self.read(of_ids)} if of_ids else {}
         shown = [
             to_json(entry) | {"nextRun": next_run(entry, control, now, self.max_attempts)}
@@ -121,9 +124,19 @@ class Look:
             if entry
         ]
         known = {entry.communication.primary_id for entry in found.values() if entry}
-        unknown = [each for each in named if not found[each.key]]
+        unknown = [each for each, entry in named if not entry]
         unknown += [Communication(each, "", "") for each in order.ids if each not in known]
         return {"communications": shown, "unchanged": [unchanged(each, None) for each in unknown]}
+
+    def named(self, named: Sequence[Named]) -> list[tuple[Communication, Entry | None]]:
+        """Look up what a person names, each once; raises ``ConfigurationError`` where one is said to be another."""
+        asked = [Communication(each.primary_id, each.operation, "", each.id_space) for each in named]
+        read = list(self.read(asked)) if asked else []
+        found = {each.key: entry for each, entry in read}
+        for index, (each, communication) in enumerate(zip(named, asked, strict=True)):
+            if entry := found[communication.key]:
+                _refuse_another(each, entry, f"event.communications[{index}]")
+        return read
 
     def read(self, communications: Iterable[Communication]) -> Iterator[tuple[Communication, Entry | None]]:
         """Look communications up, each once: a read must not name a key twice."""
@@ -144,9 +157,19 @@ def wanted_by(order: Order) -> Wanted:
     return Wanted(order.group, order.source, order.operation, order.error, before)
 
 
-def communication_named(named: Named) -> Communication:
-    """Give a communication as the ledger finds it; its source is in its item."""
-    return Communication(named.primary_id, named.operation, "", named.id_space)
+def _refuse_another(named: Named, entry: Entry, where: str) -> None:
+    """Raise ``ConfigurationError`` where what is found by id and id space is not what the rest of its name says."""
+    own = entry.communication
+    group = group_of(entry) if entry.state in MAY_HAVE_WAITED else named.group
+    for name, said, is_so in (
+        ("operation", named.operation, own.operation),
+        ("source", named.source, own.source),
+        ("group", named.group, group),
+    ):
+        if said is not None and said != is_so:
+            of = f"{own.primary_id} of id space {own.id_space}" if own.id_space else f"{own.primary_id} of no id space"
+            words = f"{of} has {name} {is_so}; name it as list shows it, with its idSpace"
+            raise ConfigurationError(f"{where}.{name}: {words}")
 
 
 def unchanged(communication: Communication, entry: Entry | None) -> dict[str, Any]:

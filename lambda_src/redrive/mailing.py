@@ -10,8 +10,9 @@ digest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 DAY = 86400.0
 WEEK = 7 * DAY
@@ -58,8 +59,7 @@ FOR_A_PERSON = "for a person: "
 """Begins what is remembered of a group in which something was new for a person."""
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(NamedTuple):
     """What earlier runs sent, and what they kept.
 
     Attributes
@@ -80,14 +80,14 @@ class Memory:
         By group, what waits for a person since then and no digest has named: an object for each.
     """
 
-    sent: Mapping[str, float] = field(default_factory=dict)
+    sent: Mapping[str, float] = MappingProxyType({})
     bad: frozenset[str] = frozenset()
     was_bad: float = 0
     was_over: float = 0
     last: float = 0
     due: float = 0
-    quiet: Mapping[str, int] = field(default_factory=dict)
-    unnamed: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    quiet: Mapping[str, int] = MappingProxyType({})
+    unnamed: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 
     def may_be_over(self, now: float) -> bool:
         """Tell whether bad news may be said to be over, if no source is bad any more."""
@@ -95,8 +95,7 @@ class Memory:
         return bool(self.bad) and (is_calm or now - self.was_over >= WEEK - SLACK)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a digest is sent, whether it says that bad news is over, and what is remembered."""
 
     is_sent: bool
@@ -163,5 +162,5 @@ def decide(
     begins = memory.last if is_daily else now if groups else 0
     due = memory.due or (begins + DAY if begins and is_wanted else 0)
     quiet = {name: memory.quiet.get(name, 0) + count for name, count in {**counts, "runs": 1}.items()}
-    remembered = replace(memory, sent=recent, bad=still_bad, was_bad=was_bad, due=due, quiet={**memory.quiet, **quiet})
+    remembered = memory._replace(sent=recent, bad=still_bad, was_bad=was_bad, due=due, quiet={**memory.quiet, **quiet})
     return Decision(False, False, remembered)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -24,12 +23,38 @@ MAX_SECONDS = 10**11
 MAX_MILLISECONDS = 10**14
 """A larger number is no time: microseconds, taken for milliseconds, would lie in the future forever."""
 
+EARLIEST_SCHEDULED = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+"""There was no run before."""
+
+MAX_SECONDS_AHEAD = 2 * 366 * 86400.0
+"""A run of a later time would be the newest, whose breakers and news count, until that time."""
+
+_MIN_MOMENT = 946_684_800
+"""1 January 2000. What was written before sends no communications: it is a time that was never set, or no time."""
+
 _NUMBER = re.compile(r"[0-9]{9,17}(\.[0-9]+)?", re.ASCII)
-_COMPACT = re.compile("(19|20)[0-9]{12}", re.ASCII)
-"""A time of digits alone, as databases write it: 20261124021500. As milliseconds it were after the year 2570."""
+_COMPACT = re.compile("((?:19|20)[0-9]{6})([0-9]{4}(?:[0-9]{2})?)?", re.ASCII)
+"""A date or time of digits alone, as databases write it: 20261124021500. As a number it were before 2000 or in 2570."""
 
 _ZONE = re.compile(r" *(?:\[[\w/+-]+\]| (?:UTC|GMT|Z))$|(?<=\d) +(?=[+-]\d\d:?\d\d$)", re.ASCII)
 """What some languages write behind a time, or before its offset."""
+
+_NAMED_OFFSET = re.compile(r"(?<=\d )(?:GMT|UTC)?([+-]\d\d):?(\d\d)(?: \([^()]*\))?$", re.ASCII)
+"""An offset as mails and JavaScript write it: ``GMT+0100 (Central European Standard Time)``."""
+
+_HALF_DAY = re.compile(r"\b(0?[1-9]|1[0-2])(:[0-5]\d(?::[0-5]\d)?) ?([AP])\.?M\.?(?!\w)", re.ASCII | re.IGNORECASE)
+
+_EUROPEAN = {"WET": "+0000", "WEST": "+0100", "CET": "+0100", "CEST": "+0200", "EET": "+0200", "EEST": "+0300"}
+"""Zones that ``email.utils`` does not know, as it does America's."""
+
+_PLACE = "(?: (?:GMT|UTC?|Z|[ECMP][SD]T|[+-][0-9]{4}))?"
+_DATE = re.compile(
+    r"(?:[a-z]+,? )?"
+    rf"(?:(?:\d{{1,2}}[ -][a-z]+[ -]\d{{2,4}}|[a-z]+ \d{{1,2}},? \d{{4}}),? [\d:]+{_PLACE}"
+    rf"|[a-z]+ \d{{1,2}} [\d:]+{_PLACE} \d{{4}})",
+    re.ASCII | re.IGNORECASE,
+)
+"""The dates that ``email.utils`` reads to their end: of others it passes over what it does not know, such as a zone."""
 
 _PERSONAL = re.compile(
     r"(mailto|tel|sms):.+|([^<>]*\s)?<?[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+>?|(\+|00)[1-9][0-9\s()./-]{6,24}", re.IGNORECASE
@@ -88,8 +113,7 @@ class Communication(NamedTuple):
         return plain | {"idSpace": self.id_space} if self.id_space else plain
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one communication; ``error`` is a short text without content of the communication."""
 
     communication: Communication
@@ -144,52 +168,77 @@ def shown_id(primary_id: str) -> str:
 def moment(value: object) -> float | None:
     """Read a time from an answer, in seconds since 1970.
 
-    RFC 3339 and the other forms of ISO 8601, also with a zone as Java and Ruby write it, the dates of HTTP and mails,
-    and a number, or a text that is one, of seconds or milliseconds. Without a zone it is taken for UTC. None for
-    anything else.
+    RFC 3339 and the other forms of ISO 8601, also with a zone as Java and Ruby write it, the dates of HTTP, mails and
+    JavaScript, and a number, or a text that is one, of seconds or milliseconds, or of a date's digits. Without a zone
+    it is taken for UTC. None for anything else, and before the year 2000: so times are written that were never set.
     """
-    if isinstance(value, str):
-        value = value.strip()
-        if _NUMBER.fullmatch(value):
-            value = float(value) if "." in value else int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if _COMPACT.fullmatch(str(value)):
-            return _read_moment(f"{str(value)[:8]}T{str(value)[8:]}")
-        if not abs(value) < MAX_MILLISECONDS:  # so that a NaN is none either
-            return None
-        return value / 1000 if value > MAX_SECONDS else float(value)
-    return _read_moment(_ZONE.sub("", value)) if isinstance(value, str) else None
+    found = _number(value) if isinstance(value, int | float) else _text(value) if isinstance(value, str) else None
+    return found if found is not None and found >= _MIN_MOMENT else None
 
 
-def _read_moment(text: str) -> float | None:
+def _number(value: float) -> float | None:
+    if compact := _COMPACT.fullmatch(str(value)):
+        return _iso(f"{compact[1]}T{compact[2] or '00'}")
+    if not abs(value) < MAX_MILLISECONDS:  # so that a NaN is none either
+        return None
+    return value / 1000 if value > MAX_SECONDS else float(value)
+
+
+def _text(value: str) -> float | None:
+    value = value.strip()
+    if _NUMBER.fullmatch(value):
+        return _number(float(value) if "." in value else int(value))
+    found = _iso(value)
+    return _date(" ".join(value.split())) if found is None else found
+
+
+def _iso(text: str) -> float | None:
     try:
-        read = datetime.fromisoformat(text.upper())  # RFC 3339 allows t and z
+        return _timestamp(datetime.fromisoformat(text.upper()))  # RFC 3339 allows t and z
     except ValueError:
-        try:
-            read = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
+        return None
+
+
+def _date(text: str) -> float | None:
+    text = _HALF_DAY.sub(lambda half: f"{int(half[1]) % 12 + 12 * (half[3] in 'pP'):02}{half[2]}", text)
+    text = _NAMED_OFFSET.sub(r"\1\2", text)
+    text = re.sub(r"(?<=\d )[A-Z]{2,4}\b", lambda zone: _EUROPEAN.get(zone[0], zone[0]), text).removesuffix(" (UTC)")
+    text = re.sub(r"^([A-Za-z]{3}),(?=\d)", r"\1, ", text)
+    if not _DATE.fullmatch(text):
+        return _iso(_ZONE.sub("", text))
+    try:
+        return _timestamp(parsedate_to_datetime(text))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _timestamp(read: datetime) -> float | None:
     try:
         return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
     except OverflowError:  # in the year 1, east of Greenwich
         return None
 
 
-def scheduled_run_id(scheduled_time: str) -> str:
+def scheduled_run_id(scheduled_time: str, now: float) -> str:
     """Name a scheduled run by its time, so that a firing delivered twice is the same run.
 
     Parameters
     ----------
     scheduled_time
         RFC 3339, as EventBridge Scheduler writes it: ``2026-11-24T02:15:00Z``.
+    now
+        In seconds since 1970.
     """
     try:
         moment = datetime.fromisoformat(scheduled_time)
-    except ValueError:
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigurationError("scheduledTime: must be a time such as 2026-11-24T02:15:00Z") from None
     if moment.tzinfo is None:
         raise ConfigurationError("scheduledTime: has no time zone; write it such as 2026-11-24T02:15:00Z")
-    return moment.astimezone(UTC).strftime(RUN_TIME_FORMAT)
+    if not EARLIEST_SCHEDULED <= in_utc.timestamp() <= now + MAX_SECONDS_AHEAD:
+        raise ConfigurationError("scheduledTime: must be from 2020 on and at most two years from now")
+    return in_utc.strftime(RUN_TIME_FORMAT)
 
 
 def operator_run_id(now: datetime, request_id: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from redrive.actions import What
 from redrive.errors import ConfigurationError
@@ -14,8 +15,11 @@ MAX_PAGE = 1000
 MAX_NAMED = 100
 """Communications that are named in one order: as many as one read gives."""
 
-LONGEST_PAUSE_SECONDS = 86400.0
-"""A pause ends by itself, and may be made anew: one that is forgotten must not keep communications for good."""
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 60.0, 86400.0
+"""One that is over before its answer is read pauses nothing.
+
+A pause ends by itself, and may be made anew: one that is forgotten must not keep communications for good.
+"""
 
 LONGEST_AGE_SECONDS = 10 * 365 * 86400.0
 
@@ -61,7 +65,8 @@ _LOOKS = {
 }
 NAMED = frozenset({Call.RELEASE, Call.RELEASE_AND_SEND, Call.DISCARD})
 
-_FILTERS = ("group", "source", "operation", "error", "olderThanSeconds")
+_TEXTS = ("group", "source", "operation", "error")
+_FILTERS = (*_TEXTS, "olderThanSeconds")
 _TAKES: dict[Call, tuple[str, ...]] = {
     Call.LIST: (*_FILTERS, "newestFirst", "limit", "next"),
     Call.GROUPS: ("next",),
@@ -81,13 +86,29 @@ _TAKES: dict[Call, tuple[str, ...]] = {
 """What an event may say besides ``action``, ``by`` and ``why``."""
 
 
-@dataclass(frozen=True)
-class Named:
-    """A communication as a person names it; ``id_space`` where its source has one."""
+class Named(NamedTuple):
+    """A communication as a person names it, by hand or by what ``list`` shows of it.
+
+    Attributes
+    ----------
+    id_space
+        Where its source has one.
+    source, group
+        Where they are said, they must be its own.
+    attempts, http_status, error, run_id, waiting_since
+        As it was listed: they name nothing.
+    """
 
     primary_id: str
     operation: str
     id_space: str = ""
+    source: str | None = None
+    group: str | None = None
+    attempts: int | None = None
+    http_status: int | None = None
+    error: str | None = None
+    run_id: str | None = None
+    waiting_since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,8 +180,12 @@ class Order:
             raise ConfigurationError(f"event.olderThanSeconds: must be from 0 to {LONGEST_AGE_SECONDS:.0f}")
         if len(self.communications) > MAX_NAMED or len(self.ids) > MAX_NAMED:
             raise ConfigurationError(f"event.communications: at most {MAX_NAMED}; plan takes any number, by filter")
-        if self.action is Call.PAUSE and not 0 < self.seconds <= LONGEST_PAUSE_SECONDS:
-            raise ConfigurationError(f"event.seconds: must be above 0 and at most {LONGEST_PAUSE_SECONDS:.0f}, a day")
+        if self.action is Call.PAUSE and not SHORTEST_PAUSE_SECONDS <= self.seconds <= LONGEST_PAUSE_SECONDS:
+            bounds = f"{SHORTEST_PAUSE_SECONDS:.0f} to {LONGEST_PAUSE_SECONDS:.0f}"
+            raise ConfigurationError(f"event.seconds: must be from {bounds}, a minute to a day")
+        for name in _TEXTS:
+            if getattr(self, name) == "":
+                raise ConfigurationError(f"event.{name}: empty, which would mean all; leave it out for that")
         rate = self.max_requests_per_second
         if self.action is Call.SLOW_DOWN and rate is not None and not LEAST_RATE <= rate <= MOST_RATE:
             words = f"must be from {LEAST_RATE} to {MOST_RATE:.0f}, or null for the configured rate"

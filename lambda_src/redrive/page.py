@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,10 +15,10 @@ from redrive import clock
 from redrive.answers import in_full
 from redrive.api import ListAnswer
 from redrive.errors import ListingError
-from redrive.expressions import is_field, is_null, leaves_out, raw_list, search
+from redrive.expressions import is_field, is_null, leaves_out, list_fields, raw_list, search
 from redrive.flaws import flaw
-from redrive.hints import beside_lists, list_hint
-from redrive.models import MAX_ID_BYTES, moment, primary_id
+from redrive.hints import Total, beside_lists, list_hint, says_more, says_no_next, total_hint
+from redrive.models import MAX_EXACT, MAX_ID_BYTES, moment, primary_id
 from redrive.settings import Source
 
 FUTURE_SECONDS = 300.0
@@ -31,8 +31,7 @@ BEYOND = frozenset(map(HTTPStatus, (400, 404, 410, 416, 422)))
 """Statuses by which APIs say that a page lies beyond the end of a list."""
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """What of an answer is given on.
 
     Attributes
@@ -60,7 +59,7 @@ class Page:
     without_time: int = 0
     in_future: int = 0
     milliseconds: float = 0.0
-    failed: Mapping[str, float] = field(default_factory=dict)
+    failed: Mapping[str, float] = MappingProxyType({})
 
 
 class Content(NamedTuple):
@@ -104,8 +103,26 @@ def without_items(content: Content) -> Content:
     return content._replace(body=beside_lists(content.body), items=[], length=content.extent)
 
 
-@dataclass(frozen=True)
-class Unlisted:
+def total_seen(name: str, source: Source, content: Content) -> Total | None:
+    """Give how many items the whole list has, as far as an answer looks like it says so."""
+    return total_hint(content.body, content.answer.headers, _fields(name, source))
+
+
+def more_said(name: str, source: Source, content: Content) -> bool | None:
+    """Tell whether an answer says in so many words that more follow; see :func:`redrive.hints.says_more`."""
+    return says_more(content.body, content.answer.headers, _fields(name, source))
+
+
+def has_no_next(name: str, source: Source, content: Content) -> bool:
+    """Tell whether an answer says that no page follows it; see :func:`redrive.hints.says_no_next`."""
+    return says_no_next(content.body, content.answer.headers, _fields(name, source))
+
+
+def _fields(name: str, source: Source) -> tuple[str, ...]:
+    return list_fields(source.items, f"sources.{name}.items")
+
+
+class Unlisted(NamedTuple):
     """An answer that holds no list.
 
     Attributes
@@ -147,15 +164,16 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
     except (ValueError, RecursionError):
         words = f"{where}: HTTP {answer.status}, but {_no_json(answer)}"
         return Unlisted(answer, words, is_definite=False, line=f"{where}.path = …")
-    wrong = flaw(source, body)
     try:
         items = search(source.items, body, f"{where}.items")
         if items is None and body is not None and is_null(source.items, body, f"{where}.items"):
             items = []  # so some languages write an empty list
-        if wrong and not (items and isinstance(items, list)):
+        content = _content(name, source, answer._replace(body=b""), body, items) if isinstance(items, list) else None
+        wrong = flaw(where, source, body, is_empty=content is None or content.is_empty)
+        if wrong and (content is None or not content.items):
             return Unlisted(answer, f"{where}: HTTP {answer.status}, but {wrong}", is_definite=False)
-        if isinstance(items, list):
-            return _content(name, source, answer._replace(body=b""), body, items, wrong)
+        if content is not None:
+            return content._replace(flaw=wrong)
     except ListingError as error:
         return Unlisted(answer, str(error), is_definite=True, line=error.line)
     found = "null" if items is None else type(items).__name__
@@ -219,15 +237,15 @@ def page_of(name: str, source: Source, content: Content) -> Page:
     )
 
 
-def _content(name: str, source: Source, answer: ListAnswer, body: Any, items: list[Any], wrong: str) -> Content:
+def _content(name: str, source: Source, answer: ListAnswer, body: Any, items: list[Any]) -> Content:
     where = f"sources.{name}"
     ids = _ids(items, source, f"{where}.id")
     if not leaves_out(source.items, f"{where}.items"):
         key = hash(ids) if any(ids) else _hash(items)
-        return Content(answer, body, items, len(items), ids, key, wrong)
+        return Content(answer, body, items, len(items), ids, key)
     raw = raw_list(source.items, body, f"{where}.items")
     length, key = (None, _hash(body)) if raw is None else (len(raw), _hash(raw))
-    return Content(answer, body, items, length, ids, key, wrong)
+    return Content(answer, body, items, length, ids, key)
 
 
 def _hash(value: Any) -> int:
@@ -269,7 +287,12 @@ def _json(answer: ListAnswer) -> Any:
 
 def _ids(items: list[Any], source: Source, where: str) -> tuple[str | None, ...]:
     found = _found_ids(items, source, where)
-    return tuple(found if _are_plain(found) else map(primary_id, found))
+    kinds = set(map(type, found))  # those of a whole page are read at once where they are as nearly all ids are
+    if kinds == {str} and _are_plain(found):
+        return tuple(found)
+    if kinds == {int} and max(map(abs, found)) < MAX_EXACT:
+        return tuple(map(str, found))
+    return tuple(map(primary_id, found))
 
 
 def _found_ids(items: list[Any], source: Source, where: str) -> list[Any]:
@@ -288,9 +311,9 @@ def _too_long(name: str, source: Source, items: list[Any]) -> int:
     return sum(isinstance(id_, str) and len(id_.encode(errors="replace")) > MAX_ID_BYTES for id_ in found)
 
 
-def _are_plain(values: list[Any]) -> bool:
-    """Tell of a whole page at once whether all are ids as nearly all ids are: ASCII letters, digits and hyphens."""
-    if set(map(type, values)) != {str} or not all(values) or max(map(len, values)) > MAX_ID_BYTES:
+def _are_plain(texts: list[str]) -> bool:
+    """Tell whether all are ASCII letters, digits and hyphens."""
+    if not all(texts) or max(map(len, texts)) > MAX_ID_BYTES:
         return False
-    text = "".join(values).replace("-", "")
+    text = "".join(texts).replace("-", "")
     return text.isascii() and text.isalnum()

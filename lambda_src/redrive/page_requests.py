@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote_plus, urldefrag, urljoin, urlsplit, urlunsplit
 
@@ -29,6 +27,12 @@ NUMBERED = frozenset({PaginationStyle.PAGE, PaginationStyle.OFFSET})
 MAX_TOKEN = 16_384
 """Characters of a next page's token or URL; no server takes a longer request line."""
 
+MAX_PACKED = 3
+"""One more than how often a token may be packed in Base64."""
+
+MAX_DIGITS = 12
+"""Nothing that is longer counts pages or items."""
+
 _STANDARD = str.maketrans("-_", "+/")
 """From the Base64 of URLs to that of everything else (RFC 4648, 5)."""
 
@@ -43,8 +47,7 @@ class PageRequest(NamedTuple):
     number: int = 0
 
 
-@dataclass(frozen=True)
-class Following:
+class Following(NamedTuple):
     """What an answer says comes next.
 
     Attributes
@@ -64,14 +67,20 @@ class Following:
 
 def first_request(source: Source, api: Api, number: int | None = None, size: int | None = None) -> PageRequest:
     """Give the request for the first page, or in a numbered style for the one with this number."""
+    if source.pagination.style in NUMBERED and number is None:
+        number = first_number(source.pagination)
+    return numbered_request(source, api.url(source.path), number or 0, size)
+
+
+def numbered_request(source: Source, url: str, number: int, size: int | None = None) -> PageRequest:
+    """Give the request to a URL for a first page, or in a numbered style for the one with this number."""
     pagination = source.pagination
     over: dict[str, str] = {}
     if pagination.style is not PaginationStyle.NONE and pagination.size_param:
         over[pagination.size_param] = str(size or pagination.size)
     if pagination.style in NUMBERED:
-        number = first_number(pagination) if number is None else number
         over[number_param(pagination)] = str(number)
-    return PageRequest(api.url(source.path), _params(source, over), number or 0)
+    return PageRequest(url, _params(source, over), number)
 
 
 def filters_alone(source: Source) -> Params:
@@ -107,11 +116,13 @@ def following(name: str, source: Source, api: Api, request: PageRequest, content
     return _FOLLOWING[source.pagination.style](name, source, api, request, content)
 
 
-def is_counted(source: Source, token: str, pages: int, items: int) -> bool:
+def is_counted(source: Source, path: str, token: str, pages: int, items: int) -> bool:
     """Tell whether a next page's token or URL counts pages or items, so that the list shifts as a numbered one does.
 
     Parameters
     ----------
+    path
+        That of the source's URL.
     pages, items
         How many were read.
     """
@@ -121,18 +132,31 @@ def is_counted(source: Source, token: str, pages: int, items: int) -> bool:
     else:
         parts, known = urlsplit(token), {*source.filters, pagination.size_param}
         values = [value for name, value in parse_qsl(parts.query) if name not in known]
-        values += parts.path.rsplit("/", 1)[-1:]
+        own = path.split("/")
+        values += [segment for segment in parts.path.split("/") if segment not in own]
     # What the API leaves out after it has cut a page is counted as well.
     counts = {pages, pages + 1, items - 1, items, items + 1, pages * pagination.size, pages * pagination.size + 1}
-    return any(_number_in(value) in counts for value in values)
+    return any(not counts.isdisjoint(_numbers_in(value)) for value in values)
 
 
-def _number_in(token: str) -> int | None:
-    """Give the one number in a token, also where it is packed in Base64 (``arrayconnection:19``); None for several."""
-    with suppress(ValueError):
-        token = b64decode(token.translate(_STANDARD) + "=" * (-len(token) % 4), validate=True).decode("ascii")
-    numbers = re.findall(r"\d+", token, re.ASCII)
-    return int(numbers[0]) if len(numbers) == 1 and len(numbers[0]) < 12 else None
+def put_back(source: Source, request: PageRequest) -> list[str]:
+    """Give the parameters that a request for a next page has besides what the API named."""
+    style, own = source.pagination.style, source.pagination.cursor_param
+    if style in NUMBERED or style is PaginationStyle.NONE:
+        return []
+    return list(dict.fromkeys(name for name, _ in request.params if style is not PaginationStyle.CURSOR or name != own))
+
+
+def _numbers_in(token: str) -> Iterator[int]:
+    """Give what may be numbers in a token, also hexadecimal ones, and where it is packed in Base64, even twice."""
+    for _ in range(MAX_PACKED):
+        yield from (int(digits) for digits in re.findall(r"\d+", token, re.ASCII) if len(digits) < MAX_DIGITS)
+        words = re.findall(r"(?<![^\W_])(?:0[xX])?[0-9a-fA-F]+(?![^\W_])", token, re.ASCII)
+        yield from (int(word, 16) for word in words if len(word) < MAX_DIGITS and re.search(r"\d", word))
+        try:
+            token = b64decode(token.translate(_STANDARD) + "=" * (-len(token) % 4), validate=True).decode("ascii")
+        except ValueError:
+            return
 
 
 def _params(source: Source, over: dict[str, str]) -> Params:

@@ -91,7 +91,9 @@ class Reader:
                 self._judge_trial(progress)
                 return
             self._note_cap(progress)
-            shifts = self._style in NUMBERED or (self._style is not PaginationStyle.NONE and progress.is_counted)
+            shifts = self._style in NUMBERED or (
+                self._style is not PaginationStyle.NONE and (progress.is_counted or progress.has_shrunk)
+            )
             if self._is_on_one_page(progress) or not shifts or (number and not is_new):
                 self.evidence = believed(self._name, self._source, progress, len(known))
                 return

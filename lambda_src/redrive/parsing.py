@@ -25,26 +25,24 @@ def parse(kind: type[T], value: object, where: str, *, only_known: bool = False)
     Parameters
     ----------
     kind
-        A dataclass, ``NamedTuple``, ``StrEnum``, ``str``, ``int``, ``float``, ``bool``, ``dict[str, …]``,
-        ``tuple[…, ...]``, or a union of such a type with ``None`` or with a tuple. A field ``primary_id`` is read from
-        the key ``primary_id``, ``primaryId`` or, as Step Functions writes errors, ``PrimaryId``.
+        A ``NamedTuple``, dataclass, ``StrEnum``, ``str``, ``int``, ``float``, ``bool``, ``dict[str, …]``,
+        ``Mapping[str, …]``, ``tuple[…, ...]``, or a union of such a type with ``None`` or with a tuple. A field
+        ``primary_id`` is read from the key ``primary_id``, ``primaryId`` or, as Step Functions writes errors,
+        ``PrimaryId``.
     value
         What ``json.loads`` gave.
     where
         The name of the value as its author knows it, for the error: ``sources.email.pagination.style``.
     only_known
-        Refuse an object with a key that the kind has no field for: what a person typed must not be ignored.
+        Refuse an object, here or further in, with a key that its kind has no field for in camel case: what a person
+        typed must not be ignored.
 
     Raises
     ------
     ConfigurationError
         Names the field, what it must be and the type of what is there. The value is not shown: it may be a secret.
     """
-    if only_known and isinstance(value, Mapping):
-        known = [camel_case(name) for name, _ in _fields(kind)]
-        if unknown := sorted(value.keys() - set(known)):
-            raise ConfigurationError(f"{where}.{unknown[0]}: unknown; known are {', '.join(known)}")
-    return cast("T", _parse(kind, value, where))
+    return cast("T", _parse(kind, value, where, only_known))
 
 
 def parse_json(kind: type[T], text: str, where: str) -> T:
@@ -56,22 +54,23 @@ def parse_json(kind: type[T], text: str, where: str) -> T:
     return parse(kind, value, where)
 
 
-def _parse(kind: Any, value: Any, where: str) -> Any:
+def _parse(kind: Any, value: Any, where: str, only_known: bool) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         if value is None and types.NoneType in arguments:
             return None
         kinds = [kind for kind in arguments if kind is not types.NoneType]
         fitting = [kind for kind in kinds if (get_origin(kind) is tuple) == isinstance(value, list)]
-        return _parse((fitting or kinds)[0], value, where)
-    if origin is dict:
-        return {key: _parse(arguments[1], item, f"{where}.{key}") for key, item in _mapping(value, where).items()}
+        return _parse((fitting or kinds)[0], value, where, only_known)
+    if origin in (dict, Mapping):
+        items = _mapping(value, where).items()
+        return {key: _parse(arguments[1], item, f"{where}.{key}", only_known) for key, item in items}
     if origin is tuple:
         if not isinstance(value, list):
             raise _wrong(where, "a list", value)
-        return tuple(_parse(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+        return tuple(_parse(arguments[0], item, f"{where}[{index}]", only_known) for index, item in enumerate(value))
     if is_dataclass(kind) or issubclass(kind, tuple):
-        return _parse_fields(cast("type[Any]", kind), _mapping(value, where), where)
+        return _parse_fields(cast("type[Any]", kind), _mapping(value, where), where, only_known)
     if issubclass(kind, StrEnum):
         if value not in list(kind):
             raise _wrong(where, "one of " + ", ".join(kind), value)
@@ -85,14 +84,18 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _parse_fields(kind: type[Any], value: Mapping[str, Any], where: str) -> Any:
+def _parse_fields(kind: type[Any], value: Mapping[str, Any], where: str, only_known: bool) -> Any:
+    if only_known:
+        known = [camel_case(name) for name, _ in _fields(kind)]
+        if unknown := sorted(value.keys() - set(known)):
+            raise ConfigurationError(f"{where}.{unknown[0]}: unknown; known are {', '.join(known)}")
     hints = _hints(cast("Hashable", kind))
     found: dict[str, Any] = {}
     for name, is_required in _fields(kind):
         camel = camel_case(name)
         key = next((key for key in (name, camel, camel[0].upper() + camel[1:]) if key in value), None)
         if key is not None:
-            found[name] = _parse(hints[name], value[key], f"{where}.{key}")
+            found[name] = _parse(hints[name], value[key], f"{where}.{key}", only_known)
         elif is_required:
             raise ConfigurationError(f"{where}.{camel}: missing")
     return kind(**found)

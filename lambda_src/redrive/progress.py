@@ -19,6 +19,9 @@ MAX_WITHOUT_MATCH = 100
 MAX_WITHOUT_NEWS = 10
 """Pages in a row that list only what came before, or nothing that has an id."""
 
+LEAST_CAP = 1000
+"""The least number at which APIs stop to count what they list."""
+
 MAX_EMPTY = 5
 """Empty pages in a row that end a numbered list in which an empty page was passed, or whose total was not reached."""
 
@@ -46,6 +49,8 @@ class Progress:
     total
         The least total that an answer gave, and where it stands: what joins a list while it is read may not come in
         this pass. None where no answer gave one.
+    first_total
+        The first one; 0 where no answer gave one.
     may_count_page
         Whether each total was as long as its page, and may count no more than that.
     empty, without_match, without_news
@@ -69,6 +74,7 @@ class Progress:
     repeated: int = 0
     keys: set[int] = field(default_factory=set)
     total: Total | None = None
+    first_total: int = 0
     may_count_page: bool = True
     empty: int = 0
     without_match: int = 0
@@ -83,9 +89,32 @@ class Progress:
         return self.listed - self.repeated
 
     @property
+    def is_guessed(self) -> bool:
+        """Whether the total is what looks like one, and not what the source names."""
+        return self.source.pagination.total is None
+
+    @property
+    def is_at_cap(self) -> bool:
+        """Whether as many came as a total says at which APIs stop counting: 1,000, 10,000 (Elasticsearch), 100,000."""
+        number = self.total.number if self.total else 0
+        return LEAST_CAP <= number == self.came and str(number).strip("0") == "1"
+
+    @property
+    def has_shrunk(self) -> bool:
+        """Whether the total fell meanwhile, and not all came that were there at first: some may have been skipped."""
+        if self.total is None or self.may_count_page:
+            return False
+        return self.total.number < self.first_total and self.came < self.first_total
+
+    @property
     def is_total_known(self) -> bool:
-        """Whether an answer said how many items the list has; that it has none, where some came, says nothing."""
-        if self.total is None or self.total.is_least:
+        """Whether an answer said how many items the list has; that it has none, where some came, says nothing.
+
+        Neither does a number that merely looks like a total and is less than what came: it counts something else.
+        """
+        if self.total is None or self.total.is_least or self.is_at_cap:
+            return False
+        if self.is_guessed and self.came > self.total.number:
             return False
         return not self.lengths or (self.total.number > 0 and not self.may_count_page)
 
@@ -103,16 +132,21 @@ class Progress:
         """Take note of a total that an answer gave."""
         if not total.may_count_page or total.number != content.extent:
             self.may_count_page = False
+        if self.is_guessed and total.number < content.extent:
+            return  # it counts pages, shards …
+        self.first_total = self.first_total or total.number
         if self.total is None or total.number < self.total.number:
             self.total = total
 
     def asks(self, request: PageRequest) -> None:
-        """Count a request; raises ``ListingError`` for one that was made before, or one too many."""
-        if hash(request) in self.asked:
-            raise same_request(self.name)
+        """Count a request; raises ``ListingError`` for one too many."""
         if len(self.asked) == MAX_PAGES:
             raise ListingError(f"sources.{self.name}: read {MAX_PAGES} pages without coming to the end")
         self.asked.add(hash(request))
+
+    def has_asked(self, request: PageRequest) -> bool:
+        """Tell whether a request was made before."""
+        return hash(request) in self.asked
 
     def has_empty_page(self) -> None:
         """Count a page on which the API lists nothing; raises ``ListingError`` for one too many in a row."""
@@ -142,8 +176,3 @@ class Progress:
             )
         if self.without_news > MAX_WITHOUT_NEWS:
             raise ListingError(f"sources.{self.name}: {self.without_news} pages in a row brought nothing new")
-
-
-def same_request(name: str) -> ListingError:
-    """Give the error for a next page that was asked for before."""
-    return ListingError(f"sources.{name}: the API gave the same next page again; it would never end")

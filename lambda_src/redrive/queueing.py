@@ -7,9 +7,8 @@ import itertools
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redrive.errors import QueueUnavailable
 from redrive.settings import QueueSettings
@@ -46,8 +45,7 @@ def sqs() -> SQSClient:
     return made
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """A message of the queue, as one receive handed it out.
 
     Attributes

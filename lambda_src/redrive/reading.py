@@ -6,28 +6,32 @@ from collections.abc import Callable, Generator, Iterator
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from redrive.answers import in_full
 from redrive.api import Api
 from redrive.endings import (
     EMPTY_PAGE,
+    HTTP,
     LEAST_DEFAULT,
     LEAST_DEPTH,
     NO_NEXT_PAGE,
     ONE_ANSWER,
     PAGE_AGAIN,
+    REFUSED_PARAMS,
     TOTAL_REACHED,
     after_empty_page,
     beyond_depth,
     must_lead_nowhere,
     never_a_next,
     same_pages,
+    same_request,
     tells_nothing,
 )
 from redrive.errors import ApiTrouble, ListingError, RedriveError
 from redrive.expressions import search
-from redrive.hints import Total, total_hint, whole_number
-from redrive.page import Content, Page, Unlisted, page_of, without_items
-from redrive.page_requests import NUMBERED, Following, PageRequest, first_request, following, is_counted
-from redrive.progress import Progress, same_request
+from redrive.hints import Total, whole_number
+from redrive.page import Content, Page, Unlisted, has_no_next, more_said, page_of, total_seen, without_items
+from redrive.page_requests import NUMBERED, Following, PageRequest, first_request, following, is_counted, put_back
+from redrive.progress import Progress
 from redrive.settings import PaginationStyle, Source
 from redrive.trial import ONE_ITEM, Trial, ask
 
@@ -62,6 +66,7 @@ class Pass:
         self._name, self._source, self._api = name, source, api
         self._style = source.pagination.style
         self._size, self._note, self._trial = size, note, trial
+        self._path = urlsplit(api.url(source.path)).path
         self.progress = Progress(name, source)
 
     def pages(self) -> Steps:
@@ -73,8 +78,13 @@ class Pass:
             number = len(progress.asked)
             try:
                 found = self.get(request, f"page {number}", is_first=number == 1)
-            except ApiTrouble:
+            except ApiTrouble as error:
+                if number > 1 and error.http_status == HTTPStatus.FORBIDDEN and (more := self._put_back(request)):
+                    self._note(f"sources.{self._name}: {in_full(error.http_status)}{more}", self._filters_line)
                 if not (progress.is_reached and self._style in NUMBERED):
+                    raise
+                if progress.total and progress.is_guessed:
+                    self._note_refusal(progress.total, str(error))
                     raise
                 progress.evidence = TOTAL_REACHED  # whatever comes beyond
                 return
@@ -105,10 +115,15 @@ class Pass:
             if is_again:
                 yield from self._read_again(request, next_, content)
                 return
+            if next_.request and progress.has_asked(next_.request):
+                yield from self._read_circle(content, is_empty=is_empty)
+                return
             if next_.request is None:
                 yield from self._read_last(content, is_explicit=next_.is_explicit)
             elif progress.is_counted and self._style not in NUMBERED:
-                progress.is_counted = is_counted(self._source, next_.token, len(progress.asked), progress.listed)
+                progress.is_counted = is_counted(
+                    self._source, self._path, next_.token, len(progress.asked), progress.listed
+                )
             request = next_.request
 
     def get(self, request: PageRequest, purpose: str, *, is_first: bool = False) -> Content | Unlisted:
@@ -125,7 +140,7 @@ class Pass:
     def _count_total(self, content: Content) -> None:
         expression = self._source.pagination.total
         if expression is None:
-            found = total_hint(content.body, content.answer.headers)
+            found = total_seen(self._name, self._source, content)
         else:
             where = f"sources.{self._name}.pagination.total"
             number = whole_number(search(expression, content.body, where))
@@ -136,12 +151,21 @@ class Pass:
         if found:
             self.progress.says_total(found, content)
 
+    def _note_refusal(self, total: Total, words: str) -> None:
+        """Note that a request failed after as many items as what looks like a total says: it may be an outage."""
+        where = f"sources.{self._name}.pagination.total"
+        self._note(
+            f"{where}: all {total.number} items came that {total.place} says there are, and then: {words}; if the API "
+            f"answers so beyond its end, let {where} name that number",
+            f"{where} = …",
+        )
+
     def _of_one_item(self) -> Content | Unlisted | None:
         """Ask for a page of one item, where a size can be asked for: what it says of more is about the list."""
         if not self._source.pagination.size_param:
             return None
         found = self.get(first_request(self._source, self._api, size=1), ONE_ITEM)
-        if isinstance(found, Content) and (total := total_hint(found.body, found.answer.headers)):
+        if isinstance(found, Content) and (total := total_seen(self._name, self._source, found)):
             is_of_the_list = total.number > found.extent
             self.progress.may_count_page = self.progress.may_count_page and not is_of_the_list
         return found
@@ -160,6 +184,8 @@ class Pass:
             progress.evidence = ONE_ANSWER
             return
         progress.evidence = NO_NEXT_PAGE
+        if progress.is_at_cap and not is_explicit:
+            raise beyond_depth(name, progress, "no next page is named")
         if not tells_nothing(source, progress, is_explicit=is_explicit):
             return
         # Of as many items as a page holds, asked for one by one, the first cannot be the last.
@@ -176,6 +202,33 @@ class Pass:
             is_silent = is_named is None and (is_full or found.extent == 1)
         if is_silent:
             raise never_a_next(name, source, progress)
+
+    def _read_circle(self, content: Content, *, is_empty: bool) -> Generator[None, None, None]:
+        """Judge that an answer names as the next page one that was read: so some APIs end their lists (Solr).
+
+        Raises
+        ------
+        ListingError
+            Neither the answer nor the total says that the list ends there.
+        """
+        progress, more = self.progress, more_said(self._name, self._source, content)
+        is_said = is_empty or progress.is_reached or more is False
+        is_full = content.extent >= min(self._size, LEAST_DEFAULT)
+        if len(progress.lengths) == 1 and not is_empty and (is_full or (progress.total and not is_said)):
+            yield None
+            one = self._of_one_item()  # its total may be the list's, or only the page's
+            is_said = self._is_alone(one, more) if is_full else progress.is_reached
+        if more or not is_said:
+            raise same_request(self._name, self._source)
+        progress.evidence = EMPTY_PAGE if is_empty else TOTAL_REACHED if progress.is_reached else NO_NEXT_PAGE
+
+    def _is_alone(self, one: Content | Unlisted | None, more: bool | None) -> bool:
+        """Tell by a page of one item whether a full one is the list, and not what whoever asks wrongly gets."""
+        if not isinstance(one, Content):
+            return False
+        total = total_seen(self._name, self._source, one)
+        is_whole = self.progress.is_reached and total is not None and total.number > 1
+        return is_whole or (more is False and more_said(self._name, self._source, one) is True)
 
     def _read_unlisted(self, request: PageRequest, unlisted: Unlisted) -> Generator[None, None, Content | None]:
         """Judge an answer that is no list: give the list where one comes after all, None where it is the end.
@@ -202,17 +255,41 @@ class Pass:
                 return again
             if not (is_first and again.answer.status == status):
                 if is_first or self._style not in NUMBERED or not again.is_definite:
-                    raise again.error(self._other_path(request))
+                    raise self._refused_next(request, again)
                 yield from self._look_around(request, again)
         if progress.last:
             must_lead_nowhere(self._name, self._source, progress, progress.last[1])
-        progress.evidence = f"HTTP {status}"
+        progress.evidence = f"{HTTP}{status}"
         return None
+
+    @property
+    def _filters_line(self) -> str:
+        return f"sources.{self._name}.filters = …"
+
+    def _refused_next(self, request: PageRequest, unlisted: Unlisted) -> ListingError:
+        """Give the error for a next page that the API named and does not give."""
+        more, status = self._put_back(request), unlisted.answer.status
+        if len(self.progress.asked) == 1 or status not in REFUSED_PARAMS or not more:
+            return unlisted.error(self._other_path(request))
+        # Not the words for a first page: that one took the page's size.
+        path = urlsplit(unlisted.answer.url).path
+        return ListingError(f"sources.{self._name}: GET {path}: {in_full(status)}{more}", self._filters_line)
+
+    def _put_back(self, request: PageRequest) -> str:
+        """Say which parameters went along with the next page that the API named; empty for none."""
+        names = put_back(self._source, request)
+        if not names:
+            return ""
+        words = f" for the next page that the API named, where it may not take what was put back ({', '.join(names)})"
+        if self._style is PaginationStyle.CURSOR:
+            return words
+        where, size_param = f"sources.{self._name}", self._source.pagination.size_param
+        no_size = f', and set {where}.pagination.size_param to ""' if size_param in names else ""
+        return f"{words}: write the filters into {where}.path (/emails?status=failed){no_size}"
 
     def _other_path(self, request: PageRequest) -> str:
         """Say that a next page was asked for at another path than the first one: a gateway may have changed it."""
-        own, asked = (urlsplit(url).path for url in (self._api.url(self._source.path), request.url))
-        if asked == own:
+        if urlsplit(request.url).path == self._path:
             return ""
         return (
             "; the API's next link leads to another path than the source's: if a gateway adds a part to it, read the "
@@ -239,6 +316,8 @@ class Pass:
         if not progress.last:
             raise unlisted.error()
         before, content = progress.last
+        if progress.is_at_cap and not has_no_next(self._name, self._source, content):
+            raise beyond_depth(self._name, progress, f"HTTP {unlisted.answer.status} came")
         if content.extent < min(self._size, LEAST_DEFAULT):
             return
         if unlisted.answer.status in REFUSED_DEPTH and progress.came >= LEAST_DEPTH:
@@ -261,10 +340,15 @@ class Pass:
         """
         progress = self.progress
         if self._style not in NUMBERED:
-            raise same_request(self._name) if next_.request == request else same_pages(self._name, self._source)
+            if next_.request == request or progress.is_reached:
+                yield from self._read_circle(content, is_empty=False)
+                return
+            raise same_pages(self._name, self._source)
         progress.evidence = PAGE_AGAIN
         if progress.is_reached:
             return
+        if progress.is_at_cap and not has_no_next(self._name, self._source, content):
+            raise beyond_depth(self._name, progress, "the last page came again")
         must_lead_nowhere(self._name, self._source, progress, content)
         if len(progress.lengths) == 1:
             is_full = content.extent >= self._size

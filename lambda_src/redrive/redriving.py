@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from redrive import clock
 from redrive.api import Answer, Api
@@ -35,8 +35,7 @@ SECONDS_PER_WRITE = 2.0
 """With less time left a write that failed is not tried again."""
 
 
-@dataclass(frozen=True)
-class Errand:
+class Errand(NamedTuple):
     """What the state machine asks of ``requeue_communication``.
 
     Attributes
@@ -123,8 +122,9 @@ class Redriving:
         except RunHeld as held:
             self._insist(lambda: self.ledger.give_back(claim))
             return Outcome(communication, OutcomeKind.SKIPPED, None, None, str(held))
-        except (CredentialsRefused, ConfigurationError):
-            self._insist(lambda: self.ledger.give_back(claim))
+        except (CredentialsRefused, ConfigurationError) as error:
+            was_refused = isinstance(error, CredentialsRefused)
+            self._insist(lambda: self.ledger.give_back(claim, was_refused=was_refused))
             raise
         except ApiUnavailable as error:
             return self._unavailable(claim, errand, error)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from redrive import clock
@@ -16,7 +17,7 @@ from redrive.ledger_rules import Entry, Refusal, State, judge
 from redrive.listing import Listing
 from redrive.models import Communication, OutcomeKind, operator_run_id, scheduled_run_id
 from redrive.ordering import Candidates, Rank
-from redrive.parsing import camel_case
+from redrive.parsing import camel_case, parse
 from redrive.runs import NOT_LISTED, PENDING, Runs
 from redrive.settings import ListSettings, Source
 from redrive.table import Item
@@ -38,8 +39,7 @@ class Trigger(StrEnum):
     OPERATOR = "operator"
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What starts a run: the schedule with its time, or an operator who may narrow it.
 
     Attributes
@@ -63,7 +63,7 @@ class Request:
     trigger: Trigger = Trigger.OPERATOR
     scheduled_time: str | None = None
     sources: tuple[str, ...] = ()
-    filters: dict[str, dict[str, str | tuple[str, ...]]] = field(default_factory=dict)
+    filters: Mapping[str, Mapping[str, str | tuple[str, ...]]] = MappingProxyType({})
     ids: tuple[str, ...] = ()
     limit: int | None = None
     dry_run: bool = False
@@ -75,7 +75,7 @@ class Request:
         if self.scheduled_time and self.trigger is not Trigger.SCHEDULE:
             raise ConfigurationError("event.scheduledTime: goes with the schedule's own events only")
         if self.scheduled_time:
-            return scheduled_run_id(self.scheduled_time)
+            return scheduled_run_id(self.scheduled_time, clock.now())
         if self.trigger is Trigger.SCHEDULE:
             raise ConfigurationError("event.scheduledTime: missing; a firing delivered twice would be two runs")
         return operator_run_id(datetime.fromtimestamp(clock.now(), UTC), request_id)
@@ -83,7 +83,7 @@ class Request:
     def chosen(self, configured: Mapping[str, Source]) -> dict[str, Source]:
         """Give the sources to list, with the event's filters over their own; raises ``ConfigurationError``."""
         if self.check:
-            given = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+            given = [name for name, default in self._field_defaults.items() if getattr(self, name) != default]
             if others := [name for name in given if name not in ("check", "sources", "filters")]:
                 raise ConfigurationError(
                     f"event.{camel_case(others[0])}: does not go with event.check; sources and filters do"
@@ -99,7 +99,7 @@ class Request:
                 there_are = ", ".join(configured)
                 raise ConfigurationError(f"event.{where}: no enabled source {unknown[0]!r}; there are {there_are}")
         return {
-            name: replace(source, filters=source.filters | self.filters.get(name, {}))
+            name: source._replace(filters={**source.filters, **self.filters.get(name, {})})
             for name, source in configured.items()
             if name in self.sources or not self.sources
         }
@@ -123,6 +123,25 @@ class Request:
     def is_whole(self) -> bool:
         """Whether it also looks at all that it lists, so that it knows how everything stands."""
         return self.is_full and not self.ids
+
+
+def request_of(event: object) -> Request:
+    """Read what starts a run from an event.
+
+    What is said and empty is refused: a script that found no ids must not send everything, and a filter without a value
+    is none to most APIs.
+    """
+    request = parse(Request, event, "event", only_known=True)
+    for name in ("sources", "ids"):
+        if isinstance(event, Mapping) and name in event and not event[name]:
+            raise ConfigurationError(f"event.{name}: empty, which would mean all; leave it out for that")
+    for source, filters in request.filters.items():
+        for name, given in filters.items():
+            values = (given,) if isinstance(given, str) else given
+            if not (values and all(value.strip() for value in values)):
+                where = f"event.filters.{source}.{name}"
+                raise ConfigurationError(f"{where}: has no value, or an empty one, which narrows nothing in most APIs")
+    return request
 
 
 class Decision(NamedTuple):

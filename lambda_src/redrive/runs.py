@@ -17,8 +17,8 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from redrive import clock
 from redrive.breaker import Move
@@ -49,8 +49,7 @@ NOT_LISTED = "not_listed"
 its source's breaker was open, or the run's verdict leaves it to a person."""
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(NamedTuple):
     """Who runs now: the run, the request of its lister, its execution if there is one, and when that must be over."""
 
     run_id: str
@@ -60,8 +59,7 @@ class Lock:
     until: float
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What a batch sends; ``request`` is that of the lister who wrote it down."""
 
     run_id: str
@@ -70,8 +68,7 @@ class Batch:
     communications: tuple[Communication, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one communication of a batch.
 
     Attributes
@@ -95,8 +92,7 @@ class Result:
         return self.was_asked and (self.what in (OutcomeKind.REFUSED, OutcomeKind.FAILED) or self.http_status == 409)
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(NamedTuple):
     """What became of a batch, in its order; ``stopped`` says why it ended early."""
 
     number: int
@@ -104,8 +100,7 @@ class Tally:
     stopped: str = ""
 
 
-@dataclass(frozen=True)
-class Breaker:
+class Breaker(NamedTuple):
     """What is counted of a run's sources while it is on.
 
     Attributes
@@ -122,15 +117,18 @@ class Breaker:
         Why the run opens no batch any more: a person stopped it, or its time is over.
     gone, closed
         How many the API has taken, and how many are in batches that are done with.
+    gone_at_refusal
+        How many it had taken when it last refused the credentials.
     """
 
-    turned_away: Mapping[str, int] = field(default_factory=dict)
-    held: Mapping[str, float] = field(default_factory=dict)
-    probed_by: Mapping[str, int] = field(default_factory=dict)
+    turned_away: Mapping[str, int] = MappingProxyType({})
+    held: Mapping[str, float] = MappingProxyType({})
+    probed_by: Mapping[str, int] = MappingProxyType({})
     refused: str = ""
     ended: str = ""
     gone: int = 0
     closed: int = 0
+    gone_at_refusal: int = 0
 
 
 class Runs:
@@ -355,6 +353,7 @@ class Runs:
         probed: Sequence[str],
         refused: str = "",
         progress: Mapping[str, int] | None = None,
+        gone_at_refusal: int = 0,
     ) -> None:
         """Write down what a batch does to the numbers of its sources, with one write.
 
@@ -366,11 +365,14 @@ class Runs:
             Why nothing more may be sent at all: the credentials, or the settings.
         progress
             What to add to ``gone`` and ``closed``; see :class:`Breaker`.
+        gone_at_refusal
+            See :class:`Breaker`.
         """
         resets = {f"n:{source}": move.turned_away for source, move in moves.items() if move.resets}
         added = {f"n:{source}": move.turned_away for source, move in moves.items() if not move.resets}
         added |= progress or {}
         values = resets | ({"refused": refused} if refused else {})
+        values |= {"goneAtRefusal": gone_at_refusal} if gone_at_refusal else {}
         removed = [f"probe:{source}" for source in probed]
         if values or any(added.values()) or removed:
             added = {name: number for name, number in added.items() if number}
@@ -452,4 +454,5 @@ def _breaker(item: Item) -> Breaker:
         ended=item.get("ended", ""),
         gone=int(item.get("gone", 0)),
         closed=int(item.get("closed", 0)),
+        gone_at_refusal=int(item.get("goneAtRefusal", 0)),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from redrive.errors import ConfigurationError
 from redrive.parsing import parse, parse_json
@@ -54,8 +55,7 @@ class NotifyOn(StrEnum):
     FAILURE = "failure"
 
 
-@dataclass(frozen=True)
-class AuthSettings:
+class AuthSettings(NamedTuple):
     """``api.auth``: the type, and what that type needs."""
 
     type: AuthType = AuthType.NONE
@@ -69,20 +69,18 @@ class AuthSettings:
     region: str | None = None
 
 
-@dataclass(frozen=True)
-class ApiSettings:
+class ApiSettings(NamedTuple):
     """``api``: where the application's API is and how it is called; timeouts in seconds."""
 
     base_url: str
-    auth: AuthSettings = field(default_factory=AuthSettings)
-    headers: dict[str, str] = field(default_factory=dict)
+    auth: AuthSettings = AuthSettings()
+    headers: Mapping[str, str] = MappingProxyType({})
     connect_timeout_seconds: float = 5.0
     read_timeout_seconds: float = 20.0
     ca_bundle_secret_arn: str | None = None
 
 
-@dataclass(frozen=True)
-class Pagination:
+class Pagination(NamedTuple):
     """``sources.*.pagination``: the style, the names of its query parameters, and the JMESPath of what an answer says.
 
     Attributes
@@ -110,8 +108,7 @@ class Pagination:
     total: str | None = None
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """``sources.*``: one endpoint that lists failed communications; items, id and failed_at are JMESPath.
 
     Attributes
@@ -131,8 +128,8 @@ class Source:
     path: str
     operation: str
     enabled: bool = True
-    filters: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
-    pagination: Pagination = field(default_factory=Pagination)
+    filters: Mapping[str, str | tuple[str, ...]] = MappingProxyType({})
+    pagination: Pagination = Pagination()
     items: str = "@"
     id: str = "id"
     failed_at: str | None = None
@@ -147,8 +144,7 @@ class Source:
         return self.id_space or self.operation
 
 
-@dataclass(frozen=True)
-class RequeueSettings:
+class RequeueSettings(NamedTuple):
     """``requeue``: the endpoint that takes a queue entry; ``source_paths`` go before ``path``.
 
     ``accepted`` is JMESPath: what must hold of a 2xx answer's JSON for the communication to count as requeued.
@@ -157,12 +153,11 @@ class RequeueSettings:
     path: str
     method: str = "POST"
     created_by: str = "communications-redrive"
-    source_paths: dict[str, str] = field(default_factory=dict)
+    source_paths: Mapping[str, str] = MappingProxyType({})
     accepted: str | None = None
 
 
-@dataclass(frozen=True)
-class LedgerSettings:
+class LedgerSettings(NamedTuple):
     """The ledger's table, and ``redrive_limit``: how often a communication is sent, and how long it waits between."""
 
     table: str
@@ -175,8 +170,7 @@ class LedgerSettings:
     open_hours: float = 24.0
 
 
-@dataclass(frozen=True)
-class RunSettings:
+class RunSettings(NamedTuple):
     """How runs go.
 
     Attributes
@@ -207,8 +201,7 @@ class DigestKind(StrEnum):
     DAILY = "daily"
 
 
-@dataclass(frozen=True)
-class NotificationSettings:
+class NotificationSettings(NamedTuple):
     """``notifications``: which results are sent, how often, and where to.
 
     Attributes
@@ -223,8 +216,7 @@ class NotificationSettings:
     dashboard_url: str = ""
 
 
-@dataclass(frozen=True)
-class QueueSettings:
+class QueueSettings(NamedTuple):
     """``queue``: what the worker does with an entry of each operation, and how often and when it is tried again.
 
     Attributes
@@ -248,14 +240,8 @@ class QueueSettings:
     backoff_rate: float = 2.0
     max_receives: int = 5
 
-    def __post_init__(self) -> None:
-        """Refuse a queue in whose order an entry that comes back would be passed by others."""
-        if self.queue_url.endswith(".fifo"):
-            raise ConfigurationError("queue.queue_url: a FIFO queue, but the worker keeps no order")
 
-
-@dataclass(frozen=True)
-class ListSettings:
+class ListSettings(NamedTuple):
     """Everything ``list_failed`` is told."""
 
     api: ApiSettings
@@ -286,8 +272,7 @@ class ListSettings:
         )
 
 
-@dataclass(frozen=True)
-class CheckSettings:
+class CheckSettings(NamedTuple):
     """Everything a check is told."""
 
     api: ApiSettings
@@ -304,8 +289,7 @@ class CheckSettings:
         )
 
 
-@dataclass(frozen=True)
-class RequeueCommunicationSettings:
+class RequeueCommunicationSettings(NamedTuple):
     """Everything ``requeue_communication`` is told."""
 
     api: ApiSettings
@@ -324,8 +308,7 @@ class RequeueCommunicationSettings:
         )
 
 
-@dataclass(frozen=True)
-class BatchSettings:
+class BatchSettings(NamedTuple):
     """Everything ``batch`` is told."""
 
     ledger: LedgerSettings
@@ -337,8 +320,7 @@ class BatchSettings:
         return cls(ledger=ledger_settings(environment), run=run_settings(environment))
 
 
-@dataclass(frozen=True)
-class ConcludeSettings:
+class ConcludeSettings(NamedTuple):
     """Everything ``conclude`` is told."""
 
     name: str
@@ -362,8 +344,7 @@ class ConcludeSettings:
         )
 
 
-@dataclass(frozen=True)
-class DeskSettings:
+class DeskSettings(NamedTuple):
     """Everything ``ledger_admin`` and the console are told.
 
     Attributes
@@ -394,8 +375,7 @@ class DeskSettings:
         )
 
 
-@dataclass(frozen=True)
-class WorkerSettings:
+class WorkerSettings(NamedTuple):
     """Everything ``worker`` is told."""
 
     api: ApiSettings
@@ -404,10 +384,11 @@ class WorkerSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> WorkerSettings:
         """Read the settings; raises ``ConfigurationError`` naming the variable and the field that is wrong."""
-        return cls(
-            api=parse_json(ApiSettings, _read("REDRIVE_API", environment), "api"),
-            queue=parse_json(QueueSettings, _read("REDRIVE_WORKER", environment), "queue"),
-        )
+        api = parse_json(ApiSettings, _read("REDRIVE_API", environment), "api")
+        queue = parse_json(QueueSettings, _read("REDRIVE_WORKER", environment), "queue")
+        if queue.queue_url.endswith(".fifo"):  # an entry that comes back would be passed by others
+            raise ConfigurationError("queue.queue_url: a FIFO queue, but the worker keeps no order")
+        return cls(api, queue)
 
 
 def ledger_settings(environment: Mapping[str, str] = os.environ) -> LedgerSettings:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from redrive.advice import line_of, settings_of_next
 from redrive.api import Api
 from redrive.endings import NO_NEXT_PAGE, PAGE_AGAIN, same_pages
 from redrive.errors import ApiUnavailable, ConfigurationError, ListingError, RedriveError
-from redrive.hints import Total, pages_its_lists, read_hints, total_hint
+from redrive.hints import Total, pages_its_lists, read_hints
 from redrive.lines import pagination_line
 from redrive.listing import Listing, unusable
 from redrive.models import is_personal, shown_id
-from redrive.page import Content, Unlisted, page_of
+from redrive.page import Content, Unlisted, page_of, total_seen
 from redrive.page_requests import (
     NUMBERED,
     PageRequest,
@@ -221,17 +220,20 @@ class SourceCheck:
             self._add(f"the API answers without the filters {names}, and not with them", f"{self._where}.filters = …")
         elif first.is_empty:
             page = page_of(self._name, self._source, found)
-            self._usable({name: value for name, value in vars(page).items() if isinstance(value, int)})
-        elif self._is_beginning(found) and _total(first) == _total(found):
+            self._usable({name: value for name, value in page._asdict().items() if isinstance(value, int)})
+        elif self._is_beginning(found) and self._total(first) == self._total(found):
             self._add(
                 f"the filters {names} change nothing: without them the API lists the same, as far as was read. Either "
                 "all there is has failed, or the API does not know them, and what never failed would be sent",
                 f"{self._where}.filters = …",
             )
 
+    def _total(self, content: Content) -> Total | None:
+        return total_seen(self._name, self._source, content)
+
     def _unfiltered(self) -> Content | None:
         """Ask for the list without the filters: where all was read, for one item more than with them."""
-        bare, size = replace(self._source, filters={}), self._source.pagination.size
+        bare, size = self._source._replace(filters={}), self._source.pagination.size
         progress = self._progress
         wanted = sum(progress.lengths) + 1
         if wanted > size and (self._evidence or progress.empty or progress.lengths[-1] < progress.lengths[0]):
@@ -246,7 +248,7 @@ class SourceCheck:
         pagination, failure = self._source.pagination, self._failure
         if self._progress.first or not failure or failure.line != f"{self._where}.pagination.size_param = …":
             return
-        bare = replace(self._source, pagination=replace(pagination, size_param=None))
+        bare = self._source._replace(pagination=pagination._replace(size_param=None))
         if isinstance(self._ask(first_request(bare, self._api), "without a size", bare), Content):
             line = f'{self._where}.pagination.size_param = ""'
             self._add(f"the API answers without {pagination.size_param}, and not with it", line)
@@ -320,7 +322,3 @@ def _is_unreached(failure: Failure) -> bool:
 
 def _pages(content: Content) -> str | None:
     return pages_its_lists(content.body, content.answer.headers)
-
-
-def _total(content: Content) -> Total | None:
-    return total_hint(content.body, content.answer.headers)

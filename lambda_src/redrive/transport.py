@@ -54,6 +54,10 @@ LONGEST_WAIT_SECONDS = 60.0
 """A list whose API asks to be left alone for longer is given up: the others have their turn, and it the next run's."""
 
 
+NEVER_LATER = frozenset({501, 505})
+"""What the server does not implement it will not a second later: a method, a version of HTTP (RFC 9110, 15.6)."""
+
+
 class DeadlineRetry(Retry):
     """urllib3's policy, with backoff and ``Retry-After`` only as far as the deadline and the others' turns allow.
 
@@ -101,7 +105,7 @@ def listing_retry(deadline: Deadline, try_seconds: float) -> Retry:
         try_seconds=try_seconds,
         total=3,
         allowed_methods={"GET"},
-        status_forcelist={408, 425, 429, 500, 502, 503, 504},
+        status_forcelist={408, 425, 429, *range(500, 600)} - NEVER_LATER,
         backoff_factor=0.5,
         backoff_jitter=0.5,
         raise_on_status=False,

@@ -7,8 +7,8 @@ is worth shows only beside those that the other communications of the same sourc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 ABOUT_THE_ENTITY = frozenset({400, 410, 413, 414, 415, 422, 451})
 """Answers that are about the communication itself (RFC 9110, 15.5; RFC 7725), unless everything gets them."""
@@ -31,8 +31,7 @@ class Verdict(StrEnum):
     OPEN = "open"
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(NamedTuple):
     """Of one source in one run: how many got an answer that counts or none at all, and how many were accepted.
 
     409 and 429 are in neither: they say nothing of whether the API takes what it is given.

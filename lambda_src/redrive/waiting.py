@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from redrive.ledger import GROUPS, group_of, moment
 from redrive.ledger_rules import Entry
@@ -74,8 +74,7 @@ class Group:
             self.ids = (*self.ids, entry.communication.primary_id)
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What is meant of what waits.
 
     Attributes

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from redrive.html import Html, joined, tag
 
@@ -16,8 +16,7 @@ MAX_VALUE = 2000
 """Characters of what a person types."""
 
 
-@dataclass(frozen=True)
-class Visit:
+class Visit(NamedTuple):
     """A call of the widget: what a button says, and what was typed into the forms, which it goes before.
 
     What the widget's own ``params`` say is left out: they come with every refresh, so they are no person's will.
@@ -28,7 +27,7 @@ class Visit:
         Whether only the widget's documentation is asked for.
     """
 
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = MappingProxyType({})
     is_described: bool = False
 
     def get(self, name: str) -> str:

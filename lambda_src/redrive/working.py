@@ -22,6 +22,7 @@ from redrive.errors import (
     QueueUnavailable,
     RedriveError,
 )
+from redrive.ledger_rules import UNDECIDED
 from redrive.models import shown_id
 from redrive.queueing import Message, Queues
 from redrive.settings import QueueSettings
@@ -30,7 +31,7 @@ from redrive.transport import Deadline
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-PERHAPS_LATER = frozenset({403, 404, 407, 421, 423, 424, 499})
+PERHAPS_LATER = UNDECIDED | {403, 404, 407, 421}
 """Refusals that a later receive may not meet: a row that is not committed or replicated yet, or a gateway's own."""
 
 SECONDS_TO_END = 10.0

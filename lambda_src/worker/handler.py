@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
@@ -30,8 +29,7 @@ class EventSource(StrEnum):
     SQS = "aws:sqs"
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """What a message must have, or its like can be neither put back nor made a dead letter."""
 
     message_id: str
@@ -40,8 +38,7 @@ class Record:
     event_source: EventSource
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """A batch of the queue's messages."""
 
     records: tuple[Record, ...]

@@ -103,7 +103,7 @@ def copied(root: Path, wheel_cache: Path) -> Project:
     for folder in SOURCES:
         shutil.copytree(build.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(wheel_cache, root / ".build" / "wheels")
-    cache = build.ROOT / ".build" / "bytecode"  # named by what was compiled: one for all copies
+    cache = build.ROOT / build.BYTECODE  # named by what was compiled: one for all copies
     cache.mkdir(exist_ok=True)
-    (root / ".build" / "bytecode").symlink_to(cache)
+    (root / build.BYTECODE).symlink_to(cache)
     return Project(root)

@@ -42,7 +42,7 @@ def elsewhere(small: Project, other: str, tmp_path: Path) -> Callable[..., str]:
     """Run ``build.py`` on a machine that has no Python of that version and has compiled nothing yet."""
 
     def run(*arguments: str, fails: bool = False) -> str:
-        (small.root / ".build" / "bytecode").unlink(missing_ok=True)
+        (small.root / build.BYTECODE).unlink(missing_ok=True)
         nowhere = str(tmp_path / "nowhere")
         return small.run(*arguments, python=other, fails=fails, PATH="", PYENV_ROOT=nowhere, PYTHON313="")
 
@@ -112,6 +112,22 @@ def test_another_bytecode_under_the_hash_of_the_source_is_caught_and_replaced(sm
     assert small.built() == good
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda kept: b"", lambda kept: kept[:-1], lambda kept: kept.replace(b"hello", b"adieu")]
+)
+def test_kept_bytecode_that_was_damaged_is_made_again(
+    damage: Callable[[bytes], bytes], small: Project, compiler: str
+) -> None:
+    good = small.built()
+    (small.root / build.BYTECODE).unlink()
+    small.run()
+    for kept in (small.root / build.BYTECODE).iterdir():
+        if kept.is_file():
+            kept.write_bytes(damage(kept.read_bytes()))
+    assert small.run("--check") == small.run() == "dist/ is up to date.\n"
+    assert small.built() == good
+
+
 def test_without_that_python_what_is_committed_stays(small: Project, elsewhere: Callable[..., str]) -> None:
     before = small.built()
     assert elsewhere() == elsewhere("--check") == "dist/ is up to date.\n"
@@ -151,7 +167,7 @@ def test_without_that_python_bytecode_that_does_not_belong_to_its_source_is_caug
 
 
 def test_without_that_python_one_is_asked_for(small: Project, other: str, tmp_path: Path) -> None:
-    (small.root / ".build" / "bytecode").unlink()
+    (small.root / build.BYTECODE).unlink()
     command = [other, "build.py"]
     environment = {"PATH": "", "PYENV_ROOT": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=small.root, env=environment, capture_output=True, text=True, check=True)
@@ -170,15 +186,27 @@ def test_the_layer_is_not_made_anew_without_that_python(small: Project, elsewher
     assert small.built()["dependencies.zip"] == before["dependencies.zip"]
 
 
+def test_a_python_that_cannot_read_a_source_says_so_whoever_compiled_it(
+    small: Project, compiler: str, other: str
+) -> None:
+    small.write(
+        "lambda_src/redrive/words.py", "type Words = str\n" if other.endswith("3.11") else "def f[T = int](): ...\n"
+    )
+    small.run(python=compiler)
+    for arguments in ([], ["--check"]):
+        assert "lambda_src/redrive/words.py:1: " in small.run(*arguments, python=other, fails=True)
+    small.run("--check", python=compiler)
+
+
 def test_a_python_is_found_by_its_variable(small: Project, compiler: str, other: str, tmp_path: Path) -> None:
-    (small.root / ".build" / "bytecode").unlink()
+    (small.root / build.BYTECODE).unlink()
     shutil.rmtree(small.dist)
     small.run(python=other, PATH="", PYENV_ROOT=str(tmp_path), PYTHON313=compiler)
     assert WORDS in small.contents("greet")
 
 
 def test_the_environment_does_not_change_what_is_compiled(small: Project, compiler: str) -> None:
-    before, cache = small.built(), small.root / ".build" / "bytecode"
+    before, cache = small.built(), small.root / build.BYTECODE
     cache.unlink()
     for setting in ("PYTHONOPTIMIZE=2", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPYCACHEPREFIX=/nowhere", "LC_ALL=C"):
         shutil.rmtree(cache, ignore_errors=True)

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -93,6 +94,19 @@ def bytes_between(zipped: bytes) -> bytes:
     return bytes(moved)
 
 
+def with_streams(zipped: bytes, change: Callable[[bytes, bytes], bytes]) -> bytes:
+    """Put a zip together anew from other streams, made of each content and its stream."""
+    with zipfile.ZipFile(io.BytesIO(zipped)) as opened:
+        contents = {name.encode(): opened.read(name) for name in opened.namelist()}
+    return build.zip_of(contents, [change(content, build.compressed(content)) for content in contents.values()])
+
+
+def endless(content: bytes, _: bytes) -> bytes:
+    """Compress without marking an end."""
+    packing = zlib.compressobj(wbits=build.RAW)
+    return packing.compress(content) + packing.flush(zlib.Z_SYNC_FLUSH)
+
+
 @pytest.mark.parametrize(
     "tamper",
     [
@@ -109,6 +123,10 @@ def bytes_between(zipped: bytes) -> bytes:
         one_more,
         commented,
         bytes_between,
+        pytest.param(
+            lambda zipped: with_streams(zipped, lambda _, stream: stream + b"hello"), id="bytes behind a stream"
+        ),
+        pytest.param(lambda zipped: with_streams(zipped, endless), id="streams without an end"),
         pytest.param(lambda zipped: b"#!/bin/sh\n" + zipped, id="bytes before"),
         pytest.param(lambda zipped: zipped + b"\n", id="bytes after"),
         pytest.param(lambda zipped: zipped[:-1], id="cut"),

@@ -114,6 +114,11 @@ def test_every_module_of_a_function_and_of_the_package_loads(function: str, unpa
     assert int(runs(code, unpacked / function, layer(unpacked))) == len(modules)
 
 
+def test_no_run_that_sends_pays_for_loading_what_writes_reports(unpacked: Path) -> None:
+    code = "import list_failed.handler; print('redrive.lister' in sys.modules, 'redrive.reporting' in sys.modules)"
+    assert runs(code, unpacked / "list_failed", layer(unpacked)) == "True False\n"
+
+
 def test_a_function_hides_no_module_of_the_layer(unpacked: Path) -> None:
     libraries = {path.name for path in layer(unpacked).iterdir()}
     for function in FUNCTIONS:
