@@ -31,12 +31,22 @@ locals {
   } : key => value if value != null } })
 
   # An id belongs to what it is requeued with: at an endpoint of its own it is another communication than at requeue.path.
-  # A space is called after the first source, by name, that requeues there.
-  requeue_endpoints = { for name, source in var.sources : name => "${source.operation} ${coalesce(source.requeue_path, var.requeue.path)}" }
+  # A space is called after the first source, by name, that requeues there. One endpoint may be spelt in several ways (RFC
+  # 3986, 6.2.2): what need not be percent-encoded is written as itself, and the rest with upper-case digits.
+  unreserved = "^%(2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])$"
+  spelt = { for path in distinct(concat([var.requeue.path], [for source in var.sources : source.requeue_path if source.requeue_path != null])) :
+    path => trimsuffix(join("", [for part in regexall("%[0-9A-Fa-f]{2}|[^%]+|%", path) : (
+      can(regex(local.unreserved, part)) ? jsondecode("\"\\u00${substr(part, 1, 2)}\"")
+      : startswith(part, "%") ? upper(part) : part
+    )]), "/")
+  }
+  shared_endpoints  = { for name, source in var.sources : name => replace(local.spelt[var.requeue.path], "{operation}", source.operation) }
+  own_endpoints     = { for name, source in var.sources : name => replace(local.spelt[coalesce(source.requeue_path, var.requeue.path)], "{operation}", source.operation) }
+  requeue_endpoints = { for name, source in var.sources : name => "${source.operation} ${local.own_endpoints[name]}" }
   sources_there     = { for name, endpoint in local.requeue_endpoints : endpoint => name... }
   id_spaces = { for name, source in var.sources : name => (
     source.id_space != null ? source.id_space
-    : coalesce(source.requeue_path, var.requeue.path) == var.requeue.path ? source.operation
+    : local.own_endpoints[name] == local.shared_endpoints[name] ? source.operation
     : "${source.operation}@${local.sources_there[local.requeue_endpoints[name]][0]}"
   ) }
 

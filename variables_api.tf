@@ -41,7 +41,16 @@ variable "api" {
 
   validation {
     condition     = can(regex("^(https://([^/?#@:%\\[\\]\\\\\\s]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^?#\\\\\\s]*)?$", var.api.base_url))
-    error_message = "api.base_url must be https://host or https://host/path, without user, query or fragment (http:// only for localhost, 127.0.0.1 and [::1]), such as https://app.example.com/api; it is \"${var.api.base_url}\"."
+    error_message = "api.base_url must be https://host or https://host/path, without user, query or fragment (http:// only for localhost, 127.0.0.1 and [::1]), such as https://app.example.com/api; it is \"${coalesce(var.api.base_url, "null")}\"."
+  }
+
+  validation {
+    condition = alltrue([for url in [var.api.base_url, var.api.auth.token_url] : alltrue([
+      !can(regex("^https?://(\\.|[^/]*\\.\\.)", url)),
+      alltrue([for address in flatten(regexall("^https?://\\[([^]/]*)\\]", url)) : can(cidrhost("${address}/128", 0))]),
+      alltrue([for port in flatten(regexall("^https?://[^/]*:([0-9]+)(?:/|$)", url)) : tonumber(port) >= 1 && tonumber(port) <= 65535]),
+    ]) if url != null])
+    error_message = "api.base_url and api.auth.token_url must have the name of a host without empty parts, or an IPv6 address in brackets, and no port but one from 1 to 65535, such as https://app.example.com:8443 or https://[2001:db8::1]."
   }
 
   validation {
@@ -97,7 +106,7 @@ variable "api" {
     condition = alltrue([for arn in var.api.auth.resource_arns : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
     error_message = format(
       "api.auth.resource_arns must be ARNs; not so: %s.",
-      join(", ", [for arn in var.api.auth.resource_arns : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
+      join(", ", [for arn in var.api.auth.resource_arns : arn == null ? "null" : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
     )
   }
 

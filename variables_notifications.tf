@@ -34,7 +34,7 @@ variable "notifications" {
     condition = alltrue([for email in var.notifications.emails : can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))])
     error_message = format(
       "notifications.emails must be plain addresses, such as operations@example.com; not so: %s.",
-      join(", ", [for email in var.notifications.emails : email if !can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))]),
+      join(", ", [for email in var.notifications.emails : email == null ? "null" : email if !can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))]),
     )
   }
 
@@ -42,7 +42,7 @@ variable "notifications" {
     condition = length(setsubtract(var.notifications.on, ["success", "failure"])) == 0
     error_message = format(
       "notifications.on must hold success, failure, both or nothing; it also holds %s.",
-      join(", ", setsubtract(var.notifications.on, ["success", "failure"])),
+      join(", ", [for result in setsubtract(var.notifications.on, ["success", "failure"]) : result == null ? "null" : result]),
     )
   }
 
@@ -73,13 +73,13 @@ variable "notifications" {
 
   validation {
     condition = length(setsubtract(
-      var.notifications.subscriptions[*].protocol,
+      [for subscription in var.notifications.subscriptions : try(coalesce(subscription.protocol), "null")],
       ["email-json", "sms", "https", "sqs", "lambda", "firehose", "application"],
     )) == 0
     error_message = format(
       "notifications.subscriptions[*].protocol must be email-json, sms, https, sqs, lambda, firehose or application (email: see notifications.emails); not so: %s.",
       join(", ", setsubtract(
-        var.notifications.subscriptions[*].protocol,
+        [for subscription in var.notifications.subscriptions : try(coalesce(subscription.protocol), "null")],
         ["email-json", "sms", "https", "sqs", "lambda", "firehose", "application"],
       )),
     )
@@ -102,7 +102,7 @@ variable "notifications" {
   validation {
     condition = alltrue([
       for subscription in var.notifications.subscriptions :
-      (subscription.protocol == "firehose") == (subscription.subscription_role_arn != null)
+      (subscription.protocol == "firehose") == (subscription.subscription_role_arn != null) if subscription != null
     ])
     error_message = "notifications.subscriptions[*].subscription_role_arn must be given where the protocol is firehose, and only there."
   }
@@ -113,10 +113,10 @@ variable "alarms" {
     CloudWatch alarms for what no digest says, and for what goes on too long. docs/operations.md has what to do for each.
     - enabled: false for none of them.
     - actions: ARNs of what each alarm also tells when it begins and when it is over, such as further SNS topics or incidents of Systems Manager.
-    - waiting_days: days that a communication may wait for a person; 0 for any.
-    - failed_hours: hours that a communication may have failed although runs go, which is what you promise your customers; 0 for any. Counted from failed_at where a source has it, else from when the module first sent it.
-    - truncated_runs: runs in a row that may lack the time to read every list to its end; 0 for any.
-    - skipped_runs: firings in a row that may find another run on; 0 for any. At most as many as there are in seven days.
+    - waiting_days: days that a communication may wait for a person; 0 turns the alarm off.
+    - failed_hours: hours that a communication may have failed although runs take place, which is what you promise your customers; 0 turns the alarm off. Counted from failed_at where a source has it, else from when the module first sent it.
+    - truncated_runs: runs in a row that may lack the time to read every list to its end; 0 turns the alarm off.
+    - skipped_runs: firings in a row that may find another run on; 0 turns the alarm off. At most as many as there are in seven days.
     - runbook: where docs/operations.md is, as alarms name it, such as the URL of your copy.
   EOT
 
@@ -136,7 +136,7 @@ variable "alarms" {
     condition = alltrue([for arn in var.alarms.actions : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
     error_message = format(
       "alarms.actions must be ARNs; not so: %s.",
-      join(", ", [for arn in var.alarms.actions : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
+      join(", ", [for arn in var.alarms.actions : arn == null ? "null" : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
     )
   }
 
@@ -162,7 +162,7 @@ variable "alarms" {
 variable "dashboard" {
   description = <<-EOT
     A CloudWatch dashboard for the person on call: what to do now, graphs, alarms, the last errors, and what waits for a person.
-    - enabled: true for it, and for the function console_view, which its widget shows.
+    - enabled: true creates it, and the function console_view, which its widget shows.
     - operators: false for none of the buttons: no widget, and no function, that changes anything. Who may use them is IAM's: the output dashboard has both policies.
   EOT
 

@@ -13,7 +13,7 @@ variable "queue" {
     - worker.method: POST, PUT or PATCH.
     - worker.timeout_seconds: how long the application may take to answer, in place of api.read_timeout_seconds.
     - worker.given_up_path: where the application is told of an entry that was given up; null for nowhere.
-    - worker.enabled: false pauses it; entries wait in the queue, at most retention_days.
+    - worker.enabled: false stops it; entries wait in the queue, at most retention_days.
   EOT
 
   type = object({

@@ -3,7 +3,7 @@ variable "requeue" {
     How one communication is sent back.
     - path: below api.base_url; may hold {primaryId} and {operation}.
     - method: POST, PUT or PATCH.
-    - created_by: who the queue entry says has made it; the module's name and stage unless given.
+    - created_by: the queue entry's createdBy; the module's name and stage unless given.
     - accepted: what must hold of the JSON of a 2xx answer, in JMESPath, such as success, for an API that says no with a 200; null where a 2xx is enough.
   EOT
 
@@ -17,7 +17,7 @@ variable "requeue" {
 
   validation {
     condition     = can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", var.requeue.path))
-    error_message = "requeue.path must begin with / and may hold {primaryId} and {operation}, such as /communications/requeue; it is \"${var.requeue.path}\"."
+    error_message = "requeue.path must begin with / and may hold {primaryId} and {operation}, such as /communications/requeue; it is \"${coalesce(var.requeue.path, "null")}\"."
   }
 
   validation {
@@ -38,7 +38,7 @@ variable "requeue" {
 
 variable "retry" {
   description = <<-EOT
-    How a communication is tried again within its batch while the API is unavailable. Each wait is a random part of what is said here.
+    How a communication is tried again within its batch while the API is unavailable. Each wait is random, up to what is said here.
     - max_attempts: retries after the first try; 0 for none.
     - interval_seconds: the first wait.
     - backoff_rate: how much longer each wait is than the one before.

@@ -1,12 +1,12 @@
 variable "create" {
-  description = "Whether there is anything at all; false plans nothing, and destroys what is there. The ledger goes too, unless ledger.deletion_protection refuses."
+  description = "Whether there is anything at all; false creates nothing, and destroys what is there. The ledger goes too, unless ledger.deletion_protection refuses."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "mode" {
-  description = "What the schedule does with what it finds: redrive sends it; report lists and judges, mails by source and reason what would be sent, and sends nothing. A person's call of list_failed sends in both modes."
+  description = "What the schedule does with what it finds: redrive sends it; report lists and decides, mails by source and reason what would be sent, and sends nothing. A person's call of list_failed sends in both modes."
   type        = string
   default     = "redrive"
   nullable    = false
@@ -22,7 +22,7 @@ variable "schedule" {
     When a run starts.
     - expression: rate() or cron() of EventBridge Scheduler, such as rate(15 minutes) or cron(0 7 ? * MON-FRI *).
     - timezone: IANA time zone in which a cron() is read, such as Europe/Berlin.
-    - enabled: false pauses it.
+    - enabled: false turns it off.
     - flexible_window_minutes: by how much a run may start late, to spread load; 0 for on time.
     - period_minutes: the longest time between two runs, for the alarm when the schedule misses three. Read from rate(), and a day for a cron() that fires every day; for any other cron() there is no alarm unless this is given, and none where it is more than seven days.
   EOT
@@ -43,6 +43,17 @@ variable "schedule" {
       can(regex("^cron\\([^\\s()]+( [^\\s()]+){5}\\)$", var.schedule.expression)),
     ])
     error_message = "schedule.expression must be rate(value unit), such as rate(1 hour) or rate(15 minutes), or cron() with six fields, such as cron(0 7 ? * MON-FRI *); it is \"${var.schedule.expression}\"."
+  }
+
+  # Not the numbers behind / and #, which count something else.
+  validation {
+    condition = alltrue([
+      for field, range in [[0, 59], [0, 23], [1, 31], [1, 12], [1, 7], [1970, 2199]] : alltrue([
+        for number in flatten(regexall("(?:^|[^/#0-9])([0-9]+)", try(split(" ", regex("^cron\\((.*)\\)$", var.schedule.expression)[0])[field], ""))) :
+        tonumber(number) >= range[0] && tonumber(number) <= range[1]
+      ])
+    ])
+    error_message = "schedule.expression must have minutes from 0 to 59, hours from 0 to 23, days of the month from 1 to 31, months from 1 to 12, days of the week from 1 to 7 and years from 1970 to 2199 in a cron(); it is \"${var.schedule.expression}\"."
   }
 
   validation {
@@ -98,7 +109,7 @@ variable "max_concurrency" {
 }
 
 variable "max_requests_per_second" {
-  description = "Most requeue requests in a second, over the whole run, retries included; below 1 for less than one a second, null for no limit. Each costs a write to the ledger's table."
+  description = "Most requeue requests a second, over the whole run, retries included, on average: one more may fall into a single second. Below 1 for less than one a second, null for no limit. Each costs a write to the ledger's table. Lists are read one request at a time, whatever it says."
   type        = number
   default     = null
 
@@ -122,7 +133,7 @@ variable "run_hours" {
 variable "breaker" {
   description = <<-EOT
     The circuit breaker of a run, one for each source.
-    - turned_away: so many communications in a row that the API does not take leave the source out for the rest of the run. It is counted by whole batches.
+    - turned_away: after so many communications in a row that the API does not take, the source is left out for the rest of the run. It is counted by whole batches.
   EOT
 
   type = object({

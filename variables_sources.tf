@@ -2,15 +2,15 @@ variable "sources" {
   description = <<-EOT
     The endpoints that list failed communications, each under a name of your choice that stands in logs and metrics.
     - path: below api.base_url.
-    - enabled: false for one that is not read for now. What the ledger knows of it stays: attempts, ids it shares with other sources, and what waits for a person, which goes out when it is read again.
+    - enabled: false to leave it unread for now. What the ledger knows of it stays: attempts, ids it shares with other sources, and what waits for a person, which goes out when it is read again.
     - operation: what the worker must do with what is listed here, such as send.email, send.sms or send.communications.
-    - filters: query parameters that narrow the list to what failed; {} where the endpoint lists nothing else. They go along with every page, also where the API names the next page's URL.
+    - filters: query parameters that narrow the list to what failed; {} where the endpoint lists nothing else. They go along with every page, also where the API names the next page's URL. None may be empty, as most APIs take ?status= for no filter, and would list what never failed; where it only matters that a parameter is there, any value does, such as { failed = "true" }.
     - filter_lists: query parameters with several values, each sent as often as it has values, such as { status = ["failed", "bounced"] } for status=failed&status=bounced.
     - pagination.style: none, page, offset, cursor (a token in the body), next_url (a whole URL in the body) or link_header (RFC 8288).
     - pagination.page_param, pagination.first_page: of style page: the parameter with the page's number, and the first number.
     - pagination.offset_param, pagination.first_offset: of style offset: the parameter with the number of items to skip, and the first number (1 for SCIM's startIndex).
     - pagination.cursor_param: of style cursor: the parameter with the token.
-    - pagination.size_param, pagination.size: the parameter with the number of items on a page, and that number; size_param = "" sends none, and size is what the API gives of itself.
+    - pagination.size_param, pagination.size: the parameter with the number of items on a page, and that number; size_param = "" sends none, and size is then the API's own page size.
     - pagination.next: of styles cursor and next_url: where in the body the token or URL is, in JMESPath.
     - pagination.total: where in the body the number of items of the whole list is, in JMESPath; with it a list that broke off is told from one that ended.
     - items: where in the body the list is, in JMESPath (invalid expressions surface only at run time); @ is the body itself.
@@ -58,7 +58,7 @@ variable "sources" {
   }
 
   validation {
-    condition     = length(var.sources) == 0 || anytrue(values(var.sources)[*].enabled)
+    condition     = length(var.sources) == 0 || anytrue([for source in values(var.sources) : try(source.enabled, true)])
     error_message = "sources must have at least one that is enabled; to pause all of them, set schedule.enabled = false."
   }
 
@@ -87,21 +87,27 @@ variable "sources" {
   }
 
   validation {
-    condition = alltrue([for source in values(var.sources) : alltrue([for value in values(source.filters) : value != null])])
+    condition = alltrue([
+      for source in values(var.sources) :
+      try(alltrue([for value in values(source.filters) : trimspace(value) != ""]), false)
+    ])
     error_message = format(
-      "sources[*].filters must have a value for each parameter, and leave out what is not to be sent; null in: %s.",
-      join(", ", [for name, source in var.sources : name if anytrue([for value in values(source.filters) : value == null])]),
+      "sources[*].filters must be given, {} for none, and must have a value for each parameter; leave out what is not to be sent, as most APIs take an empty value for no filter; null or empty in: %s.",
+      join(", ", [
+        for name, source in var.sources : name
+        if !try(alltrue([for value in values(source.filters) : trimspace(value) != ""]), false)
+      ]),
     )
   }
 
   validation {
-    condition = alltrue(flatten([for source in values(var.sources) : [for name, values in source.filter_lists : (
-      try(length(values) > 0 && alltrue([for value in values : value != null]), false) && !contains(keys(source.filters), name)
+    condition = alltrue(flatten([for source in values(var.sources) : [for name, values in try(source.filter_lists, {}) : (
+      try(length(values) > 0 && alltrue([for value in values : trimspace(value) != ""]), false) && !contains(try(keys(source.filters), []), name)
     )]]))
     error_message = format(
-      "sources[*].filter_lists must have one or more values for each parameter, such as { status = [\"failed\", \"bounced\"] }, and no parameter that is in filters too; not so in: %s.",
-      join(", ", [for name, source in var.sources : name if !alltrue([for name, values in source.filter_lists : (
-        try(length(values) > 0 && alltrue([for value in values : value != null]), false) && !contains(keys(source.filters), name)
+      "sources[*].filter_lists must have one or more values for each parameter, none of them empty, such as { status = [\"failed\", \"bounced\"] }, and no parameter that is in filters too; not so in: %s.",
+      join(", ", [for name, source in var.sources : name if !alltrue([for name, values in try(source.filter_lists, {}) : (
+        try(length(values) > 0 && alltrue([for value in values : trimspace(value) != ""]), false) && !contains(try(keys(source.filters), []), name)
       )])]),
     )
   }
@@ -109,13 +115,13 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      contains(["none", "page", "offset", "cursor", "next_url", "link_header"], source.pagination.style)
+      contains(["none", "page", "offset", "cursor", "next_url", "link_header"], source.pagination.style) if source != null
     ])
     error_message = format(
       "sources[*].pagination.style must be none, page, offset, cursor, next_url or link_header; not so in: %s.",
       join(", ", [
         for name, source in var.sources : "${name} (\"${source.pagination.style}\")"
-        if !contains(["none", "page", "offset", "cursor", "next_url", "link_header"], source.pagination.style)
+        if try(!contains(["none", "page", "offset", "cursor", "next_url", "link_header"], source.pagination.style), false)
       ]),
     )
   }
@@ -123,13 +129,13 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      source.pagination.next != null if contains(["cursor", "next_url"], source.pagination.style)
+      source.pagination.next != null if try(contains(["cursor", "next_url"], source.pagination.style), false)
     ])
     error_message = format(
       "sources[*].pagination.next must say in JMESPath where the next token or URL is where the style is cursor or next_url, such as \"meta.next_cursor\"; missing in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if source.pagination.next == null && contains(["cursor", "next_url"], source.pagination.style)
+        if try(source.pagination.next == null && contains(["cursor", "next_url"], source.pagination.style), false)
       ]),
     )
   }
@@ -137,13 +143,13 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      source.pagination.size >= 1 && source.pagination.size <= 10000 && floor(source.pagination.size) == source.pagination.size
+      source.pagination.size >= 1 && source.pagination.size <= 10000 && floor(source.pagination.size) == source.pagination.size if source != null
     ])
     error_message = format(
       "sources[*].pagination.size must be a whole number from 1 to 10000; not so in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if source.pagination.size < 1 || source.pagination.size > 10000 || floor(source.pagination.size) != source.pagination.size
+        if try(source.pagination.size < 1 || source.pagination.size > 10000 || floor(source.pagination.size) != source.pagination.size, false)
       ]),
     )
   }
@@ -151,13 +157,13 @@ variable "sources" {
   validation {
     condition = alltrue(flatten([
       for source in values(var.sources) :
-      [for number in [source.pagination.first_page, source.pagination.first_offset] : number >= 0 && floor(number) == number]
+      [for number in [source.pagination.first_page, source.pagination.first_offset] : number >= 0 && floor(number) == number] if source != null
     ]))
     error_message = format(
       "sources[*].pagination.first_page and first_offset must be whole numbers from 0; not so in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if anytrue([for number in [source.pagination.first_page, source.pagination.first_offset] : number < 0 || floor(number) != number])
+        if try(anytrue([for number in [source.pagination.first_page, source.pagination.first_offset] : number < 0 || floor(number) != number]), false)
       ]),
     )
   }
@@ -165,13 +171,13 @@ variable "sources" {
   validation {
     condition = alltrue(flatten([
       for source in values(var.sources) :
-      [for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path != ""]
+      [for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path != ""] if source != null
     ]))
     error_message = format(
       "sources[*].items, id, pagination.next and pagination.total must not be empty: they are JMESPath, such as @, id, meta.next and meta.total; empty in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if anytrue([for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path == ""])
+        if try(anytrue([for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path == ""]), false)
       ]),
     )
   }
@@ -179,13 +185,13 @@ variable "sources" {
   validation {
     condition = alltrue(flatten([
       for source in values(var.sources) :
-      [for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param] : param != ""]
+      [for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param] : param != ""] if source != null
     ]))
     error_message = format(
       "sources[*].pagination.page_param, offset_param and cursor_param must not be empty: they are names of query parameters; empty in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if contains([source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param], "")
+        if try(contains([source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param], ""), false)
       ]),
     )
   }
@@ -194,12 +200,13 @@ variable "sources" {
     condition = alltrue([for source in values(var.sources) : (
       source.min_age_seconds >= 0 && source.failed_at != ""
       && (source.failed_at != null) == (source.min_age_seconds > 0 || source.max_age_seconds != null)
-    )])
+    ) if source != null])
     error_message = format(
       "sources[*].failed_at goes together with min_age_seconds (a number above 0) or max_age_seconds: in JMESPath where an item says when it failed, such as \"failedAt\" and 900; not so in: %s.",
-      join(", ", [for name, source in var.sources : name if(
+      join(", ", [for name, source in var.sources : name if try(
         source.min_age_seconds < 0 || source.failed_at == ""
-        || (source.failed_at != null) != (source.min_age_seconds > 0 || source.max_age_seconds != null)
+        || (source.failed_at != null) != (source.min_age_seconds > 0 || source.max_age_seconds != null),
+        false,
       )]),
     )
   }
@@ -207,26 +214,26 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      source.max_age_seconds > source.min_age_seconds if source.max_age_seconds != null
+      source.max_age_seconds > source.min_age_seconds if try(source.max_age_seconds, null) != null
     ])
     error_message = format(
       "sources[*].max_age_seconds must be a number of seconds above min_age_seconds, or null for any age; not so in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if source.max_age_seconds == null ? false : source.max_age_seconds <= source.min_age_seconds
+        if try(source.max_age_seconds <= source.min_age_seconds, false)
       ]),
     )
   }
 
   validation {
     condition = length(setsubtract(
-      flatten(values(var.sources)[*].empty_statuses),
+      flatten([for source in values(var.sources) : try(source.empty_statuses, [])]),
       setsubtract(concat(range(204, 300), range(400, 500)), [401, 403, 408, 425, 429]),
     )) == 0
     error_message = format(
       "sources[*].empty_statuses must be HTTP statuses by which an API can say that nothing failed: 2xx from 204, or 4xx other than 401, 403, 408, 425 and 429, such as [204, 404]; not so in: %s.",
       join(", ", [for name, source in var.sources : name if length(setsubtract(
-        source.empty_statuses,
+        try(source.empty_statuses, []),
         setsubtract(concat(range(204, 300), range(400, 500)), [401, 403, 408, 425, 429]),
       )) > 0]),
     )
@@ -235,13 +242,13 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path)) if source.requeue_path != null
+      can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path)) if try(source.requeue_path, null) != null
     ])
     error_message = format(
       "sources[*].requeue_path must begin with / and may hold {primaryId} and {operation}, such as /emails/{primaryId}/requeue; not so in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if source.requeue_path != null && !can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path))
+        if try(source.requeue_path, null) != null && !can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path))
       ]),
     )
   }
@@ -249,13 +256,13 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", source.id_space)) if source.id_space != null
+      can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", source.id_space)) if try(source.id_space, null) != null
     ])
     error_message = format(
       "sources[*].id_space must be 1 to 64 letters, digits, dots, hyphens, underscores and @, beginning with a letter or digit, such as letters; not so in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if source.id_space != null && !can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", source.id_space))
+        if try(source.id_space, null) != null && !can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", source.id_space))
       ]),
     )
   }

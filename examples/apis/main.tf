@@ -39,6 +39,7 @@ module "laravel" {
 
   requeue                 = { path = "/communications/requeue" }
   max_requests_per_second = 3
+  max_per_run             = 9000 # what fits into an hour at that rate
   notifications           = { emails = ["crm@example.com"] }
 }
 

@@ -2,7 +2,7 @@
 # copies. Terraform names all wrong inputs in one plan, and at the user's own line, only where he gives them.
 
 variable "name" {
-  description = "What this instance of the module is called; the names of everything on AWS begin with it."
+  description = "Name of this instance of the module; the name of everything on AWS begins with it."
   type        = string
   default     = "communications-redrive"
   nullable    = false
@@ -14,7 +14,7 @@ variable "name" {
 }
 
 variable "stage" {
-  description = "Which of your environments this is, such as production; the second part of every name."
+  description = "The environment, such as production; the second part of every name."
   type        = string
   nullable    = false
 
@@ -38,12 +38,12 @@ variable "vpc" {
   default = null
 
   validation {
-    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    condition     = var.vpc == null ? true : try(length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))]), false)
     error_message = "vpc.subnet_ids must be one or more ids of subnets, such as subnet-0123456789abcdef0; better two, in different availability zones."
   }
 
   validation {
-    condition     = var.vpc == null ? true : length(var.vpc.security_group_ids) > 0 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    condition     = var.vpc == null ? true : try(length(var.vpc.security_group_ids) > 0 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))]), false)
     error_message = "vpc.security_group_ids must be one or more ids of security groups, such as sg-0123456789abcdef0."
   }
 }
@@ -68,7 +68,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for everything that holds data: logs, environment, executions, topic, ledger and queues. Its policy must let these services use it. Null leaves all but the topic to keys of AWS, and the topic without one: CloudWatch alarms could not publish to it."
+  description = "KMS key for everything that holds data: logs, environment, executions, topic, ledger and queues. Its policy must let these services use it. With null, keys of AWS encrypt all but the topic, which has none: with a key of AWS, CloudWatch alarms could not publish to it."
   type        = string
   default     = null
 
@@ -100,6 +100,14 @@ variable "tags" {
     error_message = format(
       "The keys of tags must have 1 to 128 characters and not begin with aws:, which is reserved; not so: %s.",
       join(", ", [for key in keys(var.tags) : "\"${key}\"" if startswith(lower(key), "aws:") || length(key) > 128 || length(key) == 0]),
+    )
+  }
+
+  validation {
+    condition = alltrue([for value in values(var.tags) : try(length(value), 0) <= 256])
+    error_message = format(
+      "The values of tags must have at most 256 characters; not so: %s.",
+      join(", ", [for key, value in var.tags : "\"${key}\"" if try(length(value), 0) > 256]),
     )
   }
 }

@@ -208,6 +208,8 @@ RIGHT = configuration(
         # every way in which a source may differ from the simplest
         "sources": call(
             "sources",
+            api={"base_url": "https://app.example.com.:8443"},
+            schedule={"expression": "cron(59 23 ? 12 6#5,7 *)"},
             sources={
                 name: {"path": f"/{name}", "operation": "send.letter", "filters": {}, **fields}
                 for name, fields in {
@@ -219,6 +221,26 @@ RIGHT = configuration(
                     "f": {"requeue_path": "/b/{primaryId}", "id_space": "faxes"},
                     "g": {"id_space": "send.letter", "requeue_path": "/g"},
                     "h": {"pagination": {"style": "page", "first_page": 2, "size_param": ""}},
+                }.items()
+            },
+        ),
+        # the same endpoints, each spelt in another way
+        "spelt": call(
+            "spelt",
+            api={"base_url": "https://[2001:db8::1]:65535/api"},
+            schedule={"expression": "cron(0/15,45 8-18/2 L-3 JAN-12/3 ? 2026-2199/2)"},
+            requeue={"path": "/requeue/{operation}"},
+            sources={
+                name: {"path": f"/{name}", "operation": "send.fax", "filters": {}, "requeue_path": requeue_path}
+                for name, requeue_path in {
+                    "at_path": None,
+                    "operation": "/requeue/send.fax",
+                    "slash": "/requeue/{operation}/",
+                    "encoded": "/re%71ueue/send%2efax",
+                    "other_operation": "/requeue/send.sms",
+                    "own": "/%63af%c3%a9/{primaryId}",
+                    "own_upper": "/caf%C3%A9/{primaryId}/",
+                    "own_percent": "/caf%25C3%A9/{primaryId}",
                 }.items()
             },
         ),
@@ -256,10 +278,20 @@ RIGHT = configuration(
             alarms={"actions": ["arn:aws:sns:eu-west-1:123456789012:pager"], "skipped_runs": 0, "failed_hours": 0},
             queue=ON,
         ),
-        "quiet": call("quiet", alarms={"enabled": False}, queue=ON),
+        # a run that is over before the next minute
+        "quiet": call(
+            "quiet",
+            alarms={"enabled": False},
+            queue=ON,
+            schedule={"expression": "rate(1 minute)"},
+            max_per_run=20,
+            max_requests_per_second=500,
+        ),
         "china": call("china", providers={"aws": "aws.china"}, queue=ON, dashboard={"enabled": True}),
-        # who looks at it changes nothing
-        "viewers": call("viewers", dashboard={"enabled": True, "operators": False}),
+        # who looks at it changes nothing; and a rate that would not end within the hour, were there no deadline
+        "viewers": call(
+            "viewers", dashboard={"enabled": True, "operators": False}, max_requests_per_second=3, run_hours=0.5
+        ),
         # of which nobody hears, and whose requests are throttled
         "unheard": call(
             "unheard",

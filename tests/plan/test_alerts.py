@@ -125,7 +125,7 @@ def test_where_failures_are_not_asked_for_no_alarm_mails(plan: Plan):
         (
             "a_run_ends_before_the_next",
             "most_batches",
-            "takes 3334 minutes or more at max_requests_per_second (0.5), and the schedule fires every 60",
+            "takes 3529 minutes at max_requests_per_second (0.5), and the schedule fires every 60 minutes",
         ),
     ],
 )

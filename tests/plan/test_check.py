@@ -171,27 +171,49 @@ def test_strict_means_that_everything_was_checked(check: Check, application: App
     assert check("--module", MINIMAL, "--strict")[0] == 2
 
 
-def test_a_plan_may_be_made_without_aws(endpoint: str, application: Application, tmp_path: Path) -> None:
-    """Nobody is asked: at the endpoint nothing listens, there are no credentials, and the state is elsewhere."""
-    wanted = configuration({"redrive": call("redrive", api={"base_url": application.url})})
+def planned_offline(endpoint: str, calls: dict[str, Any], fails: int = 0) -> str:
+    """Plan as the document says for who has no AWS; ``fails`` is how `terraform test` must end.
+
+    Nobody is asked: at the endpoint nothing listens, there are no credentials, and the state is elsewhere.
+    """
+    wanted = configuration(calls)
     with initialised(wanted, endpoint) as runner:
         wanted["terraform"] = {"backend": {"s3": {"bucket": "state", "key": "redrive", "region": "eu-west-1"}}}
         (Path(runner.module_dir) / "main.tf.json").write_text(json.dumps(wanted))
         shutil.copy(ROOT / "local" / "check" / "offline.tftest.hcl", runner.module_dir)
         environment = {name: value for name, value in runner.variables.items() if not name.startswith("AWS_")}
         environment |= {"TF_DATA_DIR": f"{runner.work_dir}-offline", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-        for arguments in (["init", "-backend=false"], ["test", "-filter=offline.tftest.hcl", "-json", "-verbose"]):
+        test = ["test", "-filter=offline.tftest.hcl", "-json", "-verbose"]
+        for arguments, ends in ((["init", "-backend=false"], 0), (test, fails)):
             command = [runner.tf_bin, *arguments]
             done = subprocess.run(
                 command, cwd=runner.module_dir, env=environment, capture_output=True, text=True, check=False
             )
-            assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+            assert done.returncode == ends, done.stdout[-2000:] + done.stderr
+    return done.stdout
+
+
+def test_a_plan_may_be_made_without_aws(endpoint: str, application: Application, tmp_path: Path) -> None:
     file = tmp_path / "offline.json"
-    file.write_text(done.stdout)
+    file.write_text(planned_offline(endpoint, {"redrive": call("redrive", api={"base_url": application.url})}))
     code, printed = tried(str(file))
     assert code == 0, printed
     assert "module.redrive against http://127.0.0.1" in printed
     assert "/emails" in {request.path for request in application.requests}
+
+
+def test_what_a_plan_only_warns_of_is_told_where_it_leaves_no_plan(endpoint: str, tmp_path: Path) -> None:
+    file = tmp_path / "offline.json"
+    calls = {
+        "hourly": call("hourly", max_requests_per_second=3),
+        "monthly": call("monthly", max_requests_per_second=0.001, schedule={"expression": "rate(30 days)"}),
+    }
+    file.write_text(planned_offline(endpoint, calls, fails=1))
+    code, printed = tried(str(file))
+    assert code == 2
+    assert "takes 61 minutes at max_requests_per_second (3)" in printed
+    assert "takes 175441 minutes at max_requests_per_second (0.001)" in printed
+    assert "terraform plan only warns of this, and terraform test then writes no plan: mend it first." in printed
 
 
 def test_an_api_that_is_not_there_could_not_be_tried(check: Check, application: Application) -> None:

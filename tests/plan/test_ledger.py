@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import pytest
@@ -102,6 +103,11 @@ def _may(plan: Plan, call: str, owner: str) -> dict[str, set[str]]:
                 for resource in listed(statement["Resource"]):
                     found.setdefault(resource, set()).add(action.removeprefix("dynamodb:"))
     return found
+
+
+def test_the_ledger_to_keep_is_where_the_document_says(plan: Plan):
+    named = re.findall(r"terraform state rm 'module\.communications_redrive(.+)'", (ROOT / "UPGRADING.md").read_text())
+    assert named == [plan.one("own_topic", "aws_dynamodb_table").address.removeprefix("module.own_topic")]
 
 
 @pytest.mark.parametrize("function", USERS)

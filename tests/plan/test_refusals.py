@@ -19,6 +19,12 @@ def test_a_wrong_input_is_refused_and_told_what_would_be_right(wrong: Wrong, ref
         assert words in refusal
 
 
+def test_no_wrong_input_is_answered_by_an_error_of_an_expression(refusal: str):
+    """Such as "Attempt to get attribute from null value", which says nothing of what would be right."""
+    kinds = {error.split(" on ")[0] for error in refusal.split("Error: ")[1:]}
+    assert kinds == {"Invalid value for variable"}
+
+
 @pytest.mark.parametrize(
     "says",
     [says for _, says in (*TOGETHER.values(), *wrong_queue.TOGETHER.values())],

@@ -81,6 +81,17 @@ def test_sources_share_ids_where_they_requeue_at_the_same_endpoint(plan: Plan):
     assert [name for name, source in written.items() if "id_space" in source] == ["a", "c", "d", "e", "f"]
 
 
+def test_an_endpoint_is_the_same_however_it_is_spelt(plan: Plan):
+    sources = ListSettings.from_environment(plan.environment("spelt", "list_failed")).sources
+    assert {name: source.space for name, source in sources.items()} == {
+        **dict.fromkeys(("at_path", "operation", "slash", "encoded"), "send.fax"),
+        "other_operation": "send.fax@other_operation",
+        "own": "send.fax@own",
+        "own_upper": "send.fax@own",
+        "own_percent": "send.fax@own_percent",
+    }
+
+
 def test_both_callers_of_the_api_log_in_the_same_way(plan: Plan):
     lister = ListSettings.from_environment(plan.environment("complete", "list_failed"))
     requeuer = RequeueCommunicationSettings.from_environment(plan.environment("complete", "requeue_communication"))

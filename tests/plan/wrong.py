@@ -44,6 +44,17 @@ WRONG = [
     _api(("api.base_url must be https://", "user:word@app"), base_url="https://user:word@app.example.com"),
     _api(("api.base_url must be https://", "evil.example"), base_url="https://evil.example\\@app.example.com"),
     _api(("api.base_url must be https://", ":80:81"), base_url="https://app.example.com:80:81"),
+    _api(("api.base_url must be https://", 'it is "null"'), base_url=None),
+    *(
+        _api(("api.base_url and api.auth.token_url must have the name of a host without empty parts",), base_url=url)
+        for url in (
+            *("https://app.example.com:65536/", "https://app..example.com", "https://.example.com/api"),
+            *("https://[::::]/", "https://[::1]:0"),
+        )
+    ),
+    _auth(
+        ("api.base_url and api.auth.token_url must have the name",), token_url="https://login.example.com:99999/token"
+    ),
     _auth(("api.auth.type must be none, bearer, api_key", '"digest"'), type="digest"),
     _auth(("api.auth.secret_arn must be the ARN", "api.auth.type is bearer"), type="bearer"),
     _auth(("must be whole ARNs of Secrets Manager secrets",), type="basic", secret_arn=SECRET.removesuffix("-AbC123")),
@@ -60,11 +71,13 @@ WRONG = [
     ),
     _auth(("api.auth.resource_arns must say what the functions may call",), type="aws_iam"),
     _auth(("api.auth.resource_arns must be ARNs; not so: everything",), type="aws_iam", resource_arns=["everything"]),
+    _auth(("api.auth.resource_arns must be ARNs; not so: null",), type="aws_iam", resource_arns=[None]),
     _api(("must hold no credentials", "use api.auth instead of Authorization"), headers={"Authorization": "Bearer x"}),
     _api(("must leave out what every request sets for itself: Host",), headers={"Host": "other.example.com"}),
     _api(("must hold no credentials", "use api.auth instead of X-Api-Token"), headers={"X-Api-Token": "hunter2"}),
     _api(("must have header names", "not so: X-Lines"), headers={"X-Lines": "one\ntwo"}),
     _api(("no space at either end", "not so: X-Space"), headers={"X-Space": " claims"}),
+    _api(("must have header names", "not so: X-Null"), headers={"X-Null": None}),
     _api(
         ("api.connect_timeout_seconds must be above 0 and at most 60", "they are 0 and 20"), connect_timeout_seconds=0
     ),
@@ -76,9 +89,23 @@ WRONG = [
     _source(("sources[*].operation must be a name such as send.email", "not so in: email"), operation="send email"),
     _source(("pagination.style must be none, page, offset", 'email ("pages")'), pagination={"style": "pages"}),
     _source(("pagination.next must say in JMESPath", "missing in: email"), pagination={"style": "cursor"}),
-    _source(("filters must have a value for each parameter", "null in: email"), filters={"status": None}),
+    *(
+        _source(("filters must be given", "null or empty in: " + name), name=name, filters=filters)
+        for name, filters in (
+            ("of_null", {"status": None}),
+            ("of_nothing", {"status": ""}),
+            ("of_blanks", {"state": "failed", "status": " "}),
+            ("no_filters", None),
+        )
+    ),
+    Wrong("sources", {"no_source": None}, ("sources[*].path must begin with /", "not so in: no_source")),
     _source(("pagination.size must be a whole number from 1 to 10000", "not so in: email"), pagination={"size": 0}),
     _source(("filter_lists must have one or more values", "not so in: email"), filter_lists={"status": []}),
+    _source(
+        ("filter_lists must have one or more values", "not so in: empty_value"),
+        name="empty_value",
+        filter_lists={"status": ["failed", ""]},
+    ),
     _source(
         ("filter_lists must have one or more values", "not so in: in_both"),
         name="in_both",
@@ -121,12 +148,14 @@ WRONG = [
         _source(("empty_statuses must be HTTP statuses", f"not so in: {name}"), name=name, empty_statuses=[status])
         for name, status in (("ok", 200), ("moved", 301), ("forbidden", 403), ("throttled", 429), ("down", 503))
     ),
+    _source(("empty_statuses must be HTTP statuses", "not so in: no_status"), name="no_status", empty_statuses=[None]),
     *(
         _source(("id_space must be 1 to 64 letters", f"not so in: {name}"), name=name, id_space=space)
         for name, space in (("no_space", ""), ("beginning", "@letters"), ("long", "x" * 65), ("blank", "a b"))
     ),
     _source(("requeue_path must begin with / and may hold", "not so in: email"), requeue_path="/{id}"),
     Wrong("requeue", {"path": "/requeue/{id}"}, ("requeue.path must begin with / and may hold", "/requeue/{id}")),
+    Wrong("requeue", {"path": None}, ("requeue.path must begin with / and may hold", 'it is "null"')),
     Wrong("requeue", {"path": "/r", "method": "GET"}, ("requeue.method must be POST, PUT or PATCH", '"GET"')),
     Wrong(
         "requeue",
@@ -201,10 +230,21 @@ WRONG = [
     Wrong(
         "schedule", {"expression": "rate(1 hours)"}, ("schedule.expression must be rate(value unit)", "rate(1 hours)")
     ),
+    *(
+        Wrong("schedule", {"expression": f"cron({fields})"}, ("must have minutes from 0 to 59, hours", fields))
+        for fields in (
+            *("61 7 ? * MON *", "0 24 ? * MON *", "0 7 0 * ? *", "0 7 ? 13 MON *", "0 7 ? * 8 *"),
+            *("0 7 ? * 2-8 *", "0,60/10 7 ? * MON *", "0 7 1 1 ? 1969"),
+        )
+    ),
     Wrong("schedule", {"timezone": "CET+1"}, ("schedule.timezone must be UTC or the name", '"CET+1"')),
     Wrong("schedule", {"flexible_window_minutes": 1441}, ("schedule.flexible_window_minutes must be", "it is 1441")),
     Wrong("schedule", {"period_minutes": 0.5}, ("schedule.period_minutes must be a whole number", "it is 0.5")),
     Wrong("notifications", {"emails": ["me at home"]}, ("emails must be plain addresses", "not so: me at home")),
+    Wrong("notifications", {"emails": [None]}, ("emails must be plain addresses", "not so: null")),
+    Wrong("notifications", {"on": [None]}, ("notifications.on must hold success, failure", "holds null")),
+    Wrong("notifications", {"subscriptions": [None]}, ("protocol must be email-json, sms, https", "not so: null.")),
+    Wrong("alarms", {"actions": [None]}, ("alarms.actions must be ARNs; not so: null.",)),
     Wrong("notifications", {"on": ["always"]}, ("notifications.on must hold success, failure", "holds always")),
     Wrong("notifications", {"digest": "weekly"}, ('notifications.digest must be run or daily; it is "weekly".',)),
     Wrong("notifications", {"topic_arn": "operations"}, ("topic_arn must be the ARN of a standard SNS topic",)),
@@ -241,18 +281,23 @@ WRONG = [
     Wrong("lambda", {"log_format": "json"}, ('lambda.log_format must be Text or JSON, or null; it is "json".',)),
     Wrong("lambda", {"role_arns": {"lister": ROLES["batch"]}}, ("role_arns may have list_failed", "also has lister.")),
     Wrong("lambda", {"role_arns": {"batch": "redrive"}}, ("role_arns must be ARNs of IAM", "not so for: batch.")),
+    Wrong("lambda", {"role_arns": {"run": None}}, ("role_arns must be ARNs of IAM", "not so for: run.")),
     Wrong("log_groups", {"schedule": "/x"}, ("log_groups may have list_failed", "it also has schedule.")),
+    Wrong("log_groups", {"batch": None}, ("log_groups must be names of log groups", "not so for: batch.")),
     Wrong("log_groups", {"run": "arn:aws:logs:::x"}, ("log_groups must be names of log groups", "not so for: run.")),
     Wrong(
         "lambda",
         {"reserved_concurrency": {"list_failed": 0}},
         ("lambda.reserved_concurrency must be whole numbers from 1", "not so: list_failed"),
     ),
+    Wrong("vpc", {"subnet_ids": None, "security_group_ids": [None]}, ("vpc.subnet_ids must be one or more",)),
+    Wrong("vpc", {"subnet_ids": [None], "security_group_ids": None}, ("vpc.security_group_ids must be one or",)),
     Wrong("vpc", {"subnet_ids": [], "security_group_ids": ["sg-1"]}, ("vpc.subnet_ids must be one or more",)),
     Wrong("vpc", {"subnet_ids": ["subnet-1"], "security_group_ids": ["x"]}, ("vpc.security_group_ids must be one or",)),
     Wrong("log_retention_days", 31, ("log_retention_days must be what CloudWatch Logs offers", "it is 31")),
     Wrong("kms_key_arn", "alias/logs", ("kms_key_arn must be the ARN of a KMS key, not of an alias", '"alias/logs"')),
     Wrong("permissions_boundary_arn", "boundary", ("permissions_boundary_arn must be the ARN of an IAM policy",)),
+    Wrong("tags", {"Owner": "x" * 257}, ("values of tags must have at most 256 characters", 'not so: "Owner"')),
     Wrong("tags", {"aws:owner": "me"}, ("keys of tags must have 1 to 128 characters", 'not so: "aws:owner"')),
 ]
 

@@ -25,6 +25,7 @@ OWN = [
     _worker(("worker.paths must say for at least one operation",), paths={}),
     _worker(("keys of worker.paths must be names of operations", "not so: send email."), paths={"send email": "/e"}),
     _worker(("worker.paths must begin with / and may hold", "not so for: send.sms."), paths={"send.sms": "/sms/{id}"}),
+    _worker(("worker.paths must begin with / and may hold", "not so for: send.null."), paths={"send.null": None}),
     _worker(("worker.method must be POST, PUT or PATCH", '"GET"'), method="GET"),
     *(
         _worker((f"worker.timeout_seconds must be above 0 and at most 600; it is {seconds}.",), timeout_seconds=seconds)
