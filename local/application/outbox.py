@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
-PAUSE = 0.05  # seconds between looks at an empty outbox
+PAUSE = 0.2  # seconds between looks at an empty outbox
 LONGEST_PAUSE = 2.0  # seconds before AWS is asked again after trouble
 
 

@@ -60,6 +60,7 @@ class Store:
         """Open a connection for one use: SQLite's are cheap, and none is then shared by threads."""
         database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
         database.row_factory = sqlite3.Row
+        database.execute("PRAGMA synchronous = NORMAL")  # a busy disk may take seconds to write each commit through
         try:
             yield database
         finally:

@@ -11,7 +11,7 @@ from local.application import trouble
 from local.application.providers import Providers, Refused, Unavailable
 from local.application.store import Store, note_failed, note_sent
 
-PAUSE = 0.05  # seconds between looks at an empty queue
+PAUSE = 0.2  # seconds between looks at an empty queue
 
 
 @dataclass

@@ -78,9 +78,9 @@ class Asynchronous:
             self._report(invocation, condition, destination)
 
     def _attempt_until_settled(self, invocation: Invocation, retries: int, too_old: float) -> str | None:
-        """Give the record's condition, or None when this AWS is shutting down."""
+        """Give the record's condition, or None where the function is deleted, or this AWS is shutting down."""
         throttled_wait = THROTTLED_FIRST_SECONDS
-        while True:
+        while self._functions.is_deployed(invocation.function):
             try:
                 invocation.outcome = self._functions.invoke(invocation.function, invocation.payload)
             except Refusal:  # throttled or no sandbox: tried again, without counting, as long as the event may live
@@ -96,6 +96,7 @@ class Asynchronous:
                 return "EventAgeExceeded"
             if self._closing.wait(wait):
                 return None
+        return None
 
     def _report(self, invocation: Invocation, condition: str, destination: str) -> None:
         role = str(invocation.function.role)

@@ -77,6 +77,15 @@ class Functions:
         except LambdaClientError:
             raise unknown_function(name) from None
 
+    @staticmethod
+    def is_deployed(function: LambdaFunction) -> bool:
+        """Tell whether a function, as it is now or was before, has not been deleted."""
+        try:
+            Functions.find(function.account_id, function.region, function.function_name)
+        except Refusal:
+            return False
+        return True
+
     def invoke(self, function: LambdaFunction, payload: bytes) -> Outcome:
         """Run one invocation in a warm or a new sandbox, write its log, and give what came out.
 
@@ -92,7 +101,8 @@ class Functions:
             except SandboxStopped as stopped:
                 raise Refusal(500, "ServiceException", str(stopped)) from stopped
             try:
-                logs.write(function, sandbox.log_stream, outcome.lines)
+                if self.is_deployed(function):  # or its log group, deleted with it, would be there again
+                    logs.write(function, sandbox.log_stream, outcome.lines)
             finally:
                 if outcome.reusable:
                     self._put_idle(configuration, sandbox)

@@ -177,8 +177,9 @@ class DistributedMap(distributed_item_processor.DistributedItemProcessor):
         try:
             with changed:
                 while True:
-                    ended.update(child.status for child in running if child.status != "RUNNING")
-                    running = [child for child in running if child.status == "RUNNING"]
+                    statuses = [(child, child.status) for child in running]  # each read once: they change meanwhile
+                    ended.update(status for _, status in statuses if status != "RUNNING")
+                    running = [child for child, status in statuses if status == "RUNNING"]
                     if not env.is_running():
                         return MapRunStatus.ABORTED
                     if ended["FAILED"] + ended["TIMED_OUT"] > asked.tolerated_failure_count:

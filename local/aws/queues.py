@@ -13,6 +13,7 @@ import json
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -208,9 +209,18 @@ def _attributes(queue: Queue, body: dict[str, Any], pass_on: Pass) -> Response:
     found = json.loads(response.get_data() or b"{}").get("Attributes", {})
     if (policy := getattr(queue, "redrive_allow_policy", None)) and {"All", "RedriveAllowPolicy"} & set(names):
         found["RedriveAllowPolicy"] = policy
+    found.update((name, count) for name, count in _counts(queue).items() if name in found)
     if "RedrivePolicy" in found:  # Terraform sees a difference in a space
         found["RedrivePolicy"] = json.dumps(json.loads(found["RedrivePolicy"]), separators=(",", ":"))
     return protocol.answer({"Attributes": found} if found else {})
+
+
+def _counts(queue: Queue) -> dict[str, str]:
+    """Count the messages, each once: moto misses one that becomes visible between its counts of both kinds."""
+    now, kinds = time.time() * 1000, Counter[str]()
+    for message in queue._messages:
+        kinds["Delayed" if message.delayed_until > now else "NotVisible" if message.visible_at >= now else ""] += 1
+    return {f"ApproximateNumberOfMessages{kind}": str(kinds[kind]) for kind in ("", "Delayed", "NotVisible")}
 
 
 def _setting(queue: Queue, name: str) -> int:

@@ -23,7 +23,7 @@ from local.aws.runtime import Runtime
 EMULATORS_OWN_LINE = re.compile(r"^\d\d \w{3} \d{4} \d\d:\d\d:\d\d,\d{3} \[\w+\] \(rapid\)")
 TIMED_OUT = re.compile(r"Task timed out after \d+\.\d\d seconds")
 INVOCATION_PATH = "/2015-03-31/functions/function/invocations"
-INIT_SECONDS = 30.0  # AWS gives INIT 10 s; a busy laptop that starts forty sandboxes at once gets more
+INIT_SECONDS = 30.0  # for the emulator to come up. It counts a cold start against the function's timeout; AWS does not
 START_ATTEMPTS = 5
 
 _ports_lock = threading.Lock()
@@ -90,8 +90,8 @@ class Sandbox:
         raise SandboxStopped(f"The runtime interface emulator did not start: {self._take_lines()[-5:]}")
 
     def alive(self) -> bool:
-        """Tell whether the emulator is still running."""
-        return self._process is not None and self._process.poll() is None
+        """Tell whether the emulator is still running, and its runtime process, which no invocation has had to start."""
+        return self._process is not None and self._process.poll() is None and _has_living_child(self._process.pid)
 
     def invoke(self, payload: bytes, timeout_seconds: float) -> Outcome:
         """Run one invocation to its end; never raises, whatever becomes of the runtime.
@@ -217,6 +217,15 @@ def _of_session(leader: int) -> list[int]:
             if int(fields[3]) == leader and int(entry.name) != leader:
                 found.append(int(entry.name))
     return found
+
+
+def _has_living_child(pid: int) -> bool:
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in file.read_text().split():
+                if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                    return True
+    return False
 
 
 def _is_exception(body: bytes) -> bool:

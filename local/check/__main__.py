@@ -21,7 +21,6 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +160,7 @@ def _chosen(instances: list[Instance], address: str | None) -> Instance:
 def _narrowed(settings: CheckSettings, names: list[str] | None) -> CheckSettings:
     if unknown := sorted(set(names or ()) - settings.sources.keys()):
         raise NotUsable(f"no enabled source {unknown[0]!r}; there are {', '.join(settings.sources)}")
-    return replace(settings, sources={name: settings.sources[name] for name in names or settings.sources})
+    return settings._replace(sources={name: settings.sources[name] for name in names or settings.sources})
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ FUNCTION = "module.list_failed"
 VARIABLES = {"REDRIVE_API": "api", "REDRIVE_SOURCES": "sources", "REDRIVE_REQUEUE": "requeue"}
 """The function's environment variables that a check needs, and the module's input that each is made of."""
 
+OF_A_CHECK_BLOCK = "Check block assertion failed"
+"""As Terraform sums up what it only warns of."""
+
 _CALL = re.compile(r"module\.([\w-]+)(?:\[(?:\d+|\"(?:[^\"\\]|\\.)*\")\])?")
 """A step of an address; its key may hold dots."""
 
@@ -136,6 +139,8 @@ def _of_a_test(text: str) -> dict[str, Any]:
         raise NotUsable("not JSON; write it with: terraform show -json plan > plan.json")
     if wrong:
         said = "\n".join(f"{each.get('summary')}: {each.get('detail')}" for each in wrong[:3])
+        if all(each.get("summary") == OF_A_CHECK_BLOCK for each in wrong):
+            said += "\nterraform plan only warns of this, and terraform test then writes no plan: mend it first."
         raise NotUsable(f"this plan broke off; terraform test said:\n{said}")
     if not plans:
         raise NotUsable(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.processes import PATIENCE
 from local.sinks import MailSink
 from tests.local.emulated import Aws, allow, start
 
@@ -27,4 +28,4 @@ def aws(inbox: MailSink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     aws.iam.put_role_policy(RoleName="function", PolicyName="all", PolicyDocument=json.dumps(may))
     yield aws
     process.send_signal(signal.SIGTERM)
-    process.wait(10)
+    process.wait(PATIENCE)

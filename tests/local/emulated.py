@@ -19,6 +19,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local.processes import PATIENCE
 from local.sinks import Mail, MailSink
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -183,7 +184,7 @@ def start(folder: Path, inbox: MailSink) -> tuple[subprocess.Popen[bytes], dict[
     ready = folder / "ready.json"
     command = [sys.executable, "-m", "local.aws", "--ready-file", str(ready), "--smtp", "{}:{}".format(*inbox.address)]
     process = subprocess.Popen(command, cwd=ROOT)
-    eventually(lambda: ready.exists() or process.poll() is not None, 30)
+    eventually(lambda: ready.exists() or process.poll() is not None, PATIENCE)
     return process, json.loads(ready.read_text())
 
 

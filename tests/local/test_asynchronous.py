@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,9 +44,23 @@ def record_of(outcomes: list[Any], **config: Any) -> dict[str, Any]:
     function: Any = SimpleNamespace(
         event_invoke_config=[settings], function_arn="arn:f", version="$LATEST", role="arn:r"
     )
-    functions: Any = SimpleNamespace(invoke=invoke, find=lambda *_: destination)
+    functions: Any = SimpleNamespace(invoke=invoke, find=lambda *_: destination, is_deployed=lambda _: True)
     asynchronous.Asynchronous(functions).submit(function, b"{}")
-    return records.get(timeout=5)
+    return records.get(timeout=60)
+
+
+def test_the_events_of_a_deleted_function_are_gone() -> None:
+    attempts: list[bytes] = []
+
+    def invoke(function: Any, payload: bytes) -> Outcome:
+        attempts.append(payload)
+        return FAILURE
+
+    function: Any = SimpleNamespace(event_invoke_config=[], function_arn="arn:f", version="$LATEST", role="arn:r")
+    functions: Any = SimpleNamespace(invoke=invoke, is_deployed=lambda _: not attempts)
+    asynchronous.Asynchronous(functions).submit(function, b"{}")
+    time.sleep(0.3)
+    assert attempts == [b"{}"]
 
 
 def test_a_failure_is_tried_twice_more_unless_configured() -> None:

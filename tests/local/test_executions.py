@@ -28,13 +28,14 @@ def machine(aws: Aws) -> Machine:
 
 
 def test_a_running_executions_name_starts_nothing_and_a_finished_ones_is_refused(machine: Machine) -> None:
-    running = machine.start({"seconds": 1}, name="again")
-    assert machine.start({"seconds": 1}, name="again") == running
+    running = machine.start({"seconds": 60}, name="again")
+    assert machine.start({"seconds": 60}, name="again") == running
     with pytest.raises(machine.client.exceptions.ExecutionAlreadyExists):
-        machine.start({"seconds": 2}, name="again")
+        machine.start({"seconds": 61}, name="again")
+    machine.client.stop_execution(executionArn=running)
     machine.ended(running)
     with pytest.raises(machine.client.exceptions.ExecutionAlreadyExists):
-        machine.start({"seconds": 1}, name="again")
+        machine.start({"seconds": 60}, name="again")
     listed = machine.client.list_executions(stateMachineArn=machine.arn)["executions"]
     assert [each["name"] for each in listed].count("again") == 1
 

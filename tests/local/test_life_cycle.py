@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.processes import PATIENCE
 from local.sinks import MailSink
 from tests.local.emulated import ROOT, Aws, eventually, gone, processes_of, start
 
@@ -32,7 +33,7 @@ def test_a_signal_ends_it_with_every_process_and_folder(
     folder = Path(f"/proc/{sandboxes[0]}/cwd").readlink().parents[1]
     assert folder.parent == ROOT / ".local"
     process.send_signal(number)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     assert all(map(gone, sandboxes))
     assert not folder.exists()
 
@@ -41,11 +42,11 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     script = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'local.aws', '--ready-file', sys.argv[1]])"
     parent = subprocess.Popen([sys.executable, "-c", script, str(ready)], cwd=ROOT)
-    eventually(ready.exists, 30)
+    eventually(ready.exists, PATIENCE)
     (child,) = map(int, Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split())
     parent.kill()
     parent.wait()
-    eventually(lambda: gone(child), 30)
+    eventually(lambda: gone(child), PATIENCE)
 
 
 def test_two_at_once_do_not_meet(aws: Aws, inbox: MailSink, tmp_path: Path) -> None:
@@ -58,4 +59,4 @@ def test_two_at_once_do_not_meet(aws: Aws, inbox: MailSink, tmp_path: Path) -> N
     with pytest.raises(aws.lambda_.exceptions.ResourceNotFoundException):
         aws.invoke("only-there")
     process.terminate()
-    process.wait(10)
+    process.wait(PATIENCE)

@@ -173,8 +173,8 @@ def test_who_stops_an_execution_stops_its_children(plain: Runs) -> None:
     plain.client.stop_execution(executionArn=arn, error="Operator", cause="enough")
     stopped = plain.describe(arn)
     assert (stopped["status"], stopped["error"], stopped["cause"]) == ("ABORTED", "Operator", "enough")
-    eventually(lambda: all(plain.describe(child["executionArn"])["status"] == "ABORTED" for child in children), 1)
-    eventually(lambda: plain.types(arn)[-1] == "ExecutionAborted", 1)
+    eventually(lambda: all(plain.describe(child["executionArn"])["status"] == "ABORTED" for child in children))
+    eventually(lambda: plain.types(arn)[-1] == "ExecutionAborted")
     assert "MapRunAborted" in plain.types(arn)
     assert len(plain.children(arn)) == 2
 
@@ -188,13 +188,13 @@ def test_one_child_may_be_stopped_alone(plain: Runs) -> None:
 
 
 def test_an_execution_that_times_out_stops_its_children(aws: Aws) -> None:
-    machine = Runs(aws, "short", distributed(), TimeoutSeconds=1)
+    machine = Runs(aws, "short", distributed(), TimeoutSeconds=3)
     parent = machine.over({"do": "wait", "seconds": 60})
     assert parent["status"] == "TIMED_OUT"
     assert parent["stopDate"] > parent["startDate"]
     (child,) = machine.children(parent["executionArn"])
-    eventually(lambda: machine.describe(child["executionArn"])["status"] == "ABORTED", 1)
-    eventually(lambda: machine.types(parent["executionArn"])[-1] == "ExecutionTimedOut", 1)
+    eventually(lambda: machine.describe(child["executionArn"])["status"] == "ABORTED")
+    eventually(lambda: machine.types(parent["executionArn"])[-1] == "ExecutionTimedOut")
 
 
 def test_the_role_must_be_allowed_to_start_executions_of_the_machine(aws: Aws) -> None:
@@ -214,7 +214,7 @@ def test_thousands_of_children_are_no_trouble(aws: Aws) -> None:
 
 
 def test_a_child_runs_an_inline_map_whose_tasks_know_their_retries(aws: Aws) -> None:
-    function = aws.deploy("retried", RETRIED)
+    function = aws.deploy("retried", RETRIED, Timeout=60)
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
