@@ -49,7 +49,7 @@ def main() -> None:
 
 def measured(folder: Path, quick: bool, failed: int) -> list[Row]:
     """Give every row; so many are drained."""
-    starts, turns = (3, 50) if quick else (15, 500)
+    starts, turns = (3, 50) if quick else (40, 500)
     sizes = SIZES[:2] if quick else SIZES
     rows: list[Row] = []
     with serving("bench.server", [], folder) as ready:

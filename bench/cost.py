@@ -119,7 +119,7 @@ def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, 
     lost = 1 - (1 - work.retry_rate) ** MINIMAL_BATCH
     lines = f"""
 Prices: list, {prices["region"]}, looked up {looked_up}, no free tier taken off; {elsewhere} of \
-the {len(priced)} were read elsewhere than in AWS's own words (bench/prices.toml): look \
+the {len(priced)} come from elsewhere than AWS's pages (bench/prices.toml): look \
 at its pages before you rely on them.
 Batches of {work.batch_size}; the API answers in {work.api_ms:g} ms; {work.retry_rate:.1%} of the communications \
 meet a 503 once; one address gets a mail for each run, of the minimal workflow for each batch.
@@ -133,7 +133,7 @@ DynamoDB's units as consumed: {each["write_units"]:g} to write and {each["read_u
 communication, {each["batch_write_units"]:g} and {each["batch_read_units"]:g} for each batch of 20, \
 {each["run_write_units"]:g} and {each["run_read_units"]:g} for each run; and what a later run reads, to count what was \
 delivered.
-The minimal workflow is the seed's state machine: an execution and a mail for each {MINIMAL_BATCH}. It retries \
+The minimal workflow has an execution and a mail for each {MINIMAL_BATCH}, and no ledger. It retries \
 nothing: with that share of 503s, {lost:.0%} of its batches end at SendFailure, and what they cost again is not in \
 here. It has the module's lister.
 Express batches: at least once instead of exactly once, five minutes at most, and no history to look at; a batch takes \

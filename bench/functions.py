@@ -26,6 +26,8 @@ ITEM = {
 }
 DURATION = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms")
 MB = 1_000_000
+MANY = 50_000
+"""Are listed by all turns together at least seven times; short lists take more turns for that."""
 
 
 def plain_install(folder: Path) -> Path:
@@ -96,18 +98,20 @@ def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list
     package = Package("listing.handler", sandboxes.unpacked("list_failed", folder), search)
     for size in sizes:
         with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
-            event = {"turns": turns, "url": f"{url}/failed/{size}"}
+            event = {"turns": turns * max(1, min(10, MANY // size)), "url": f"{url}/failed/{size}"}
             sandboxes.invoke(started, event | {"turns": 1})  # makes clients and connections
             got, _ = sandboxes.invoke(started, event)
         whole, own, bare = (statistics.median(got[turn]) for turn in ("module", "without_calls", "bare"))
+        # Of each turn by itself: a machine that is slower for a second is so for both.
+        ratio = statistics.median(one / other for one, other in zip(got["bare"], got["without_calls"], strict=True))
         rows.append(
             Row(
                 f"listing {size:,}: without the ledger's calls ({size / whole:,.0f}/s with them)",
                 f"{size / own:,.0f}/s",
                 f"bare paging loop {size / bare:,.0f}/s",
-                f"{bare / own:.2f}",
+                f"{ratio:.2f}",
                 "≥ 0.9 × bare",
-                bare / own >= 0.9,
+                ratio >= 0.9,
             )
         )
     return rows

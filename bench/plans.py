@@ -35,6 +35,7 @@ def plan(folder: Path, turns: int) -> Row:
     """Plan both in turns, as the first apply would, against an embedded AWS with nothing in it."""
     with serving("local.aws", [], folder) as ready:
         variables = terraform.environment() | {
+            "GOGC": "100",  # as it is for everybody
             "AWS_ENDPOINT_URL": ready["url"],
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",

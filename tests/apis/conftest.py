@@ -11,7 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ class Served:
         return found
 
     def _sources(self, pagination: dict[str, Any]) -> dict[str, Source]:
-        return {"email": replace(self.source, pagination=replace(self.source.pagination, **pagination))}
+        return {"email": self.source._replace(pagination=self.source.pagination._replace(**pagination))}
 
 
 def without_waiting(deadline: Deadline, try_seconds: float) -> DeadlineRetry:
@@ -172,4 +172,4 @@ def served(
     api, source = documented.settings_of(plan, places[row])
     url, emails = serve(SERVER_OF[row])
     emails.put({})
-    return Served(row, replace(api, base_url=url), source, emails)
+    return Served(row, api._replace(base_url=url), source, emails)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from local import browser, runs, verdict
 from local.runs import Run
@@ -25,6 +25,8 @@ MAX_ATTEMPTS = 3
 MOST_DELETED = 25  # by one BatchWriteItem
 QUICKER_RETRIES = {"backoff_rate": 1}
 SETTLED_SECONDS = 0.7  # for a mail that should not come, to come
+
+expect.set_options(timeout=30_000)  # of all pages: playwright keeps it once for the process
 
 
 def pytest_collection_modifyitems(items):
@@ -170,7 +172,7 @@ class Deployed:
             deletions = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + MOST_DELETED]]
             client.batch_write_item(RequestItems={table: deletions})
 
-    def mails_since(self, count: int, wanted: int, seconds: float = 15.0) -> list[Mail]:
+    def mails_since(self, count: int, wanted: int, seconds: float = 60.0) -> list[Mail]:
         """Wait for so many more notifications, look whether more follow, and give them."""
         wait_until(lambda: len(self.stack.mails.notifications()) >= count + wanted, f"{wanted} mails", seconds)
         settle()

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import threading
 import time
 import urllib.request
 from collections import Counter
@@ -71,7 +72,7 @@ class Scene:
         self.ids: list[str] = []
         self.application = pass_on(self.stack.application_url)
         self._known: set[str] = set()
-        self._mails = 0
+        self._mails = self._mails_before = 0
 
     def begins(
         self,
@@ -110,7 +111,7 @@ class Scene:
         self.ids = [row["id"] for row in rows]
         self.deployed.forget()
         self._known = set(runs.statuses(self.stack))
-        self._mails = len(self.stack.mails.notifications())
+        self._mails = self._mails_before = len(self.stack.mails.notifications())
         return self
 
     def those(self, trouble: str) -> list[str]:
@@ -201,6 +202,22 @@ class Scene:
         """Let the requests to requeue go this way; `application` passes them on."""
         self.wire.on("POST", REQUEUE, rule)
 
+    @contextmanager
+    def held(self, after: int) -> Iterator[None]:
+        """Let the API keep every request to requeue waiting, from so many on, until the block ends."""
+        go_on = threading.Event()
+
+        def hold(call: Call) -> Answer | None:
+            if len(self.posts()) > after:
+                go_on.wait(120)
+            return self.application(call)
+
+        self.through(hold)
+        try:
+            yield
+        finally:
+            go_on.set()
+
     def fault(self, operation: str, fault: str, count: int, **more: Any) -> None:
         """Let so many of DynamoDB's next requests for an operation be throttled, or delayed."""
         asked = {"service": "dynamodb", "operation": operation, "fault": fault, "count": count} | more
@@ -238,11 +255,14 @@ class Scene:
 
     def workers_go_on(self, *, but: Collection[str] = ()) -> None:
         """Let the application's workers send everything that is in its queue but these, and wait until they have."""
-        marks = ", ".join("?" * len(but))
-        with self.stack.store.transaction() as database:
-            database.execute(f"UPDATE queue SET due = 0 WHERE id NOT IN ({marks})", list(but))
-        left = f"SELECT 1 FROM queue WHERE id NOT IN ({marks}) LIMIT 1"
-        wait_until(lambda: not self.stack.store.query(left, *but), "the application's deliveries")
+        others = f"WHERE id NOT IN ({', '.join('?' * len(but))})"
+
+        def are_done() -> bool:
+            with self.stack.store.transaction() as database:  # each time: a request may be under way still
+                database.execute(f"UPDATE queue SET due = 0 {others} AND due > 0", list(but))
+            return not self.stack.store.query(f"SELECT 1 FROM queue {others} LIMIT 1", *but)
+
+        wait_until(are_done, "the application's deliveries")
 
     def enqueued(self, *ids: str) -> dict[str, int]:
         """Tell how often the application put communications in its queue; all of them where none is named."""
@@ -311,8 +331,14 @@ class Scene:
         """Give what waits for a person."""
         return sorted(key for key, item in self.ledger().items() if item["state"] == "manual")
 
-    def mails(self, wanted: int = 0) -> list[Mail]:
-        """Give the notifications since the last call: wait for so many, and look whether more come."""
+    def mails(self, wanted: int | None = None) -> list[Mail]:
+        """Give the notifications since the last call: wait for so many, and look whether more come.
+
+        Where none is said, it waits for those that the runs have decided to send.
+        """
+        if wanted is None:
+            records = [item for item in self.items() if item["pk"] == "runs" and "digest" in item]
+            wanted = self._mails_before + sum(item["digest"]["notify"] for item in records) - self._mails
         wait_until(lambda: len(self.stack.mails.notifications()) >= self._mails + wanted, f"{wanted} mails")
         time.sleep(0.7)
         everything = self.stack.mails.notifications()
@@ -371,11 +397,14 @@ def headline(mail: Mail) -> str:
     return mail.body.splitlines()[0]
 
 
-def lines(mail: Mail) -> dict[str, int]:
-    """Give the counts of a digest by the words that follow, up to a colon or a comma."""
+def lines(mail: Mail) -> Counter[str]:
+    """Add up the counts of a digest by the words that follow, up to a colon or a comma; some lines share them."""
     counted = mail.body.partition("listed as failed:")[2].partition("\n\n")[0]
     found = re.findall(r"^- ([\d,]+) ([^:,(]+)", counted, re.MULTILINE)
-    return {words.strip(): int(number.replace(",", "")) for number, words in found}
+    total: Counter[str] = Counter()
+    for number, words in found:
+        total[words.strip()] += int(number.replace(",", ""))
+    return total
 
 
 def named(mails: list[Mail]) -> list[str]:
@@ -392,10 +421,12 @@ def next_hour() -> str:
 def every(nth: int, *, otherwise: Rule, then: Rule) -> Rule:
     """Make a rule that treats the first request of every nth communication in another way."""
     seen: dict[str, int] = {}
+    at_once = threading.Lock()
 
     def rule(call: Call) -> Answer | None:
-        is_first = call.body["primaryId"] not in seen
-        number = seen.setdefault(call.body["primaryId"], len(seen))
+        with at_once:
+            is_first = call.body["primaryId"] not in seen
+            number = seen.setdefault(call.body["primaryId"], len(seen))
         return then(call) if is_first and number % nth == 0 else otherwise(call)
 
     return rule

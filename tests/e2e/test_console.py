@@ -38,8 +38,6 @@ A_FEW_SECONDS = 25
 MOST_SECONDS = 420
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 
-expect.set_options(timeout=30_000)
-
 
 @pytest.fixture(scope="module")
 def table(console):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,12 +62,11 @@ def is_provider(pid: int) -> bool:
 
 def listening(pids: set[int]) -> set[str]:
     """Give the sockets on which processes listen, from /proc."""
-    return listening_somewhere() & {
-        link.partition("[")[2].rstrip("]")
-        for pid in pids
-        for link in map(os.readlink, Path(f"/proc/{pid}/fd").glob("*"))
-        if link.startswith("socket:")
-    }
+    opened = set()
+    for entry in (entry for pid in pids for entry in Path(f"/proc/{pid}/fd").glob("*")):
+        with suppress(OSError):  # closed meanwhile
+            opened.add(str(entry.readlink()).partition("[")[2].rstrip("]"))
+    return listening_somewhere() & opened
 
 
 def listening_somewhere() -> set[str]:
@@ -130,7 +129,7 @@ def test_a_demo_that_is_interrupted_leaves_no_process_no_port_and_no_folder(numb
     output, _ = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 130
     assert "Interrupted; everything is stopped." in output
-    assert [pid for pid in family if is_alive(pid)] == []
+    wait_until(lambda: not any(map(is_alive, family)), "the end of what it had started")
     assert sockets & listening_somewhere() == set()
     assert set(ROOT.glob(".local/demo-*")) <= folders
 

@@ -33,8 +33,13 @@ class Story:
     enqueued: list[set[int]] = field(default_factory=list)
 
     def goes_on(self) -> Ended:
-        """Run, let the workers send, and note how often each of the undeliverable has been in their queue."""
-        self.runs.append(self.scene.run())
+        """Run, let the workers send, and note how often each of the undeliverable has been in their queue.
+
+        The API waits for the end of the lister, which tells the news last: a digest written before has none.
+        """
+        with self.scene.held(after=0):
+            answer = self.scene.deployed.run()
+        self.runs.append(self.scene.ended(answer))
         self.scene.workers_go_on()
         self.mails.append(self.scene.mails())
         self.enqueued.append(set(self.scene.enqueued(*self.undeliverable).values()))

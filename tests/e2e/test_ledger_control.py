@@ -22,8 +22,9 @@ def begun(scene: Scene, posts: int) -> str:
 
 def test_a_paused_run_waits_and_goes_on_when_it_is_resumed(scene):
     scene.begins(FAILED)
-    run_id = begun(scene, 30)
-    paused = scene.admin("pause", seconds=600, **BY_ADA)
+    with scene.held(after=30):
+        run_id = begun(scene, 31)
+        paused = scene.admin("pause", seconds=600, **BY_ADA)
     assert (paused["by"], paused["why"]) == (BY_ADA["by"], BY_ADA["why"])
     before = len(scene.posts())
     scene.opened(run_id, "wait", times=AT_A_TIME)
@@ -39,19 +40,21 @@ def test_a_paused_run_waits_and_goes_on_when_it_is_resumed(scene):
 
 def test_with_a_request_rate_a_pause_acts_at_the_next_request(scene):
     scene.begins(FAILED, settings=RATED)
-    run_id = begun(scene, 30)
-    scene.admin("pause", seconds=600, **BY_ADA)
+    with scene.held(after=30):
+        run_id = begun(scene, 31)
+        scene.admin("pause", seconds=600, **BY_ADA)
     before = len(scene.posts())
     scene.opened(run_id, "wait", times=AT_A_TIME)
     assert len(scene.posts()) - before <= 10  # as many as were under way
     scene.admin("resume", **BY_ADA)
     first = scene.ended(scene.answered(run_id))
     paused = first.counts["skipped"]
+    assert paused > 0
     assert first.counts == {"requeued": FAILED - paused, "skipped": paused}
     [mail] = scene.mails(wanted=1)
-    assert lines(mail).get("not sent, because of the pause".partition(",")[0], 0) == paused
+    assert lines(mail)["not sent"] == paused
     second = scene.run()  # at once: nobody had asked for these
-    assert second.counts == ({"requeued": paused} if paused else {})
+    assert second.counts == {"requeued": paused}
     assert (scene.lost(), scene.duplicates(), scene.sent_again()) == ([], [], [])
 
 

@@ -39,7 +39,7 @@ def test_killed_between_request_and_answer_the_same_run_goes_on_under_the_same_k
         killed.wait(300)
         return answer
 
-    scene.through(every(10, otherwise=scene.application, then=hold))
+    scene.through(every(5, otherwise=scene.application, then=hold))  # so that the fifth is in the first batches
     run_id = scene.fires()
     for _ in range(5):
         assert held.acquire(timeout=300)

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
 from local.aws.dynamodb import WRITE_UNIT_BYTES, size
 from local.stack import wait_until
 from tests.e2e.conftest import BATCH_SIZE
-from tests.e2e.scene import COMMUNICATION, HOUR, Scene, headline, lines, next_hour
+from tests.e2e.scene import COMMUNICATION, HOUR, headline, lines, next_hour
 from tests.e2e.scripted_api import Answer
 
 FAILED, AT_MOST = 60, 40
 BATCHES = FAILED // BATCH_SIZE
 DAY = 24 * HOUR
-
-
-@contextmanager
-def held(scene: Scene, after: int) -> Iterator[None]:
-    """Let the API keep every request waiting, from so many on, until the block ends."""
-    go_on = threading.Event()
-
-    def hold(call):
-        if len(scene.posts()) > after:
-            go_on.wait(120)
-        return scene.application(call)
-
-    scene.through(hold)
-    try:
-        yield
-    finally:
-        go_on.set()
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +24,7 @@ def overlapping(scene) -> dict[str, object]:
     scene.begins(FAILED)
     named = scene.ids[FAILED // 2 : FAILED // 2 + 3]  # from the middle of the list, which is sent last
     told = {}
-    with held(scene, after=20):
+    with scene.held(after=20):
         told["run_id"] = scene.fires()
         wait_until(lambda: len(scene.posts()) > 20, "some of the run")
         told["firing"] = scene.fires()

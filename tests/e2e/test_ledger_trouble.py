@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -24,13 +25,16 @@ class BadDay:
     lost_answers: list[str] = field(default_factory=list)
     told_to_wait: list[str] = field(default_factory=list)
     _met: set[str] = field(default_factory=set)
+    _at_once: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, call: Call) -> Answer | None:
         """Commit and hang up for every fifth communication, tell every tenth after it to wait."""
-        key, number = call.body["primaryId"], len(self._met)
-        if key in self._met:
+        key = call.body["primaryId"]
+        with self._at_once:
+            number, is_first = len(self._met), key not in self._met
+            self._met.add(key)
+        if not is_first:
             return self.scene.application(call)
-        self._met.add(key)
         if number in (1, 11, 21):  # all that comes after it waits as well
             self.told_to_wait.append(key)
             return SLOW_DOWN

@@ -16,8 +16,6 @@ TOKEN = "a-token-for-this-test"
 HOSTILE = """<script>document.title = "owned"</script> <img src=x onerror="document.title='owned'"> "quotes' & 👩‍🚀"""
 PHONE = {"width": 360, "height": 740}
 
-expect.set_options(timeout=8_000)  # for the worker's three attempts, a second apart
-
 
 @dataclass
 class Application:

@@ -56,14 +56,14 @@ def test_one_source_failing_leaves_the_other_alone_and_the_digest_says_so(api, d
 
 
 def test_an_application_that_is_down_makes_one_digest(deployment, api, stack, mail_count):
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
-    deployment.use_api(f"http://127.0.0.1:{port}")
-    stack.fire(next_hour())
-    [mail] = deployment.mails_since(mail_count, wanted=1, seconds=60)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and listens at nothing
+        deployment.use_api(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        fired = stack.fire(next_hour())
+        [mail] = deployment.mails_since(mail_count, wanted=1)
     assert "source email: GET /emails: no connection" in mail.body
     assert "source sms: GET /sms: no connection" in mail.body
-    run = deployment.ended(runs.answers(stack)[-1])
+    run = deployment.ended(runs.wait_for_answer(stack, runs.run_id_of(fired["scheduledTime"])))
     assert (run.status, run.batches) == ("FAILED", ())
 
 

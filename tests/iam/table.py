@@ -12,7 +12,7 @@ ROLES = {
     "batch": "`batch` opens and closes a batch",
     "requeue-communication": "`requeue-communication` sends one communication back",
     "conclude": "`conclude` ends a run and words its digest",
-    "ledger-admin": "`ledger-admin` carries out what people order",
+    "ledger-admin": "`ledger-admin` carries out operators' actions",
     "console-view": "`console-view` shows (`dashboard`)",
     "console-operate": "`console-operate` has the buttons (`dashboard`)",
     "worker": "`worker` works off the queue (`queue`)",
@@ -23,7 +23,7 @@ ROLES = {
 
 WHY = {
     "StartRuns": "starts the execution that is a run",
-    "ConcludeWhatNoEventReported": "has a run concluded whose end no event told",
+    "ConcludeWhatNoEventReported": "concludes a run whose end no event reported",
     "SeeRuns": "looks whether a run is still on",
     "UseTheLedger": "attempts, leases, runs and what waits for a person",
     "WriteLogs": "its own log group, which is there before it",
@@ -47,7 +47,7 @@ WHY = {
     "InvokeFunctions": "the tasks of a run",
     "StartBatches": "a batch is a child execution",
     "WatchAndStopBatches": "Step Functions follows the children, under both names of AWS's page",
-    "RedriveBatches": "where a person redrives a failed run in the console",
+    "RedriveBatches": "as AWS's page wants it; a run that is redriven opens no batch any more",
     "Notify": "the digest",
     "DeliverLogs": "Step Functions sets up log delivery; these actions know no resource",
     "EncryptExecutions": "runs are encrypted (`kms_key_arn`)",

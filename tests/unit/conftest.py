@@ -7,7 +7,6 @@ import ssl
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from waitress.server import create_server
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
+from local.aws import quicker
 from redrive.control import Controls
 from redrive.ledger import Ledger
 from redrive.runs import Runs
@@ -27,6 +27,8 @@ from redrive.table import Table, dynamodb
 from tests.unit.delivery_queue import Delivery
 from tests.unit.desk import SMS, UNKNOWN, Later, email, wait
 from tests.unit.support import DESK, LEDGER, Context, ScriptedApi, TableFront, Time, as_json, create_table, new_sandbox
+
+quicker.use()
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +64,7 @@ def private_api() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def settings(api: ScriptedApi) -> ApiSettings:
-    return ApiSettings(base_url=api.url, connect_timeout_seconds=1.0, read_timeout_seconds=1.0)
+    return ApiSettings(base_url=api.url, connect_timeout_seconds=10.0, read_timeout_seconds=10.0)
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +134,7 @@ def front(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[TableFron
     """What stands before the ledger's table, for the functions alone."""
     for name, value in DESK.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("REDRIVE_LEDGER", json.dumps(asdict(LEDGER)))
+    monkeypatch.setenv("REDRIVE_LEDGER", json.dumps(LEDGER._asdict()))
     dynamodb.cache_clear()
     yield TableFront(dynamodb())
     dynamodb.cache_clear()

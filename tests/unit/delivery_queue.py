@@ -77,7 +77,7 @@ class Delivery:
             "dead_letter_queue_url": self.dead_url,
         } | queue
         given = {name: value for name, value in settings.items() if value is not None}
-        base = {"base_url": self._api_url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1}
+        base = {"base_url": self._api_url, "connect_timeout_seconds": 10, "read_timeout_seconds": 10}
         self._monkeypatch.setenv("REDRIVE_WORKER", json.dumps(given))
         self._monkeypatch.setenv("REDRIVE_API", json.dumps(base | (api or {})))
         new_sandbox()

@@ -10,6 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from urllib.parse import parse_qs, urlsplit
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -41,6 +42,7 @@ def _filled(unit: bytes, megabytes: int) -> Iterator[bytes]:
     yield part.rstrip(b",") + b"]"
 
 
+@cache
 def _bomb(times: int) -> bytes:
     """Give an answer of few bytes that unpacks to 200 megabytes of blanks."""
     packing = zlib.compressobj(wbits=31)
@@ -64,8 +66,6 @@ def _new_ids(count: int, letters: int, asked: dict[str, list[str]]) -> Iterator[
     return _json({"items": items, "next": f"t{number + 1}"})
 
 
-BOMBS = [_bomb(1), _bomb(2)]
-
 SCRIPTS: dict[str, Script] = {
     "good": _good,
     "body-drips": lambda asked: _again_and_again(HEAD + b"\r\n[", b" ", 0.05),
@@ -78,8 +78,8 @@ SCRIPTS: dict[str, Script] = {
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n", b"X-Flood: 1\r\n" * 1000
     ),
     "chunk-size": lambda asked: _again_and_again(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"0" * MEGABYTE),
-    "bomb": lambda asked: iter(BOMBS[:1]),
-    "bomb-in-a-bomb": lambda asked: iter(BOMBS[1:]),
+    "bomb": lambda asked: iter([_bomb(1)]),
+    "bomb-in-a-bomb": lambda asked: iter([_bomb(2)]),
     "deep": lambda asked: _filled(b"[", 15),
     "deep-but-small": lambda asked: iter([HEAD + b"\r\n" + b'{"items":' * 30_000]),
     "100-megabytes": lambda asked: _filled(b'{"id": 1234567},', 100),

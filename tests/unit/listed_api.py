@@ -62,7 +62,7 @@ class Shape:
     link
         How a next page's URL is written.
     total
-        What the API says of the list's length, and whether the source reads it.
+        What the API says of the list's length, or of something else's, and whether the source reads it.
     filtering
         Where the filters are applied: in the query, after the pages were cut, or in ``items`` of the source.
     """
@@ -124,6 +124,8 @@ def _shape(shape: Shape) -> Shape:
         shape = replace(shape, is_bare=False)
     if shape.total == "none" or shape.is_bare:
         shape = replace(shape, total="none", reads_total=False)
+    if shape.total == "elsewhere":
+        shape = replace(shape, reads_total=False)
     if shape.style is not PaginationStyle.PAGE or not shape.asks_size:
         shape = replace(shape, counts_asked=False)
     if shape.counts_asked and shape.total == "short":
@@ -143,9 +145,9 @@ SHAPES = st.builds(
     first=st.integers(0, 3),
     beyond=st.sampled_from(["empty", "null", "last", "204", "400", "404", "416", "422"]),
     end=st.sampled_from([None, ..., "", False, 0]),
-    token=st.sampled_from(["page", "offset", "id", "number", "base64", "odd"]),
+    token=st.sampled_from(["page", "offset", "pair", "id", "number", "base64", "odd"]),
     link=st.sampled_from(["whole", "path", "query", "bare", "blank", "absolute"]),
-    total=st.sampled_from(["none", "none", "right", "text", "unfiltered", "short"]),
+    total=st.sampled_from(["none", "none", "right", "text", "unfiltered", "short", "elsewhere"]),
     reads_total=st.booleans(),
     filtering=st.sampled_from(["query", "query", "after the cut", "in items"]),
     is_bare=st.booleans(),
@@ -263,6 +265,8 @@ class ListedApi:
             return int(args.get("offset", 0))
         if "after" not in args:
             return 0
+        if shape.token == "pair":
+            return int(json.loads(base64.b64decode(args["after"]))["offset"])
         last = {
             "id": lambda text: int(text.removeprefix("em-")),
             "number": int,
@@ -275,6 +279,7 @@ class ListedApi:
         return {
             "page": following // size + 1,
             "offset": following,
+            "pair": base64.b64encode(json.dumps({"offset": following, "limit": size}).encode()).decode(),
             "id": last.id,
             "number": last.number or "00",  # a bare 0 says that nothing follows
             "base64": base64.b64encode(str(last.number).encode()).decode(),
@@ -319,7 +324,10 @@ class ListedApi:
                 paging["next"] = token if shape.style is PaginationStyle.CURSOR else self._url(request, token, size)
             elif shape.end is not ...:
                 paging["next"] = shape.end
-        if shape.total != "none":
+        beside = {}
+        if shape.total == "elsewhere":
+            beside["_shards"] = {"total": len(listed) // 2}
+        elif shape.total != "none":
             matching = len(listed) if shape.filtering != "after the cut" else sum(item.is_failed for item in listed)
             count = {
                 "right": matching,
@@ -328,5 +336,5 @@ class ListedApi:
                 "short": matching // 2,
             }
             paging["count" if shape.reads_total else "total"] = count[shape.total]
-        body = rows if shape.is_bare else {"rows": rows, "paging": paging}
+        body = rows if shape.is_bare else {**beside, "rows": rows, "paging": paging}
         return Response(json.dumps(body), content_type="application/json", headers=headers)

@@ -78,6 +78,7 @@ class Application:
         self.posts: Counter[str] = Counter()
         self.times: list[float] = []
         self.last: dict[str, tuple[str, Reply, float]] = {}
+        self.asked: Counter[str] = Counter()
         self.bodies: dict[str, object] = {}
 
     def will_fail(self, at: float, communications: Iterable[Communication]) -> None:
@@ -103,11 +104,14 @@ class Application:
         if last := self.last.get(communication.key):
             last_key, said, at = last
             assert now >= at + (said.retry_after or 0), f"{key} was to come {said.retry_after} s later"
-            is_definite = said.status is not None and said.status < 500 and said.status not in (401, 408, 409, 425, 429)
+            is_refusal = said.status is not None and said.status < 500 and said.status not in (401, 408, 409, 425, 429)
+            is_only_one = self.asked[last_key] == 1 or said.status in (410, 422, 451)
+            is_definite = said.is_accepted or (is_refusal and is_only_one)
             assert (key != last_key) == is_definite, f"{last_key} was answered {said.status}, then came {key}"
         self.posts[communication.key] += 1
         self.times.append(now)
         reply = self.behaviour(communication, now - BEGIN)
+        self.asked[key] += reply.status != UNAUTHORIZED
         self.last[communication.key] = key, reply, now
         if reply.is_accepted:
             self._accept(communication, now)
@@ -149,6 +153,7 @@ class Sandbox:
 
     asked_to_wait: set[str] = field(default_factory=set)
     held: float = 0
+    has_accepted: bool = False
 
 
 @dataclass
@@ -162,6 +167,8 @@ class Run:
     probes: dict[str, int]
     held: dict[str, float]
     refused: bool = False
+    gone: int = 0
+    gone_at_refusal: int = 0
     ended: float = 0
     results: list[Result] = field(default_factory=list)
     posts: int = 0
@@ -275,6 +282,7 @@ class Weeks:
 
     def _batch(self, run: Run, number: int, batch: list[Communication], now: float) -> float:
         results: list[Result] = []
+        is_stopped = False
         for start in range(0, len(batch), REQUESTS_OF_A_BATCH):
             ends = [now]
             for place, communication in enumerate(batch[start : start + REQUESTS_OF_A_BATCH]):
@@ -285,14 +293,19 @@ class Weeks:
                 try:
                     result, end = self._redrive(run, f"{run.run_id}/{number}", communication, now, sandbox)
                 except CredentialsRefused:
-                    run.refused = True
+                    is_stopped = True
                     continue
                 results.append(result)
                 ends.append(end)
             now = max(ends)
-            if run.refused:
+            if is_stopped:
                 break
         run.results += results
+        if is_stopped:
+            run.refused = run.refused or run.gone == run.gone_at_refusal
+            run.gone_at_refusal = run.gone
+        else:
+            run.gone += sum(result.kind is OutcomeKind.REQUEUED for result in results)
         for source in {each.source for each in batch}:
             outcomes = [(x.kind, x.status, x.was_asked) for x in results if x.communication.source == source]
             move = breaker.moved_by(outcomes)
@@ -315,9 +328,10 @@ class Weeks:
             if reply.status == UNAUTHORIZED:  # the secret is read anew, once
                 reply = self.application.post(entry, number, now)
                 now += LATENCY
-            if reply.status == UNAUTHORIZED:
-                self.table[key] = ledger_rules.given_back(entry, now)
+            if reply.status == UNAUTHORIZED and not sandbox.has_accepted:
+                self.table[key] = ledger_rules.given_back(entry, now, was_refused=True)
                 raise CredentialsRefused
+            sandbox.has_accepted = reply.is_accepted or (sandbox.has_accepted and reply.status != UNAUTHORIZED)
             if self.dies(now - BEGIN):
                 return Result(communication, OutcomeKind.FAILED), now  # nothing is written down: the lease runs out
             if reply.is_accepted:

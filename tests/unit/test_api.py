@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -210,7 +209,7 @@ def test_a_2xx_is_believed_where_requeue_accepted_holds(
     api: ScriptedApi, settings: ApiSettings, expression: str, body: str, accepted: bool
 ) -> None:
     api.answers(Response(body, status=200, content_type="application/json"))
-    answer = client(settings).requeue(CLAIM, replace(REQUEUE, accepted=expression))
+    answer = client(settings).requeue(CLAIM, REQUEUE._replace(accepted=expression))
     assert (answer.accepted, answer.status) == (accepted, 200)
     assert answer.error == (None if accepted else "HTTP 200, but requeue.accepted does not hold")
 
@@ -218,7 +217,7 @@ def test_a_2xx_is_believed_where_requeue_accepted_holds(
 def test_an_expression_that_is_none_is_said(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(as_json({}))
     with pytest.raises(ConfigurationError, match=r"requeue\.accepted: 'a b' is not"):
-        client(settings).requeue(CLAIM, replace(REQUEUE, accepted="a b"))
+        client(settings).requeue(CLAIM, REQUEUE._replace(accepted="a b"))
 
 
 def test_refused_credentials_are_told_as_such(api: ScriptedApi, settings: ApiSettings) -> None:
@@ -243,7 +242,7 @@ def test_trouble_knows_the_status_of_its_answer(api: ScriptedApi, settings: ApiS
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("1", 1), ("60", 60), ("Wed, 24 Nov 2066 02:15:00 GMT", 86400), ("Wed, 24 Nov 1999 02:15:00 GMT", 0)],
+    [("1", 1), ("60", 60), ("Wed, 24 Nov 2066 02:15:00 GMT", 86400), ("Wed, 24 Nov 2021 02:15:00 GMT", 0)],
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_for_the_caller_to_wait_for(
@@ -283,7 +282,7 @@ def test_a_lost_answer_is_not_asked_for_again_here(api: ScriptedApi, settings: A
 
     api.answer = slow
     with pytest.raises(ApiUnavailable, match="POST /requeue: no answer in time"):
-        client(settings).requeue(CLAIM, REQUEUE)
+        client(settings._replace(read_timeout_seconds=1.0)).requeue(CLAIM, REQUEUE)
     assert len(api.requests) == 1
 
 
@@ -360,7 +359,7 @@ def test_a_call_is_one_connection_also_where_there_is_none(
 
 def test_an_api_may_want_another_type_of_json(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(as_json({}))
-    caller = client(replace(settings, headers={"accept": "application/vnd.api+json"}))
+    caller = client(settings._replace(headers={"accept": "application/vnd.api+json"}))
     caller.get(caller.url("/emails"), [])
     assert api.requests[0].headers["Accept"] == "application/vnd.api+json"
 
@@ -371,7 +370,7 @@ def test_without_jmespath_in_requeue_accepted_nothing_is_sent(
 ) -> None:
     api.answers(as_json({}))
     with pytest.raises(ConfigurationError, match=r"requeue\.accepted: '.+' is not a JMESPath expression"):
-        client(settings).requeue(CLAIM, replace(REQUEUE, accepted=expression))
+        client(settings).requeue(CLAIM, REQUEUE._replace(accepted=expression))
     assert not api.requests
 
 
@@ -381,4 +380,4 @@ def test_what_must_hold_of_a_2xx_says_nothing_of_other_answers(
 ) -> None:
     api.answers(as_json({"success": True}, status=status))
     with suppress(CredentialsRefused):
-        assert not client(settings).requeue(CLAIM, replace(REQUEUE, accepted="success")).accepted
+        assert not client(settings).requeue(CLAIM, REQUEUE._replace(accepted="success")).accepted

@@ -54,6 +54,42 @@ def test_a_client_finds_and_signs_for_the_same_place_as_botocores_own(
         assert described(own, region) == described(theirs, region), region
 
 
+EVENTS = [
+    "creating-client-class",
+    "provide-client-params",
+    "before-parameter-build",
+    "before-call",
+    "request-created",
+    "before-sign",
+    "choose-signer",
+    "before-send",
+    "response-received",
+    "needs-retry",
+    "after-call",
+    "after-call-error",
+]
+"""What botocore says of a call, each with the service and the operation."""
+
+
+@pytest.mark.parametrize("service", aws.SERVICES)
+def test_a_client_hears_what_botocores_own_does(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    own, theirs = aws._Session().create_client(service), botocore.session.get_session().create_client(service)
+    assert heard(own) == heard(theirs) != {}
+    assert aws.SERVICES[service] == own.meta.service_model.service_id.hyphenize()
+
+
+def heard(client: Any) -> dict[str, list[str]]:
+    """Name who hears of each operation's events, in order; of events that anybody hears."""
+    name = client.meta.service_model.service_id.hyphenize()
+    found = {}
+    for operation in client.meta.service_model.operation_names:
+        for event in (f"{kind}.{name}.{operation}" for kind in EVENTS):
+            handlers = client.meta.events._emitter._handlers.prefix_search(event)
+            found[event] = [getattr(handler, "__qualname__", type(handler).__qualname__) for handler in handlers]
+    return {event: names for event, names in found.items() if names}
+
+
 def test_botocore_loads_without_what_writes_its_manual_which_is_there_for_others() -> None:
     environment = {"PYTHONPATH": str(SOURCE), "AWS_DEFAULT_REGION": "eu-west-1"}
     done = subprocess.run([sys.executable, "-c", LOADED], env=environment, capture_output=True, text=True, check=False)

@@ -339,6 +339,21 @@ def test_a_batch_that_was_stopped_for_what_all_would_meet_opens_everything(
         open_it(context, batch=1)
 
 
+def test_refused_credentials_that_were_good_for_others_end_their_batch_alone_unless_it_goes_on_so(
+    runs: Runs, context: Context
+) -> None:
+    refused = {"Error": "CredentialsRefused", "Cause": json.dumps({"errorMessage": "HTTP 401", "errorType": "x"})}
+    runs.write_batches([Batch(RUN, number, REQUEST, EMAILS) for number in (2, 3, 4)])
+    close_it(context, ALL_IS_WELL, batch=1)
+    close_it(context, stopped=refused, batch=2)
+    assert runs.breaker(RUN).refused == ""
+    assert open_it(context, batch=3)["go"] == "go"
+    close_it(context, stopped=refused, batch=3)  # and nothing was accepted in between
+    assert runs.breaker(RUN).refused == "HTTP 401"
+    with pytest.raises(BreakerOpen, match="HTTP 401"):
+        open_it(context, batch=4)
+
+
 def test_a_batch_whose_map_ended_otherwise_opens_nothing(runs: Runs, context: Context) -> None:
     close_it(context, stopped={"Error": "States.DataLimitExceeded", "Cause": "too large"})
     assert tally(runs) is None

@@ -26,6 +26,7 @@ from redrive.ledger import Ledger
 from redrive.ledger_rules import Entry, State
 from redrive.mailing import Memory
 from redrive.models import Communication
+from redrive.runs import Result, Tally
 from redrive.table import Table, dynamodb
 from redrive.waiting import Group, Waiting
 from tests.unit.running import NO_ANSWER, NOT_ASKED, REQUEST, RUN, Running, all_get, emails, next_run
@@ -350,6 +351,50 @@ def test_a_batch_without_a_tally_is_read_from_the_ledger(running: Running, ledge
 
 
 @pytest.mark.usefixtures("inbox")
+def test_a_batch_that_is_written_down_while_it_is_judged_is_counted_once(running: Running, context: Context) -> None:
+    broken, late = emails(2)
+    running.begins([broken, late, *GOOD])
+    running.sends(1, all_get(202, GOOD) | {broken: 500}, closes=False)
+
+    def write_tally(params: dict[str, Any], **_: Any) -> None:
+        if b"fared" in params["body"]:
+            results = (Result("skipped", error="asked_to_wait"), Result("failed", True, 500, "HTTP 500"))
+            dynamodb().meta.events.unregister("before-call.dynamodb", write_tally)
+            assert running.runs.write_tally(RUN, Tally(1, results + (Result("requeued", True, 202),) * 3))
+
+    dynamodb().meta.events.register("before-call.dynamodb", write_tally)
+    invoke(changed(), context)
+    assert not running.runs.write_tally(RUN, Tally(1, ()))  # it was written
+    assert lines(running) == {"requeued": 3, "charged": 1, "not_tried": 1}
+
+
+@pytest.mark.usefixtures("inbox")
+@pytest.mark.parametrize("refused", ["", "POST /requeue: HTTP 401 Unauthorized"])
+def test_who_met_an_outage_of_the_credentials_is_charged_nothing(
+    running: Running, ledger: Ledger, context: Context, refused: str
+) -> None:
+    running.begins([ONE, *GOOD])
+    running.sends(1, all_get(202, GOOD) | {ONE: 401})
+    if refused:
+        running.runs.move_breaker(RUN, {}, [], refused)
+    invoke(changed(), context)
+    assert entry_of(ledger, ONE).attempts == (0 if refused else 1)
+
+
+@pytest.mark.usefixtures("inbox")
+def test_what_is_accepted_while_its_aborted_run_is_concluded_was_under_way(
+    running: Running, ledger: Ledger, context: Context, time: Time
+) -> None:
+    running.begins([ONE])
+    claim = running.claims(ONE)
+    running.runs.write(RUN, {"judgedAt": clock.now()})
+    time.passes(1)
+    assert ledger.accept(claim, 202)
+    invoke(changed(), context)
+    assert lines(running) == {"under_way": 1}
+
+
+@pytest.mark.usefixtures("inbox")
 def test_what_an_earlier_run_left_is_not_taken_for_this_runs(
     running: Running, ledger: Ledger, context: Context, time: Time
 ) -> None:
@@ -646,6 +691,16 @@ def test_an_operators_lister_that_failed_gives_its_lock_back(
     invoke(lister_failed(payload={"sources": ["email"]}), context)
     assert running.runs.lock() is None
     assert inbox.empty() == ["run could not start - redrive test"]
+
+
+@pytest.mark.parametrize("time", ["<aws.scheduler.scheduled-time>", "2099-01-01T00:00:00Z"])
+def test_a_lister_that_refused_its_scheduled_time_is_said(
+    running: Running, context: Context, inbox: Inbox, time: str
+) -> None:
+    payload = {"trigger": "schedule", "scheduledTime": time}
+    invoke(lister_failed(payload=payload, error="ConfigurationError"), context)
+    assert inbox.empty() == ["run could not start - redrive test"]
+    assert [record["sk"][:4] for record in running.runs.newest(9)[0]] != ["2099"]
 
 
 def test_a_lister_that_failed_between_its_batches_and_its_execution_is_concluded(

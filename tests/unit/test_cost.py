@@ -212,12 +212,12 @@ def test_every_price_says_for_what_and_where_it_was_read():
     assert PRICES["region"] == "us-east-1"
 
 
-def test_it_is_said_how_many_prices_were_not_read_in_aws_own_words():
+def test_it_is_said_how_many_prices_come_from_elsewhere_than_aws_pages():
     prices = {"region": "us-east-1"}
     prices |= {name: price | {"read": "elsewhere"} for name, price in PRICES.items() if isinstance(price, dict)}
     prices["transition"] |= {"read": "https://aws.amazon.com/step-functions/pricing/"}
     count = len(prices) - 1
-    assert f"{count - 1} of the {count} were read elsewhere" in cost.assumptions(Workload(1), COUNTS, prices)[0]
+    assert f"{count - 1} of the {count} come from elsewhere" in cost.assumptions(Workload(1), COUNTS, prices)[0]
 
 
 def test_the_table_adds_up():

@@ -16,7 +16,9 @@ from redrive.control import Controls
 from redrive.errors import ConfigurationError, LedgerUnavailable
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Claim, State
-from redrive.orders import Call, order_of
+from redrive.models import Communication
+from redrive.orders import Call, Named, order_of
+from redrive.parsing import camel_case
 from redrive.runs import Breaker, Lock, Runs
 from redrive.showing import run_under_way
 from redrive.table import Key, Table
@@ -183,11 +185,58 @@ def test_a_discarded_one_is_never_sent_again(ledger: Ledger, table: Table, conte
 
 def test_what_a_list_gave_can_be_given_back_as_it_is(ledger: Ledger, table: Table, context: Context) -> None:
     wait(ledger, table, EMAIL, SMS)
-    listed = [
-        {key: each[key] for key in ("primaryId", "operation", "idSpace") if key in each}
-        for each in invoke(context, "list")["communications"]
-    ]
+    listed = invoke(context, "list")["communications"]
+    assert {key for each in listed for key in each} == {camel_case(name) for name in Named._fields}
+    assert sorted(ids(invoke(context, "show", communications=listed))) == ["123455", "7"]
     assert sorted(ids(invoke(context, "release", communications=listed, **WHO))) == ["123455", "7"]
+    assert invoke(context, "release", communications=listed, **WHO)["communications"] == []
+    assert sorted(ids(invoke(context, "discard", communications=listed, **WHO))) == ["123455", "7"]
+
+
+LETTER, MAIL = Communication("7", "send.email", "letters", "letters"), Communication("7", "send.email", "email")
+
+
+@pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        ({"source": "letters"}, r"source: 7 of no id space has source email; name it as list shows it"),
+        ({"group": "letters/410/gone"}, r"group: 7 of no id space has group email/410/gone; name it as"),
+        ({"idSpace": "letters", "source": "email"}, r"source: 7 of id space letters has source letters; name it as"),
+        ({"idSpace": "letters", "operation": "send.sms"}, r"operation: 7 of id space letters has operation send.email"),
+        ({"idspace": "letters"}, r"idspace: unknown; known are primaryId, operation, idSpace, source, group"),
+        ({"id_space": "letters"}, r"id_space: unknown; known are primaryId"),
+        ({"space": "letters"}, r"space: unknown; known are primaryId"),
+    ],
+)
+@pytest.mark.parametrize("action", ["discard", "release", "releaseAndSend", "show"])
+def test_one_that_is_said_to_be_another_is_refused_and_keeps_all_as_it_is(
+    ledger: Ledger,
+    table: Table,
+    context: Context,
+    front: TableFront,
+    action: str,
+    said: dict[str, str],
+    refusal: str,
+) -> None:
+    """Two communications of one id: the wrong one would be discarded for ever."""
+    wait(ledger, table, LETTER, MAIL, EMAIL)
+    front.calls.clear()
+    named = [*NAMED, {"primaryId": "7", "operation": "send.email", **said}]
+    with pytest.raises(ConfigurationError, match=rf"^event\.communications\[1\]\.{refusal}"):
+        invoke(context, action, communications=named, **({} if action == "show" else WHO))
+    assert front.writes() == {}
+    assert {entry_of(ledger, each).state for each in (LETTER, MAIL, EMAIL)} == {State.MANUAL}
+
+
+def test_a_group_that_one_has_left_is_no_matter(ledger: Ledger, table: Table, context: Context, time: Time) -> None:
+    """It is as it is, which the answer says; the others that were listed with it are released."""
+    wait(ledger, table, EMAIL, SMS)
+    listed = invoke(context, "list")["communications"]
+    invoke(context, "release", communications=NAMED, **WHO)
+    time.passes(ONE_COOLDOWN)
+    concluded(ledger, EMAIL)
+    answer = invoke(context, "release", communications=listed, **WHO)
+    assert (ids(answer), [each["state"] for each in answer["unchanged"]]) == (["7"], ["requeued"])
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
@@ -459,8 +508,18 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
         ({"action": "discard", "communications": NAMED, "why": 5}, "event.why: must be a text"),
         ({"action": "stop", **WHO}, "event.runId: missing; stop needs the run's id"),
         ({"action": "stop", "runId": "no such run", **WHO}, "event.runId: there is no run no such run"),
-        ({"action": "pause", "seconds": 0, **WHO}, "event.seconds: must be above 0 and at most 86400"),
-        ({"action": "pause", "seconds": 86401, **WHO}, "event.seconds: must be above 0 and at most 86400"),
+        *(
+            (
+                {"action": "pause", "seconds": seconds, **WHO},
+                "event.seconds: must be from 60 to 86400, a minute to a day",
+            )
+            for seconds in (0, -1, 0.001, 59, 86401)
+        ),
+        *(
+            ({"action": action, **every, name: ""}, f"event.{name}: empty, which would mean all; leave it out for that")
+            for action, every in (("list", {}), ("plan", {"all": True}))
+            for name in ("group", "source", "operation", "error")
+        ),
         ({"action": "slowDown", "maxRequestsPerSecond": 0, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),
         ({"action": "slowDown", "maxRequestsPerSecond": 1e-7, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),
         ({"action": "slowDown", "maxRequestsPerSecond": 501, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),

@@ -93,7 +93,7 @@ def configure(
 
     def configure(machine: str = MACHINE, **changes: object) -> None:
         settings: dict[str, object] = {
-            "api": {"base_url": api.url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1},
+            "api": {"base_url": api.url, "connect_timeout_seconds": 10, "read_timeout_seconds": 10},
             "sources": SOURCES,
             "batch_size": 20,
             "max_per_run": 10000,
@@ -733,8 +733,14 @@ def test_what_was_open_before_the_last_run_is_open_no_more(lists: Lists, runs: R
 # Time
 
 
-def give_little_time(api: ScriptedApi, context: Context) -> None:
+def short_tries(api: ScriptedApi) -> dict[str, object]:
+    """Configure tries that take no more than two seconds each."""
+    return {"base_url": api.url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1}
+
+
+def give_little_time(configure: Configure, api: ScriptedApi, context: Context) -> None:
     """Leave time for two or three pages: five seconds are kept to end in, and a try may take two."""
+    configure(api=short_tries(api))
     answer_quickly = api.answer
 
     def answer(request: Request) -> Response:
@@ -746,10 +752,10 @@ def give_little_time(api: ScriptedApi, context: Context) -> None:
 
 
 def test_with_little_time_left_it_ends_in_good_order(
-    lists: Lists, runs: Runs, context: Context, api: ScriptedApi
+    configure: Configure, lists: Lists, runs: Runs, context: Context, api: ScriptedApi
 ) -> None:
     lists |= {"/emails": [1, 2], "/sms": list(range(100, 300))}
-    give_little_time(api, context)
+    give_little_time(configure, api, context)
     answered = invoke(SCHEDULED, context)
     assert answered["truncated"]
     assert 2 < answered["listed"] < 202
@@ -758,10 +764,10 @@ def test_with_little_time_left_it_ends_in_good_order(
 
 
 def test_what_writing_the_batches_down_takes_is_kept_from_the_time_to_list(
-    configure: Configure, lists: Lists, context: Context
+    configure: Configure, lists: Lists, api: ScriptedApi, context: Context
 ) -> None:
     source = SOURCES["sms"] | {"pagination": {"style": "page", "size": 700}}
-    configure(sources={"sms": source}, batch_size=1)
+    configure(api=short_tries(api), sources={"sms": source}, batch_size=1)
     lists["/sms"] = list(range(1400))
     # 5 s are kept to end in, a try may take 2 s, and 700 batches take 2.8 s.
     context.seconds = 5 + 2 + 2.5
@@ -770,8 +776,9 @@ def test_what_writing_the_batches_down_takes_is_kept_from_the_time_to_list(
 
 
 def test_a_source_that_hangs_leaves_time_to_start_what_the_others_listed(
-    lists: Lists, runs: Runs, context: Context, api: ScriptedApi
+    configure: Configure, lists: Lists, runs: Runs, context: Context, api: ScriptedApi
 ) -> None:
+    configure(api=short_tries(api))
     lists["/emails"] = [1, 2]
     answer_quickly = api.answer
 
@@ -815,6 +822,16 @@ def test_a_function_too_short_to_read_a_page_says_so(
         ({"sources": ["emial"]}, "event.sources: no enabled source 'emial'; there are email, sms"),
         ({"filters": {"emial": {}}}, "event.filters: no enabled source 'emial'; there are email, sms"),
         ({"filters": {"email": {"since": 5}}}, "event.filters.email.since: must be a text"),
+        ({"ids": []}, "event.ids: empty, which would mean all; leave it out for that"),
+        ({"ids": [], "dryRun": True}, "event.ids: empty"),
+        ({"sources": []}, "event.sources: empty, which would mean all; leave it out for that"),
+        ({"check": True, "sources": []}, "event.sources: empty"),
+        ({"filters": {"email": {"status": []}}}, "event.filters.email.status: has no value, or an empty one"),
+        ({"filters": {"email": {"status": ""}}}, "event.filters.email.status: has no value, or an empty one"),
+        ({"filters": {"email": {"status": " "}}}, "event.filters.email.status: has no value, or an empty one"),
+        ({"filters": {"email": {"status": ["failed", ""]}}}, "event.filters.email.status: has no value, or an empty"),
+        ({"trigger": "schedule", "scheduledTime": "2099-01-01T00:00:00Z"}, "scheduledTime: must be from 2020 on"),
+        ({"trigger": "schedule", "scheduledTime": "0001-01-01T00:00:00+05:00"}, "scheduledTime: must be a time"),
         ([], "event: must be an object"),
     ],
 )
@@ -895,7 +912,7 @@ def test_items_without_a_usable_time_are_sent_and_are_a_problem(
     configure: Configure, lists: Lists, runs: Runs, context: Context
 ) -> None:
     configure(sources=AGED)
-    lists["/emails"] = [{"id": 1}, {"id": 2, "at": "yesterday"}, {"id": 3, "at": 0}]
+    lists["/emails"] = [{"id": 1}, {"id": 2, "at": "yesterday"}, {"id": 3, "at": 10**9}]
     invoke(SCHEDULED, context)
     assert record(runs)["problems"][0].startswith("source email: 2 items without a usable failed_at")
     assert sent(runs) == ["1", "2", "3"]
@@ -909,7 +926,7 @@ def test_a_dry_run_says_of_each_communication_what_would_happen_and_why(
     configure: Configure, lists: Lists, context: Context
 ) -> None:
     configure(sources=AGED)
-    lists["/emails"] = [{"id": id_, "at": 0} for id_ in range(1, 10)] + [{"id": 10, "at": clock.now()}]
+    lists["/emails"] = [{"id": id_, "at": 10**9} for id_ in range(1, 10)] + [{"id": 10, "at": clock.now()}]
     answer = invoke({"dryRun": True}, context)
     assert answer["communications"][0] == email(1).to_json() | {"would": "send", "why": "never sent before"}
     assert {c["primaryId"]: (c["would"], c["why"]) for c in answer["communications"]} == {
@@ -986,9 +1003,11 @@ def test_of_what_is_listed_only_the_ids_asked_for_are_sent(
     assert front.calls.count("BatchGetItem") == 1
 
 
-def test_an_id_that_was_not_reached_is_not_said_to_be_missing(lists: Lists, context: Context, api: ScriptedApi) -> None:
+def test_an_id_that_was_not_reached_is_not_said_to_be_missing(
+    configure: Configure, lists: Lists, context: Context, api: ScriptedApi
+) -> None:
     lists |= {"/emails": [1], "/sms": list(range(10, 300))}
-    give_little_time(api, context)
+    give_little_time(configure, api, context)
     answer = invoke({"ids": ["299"]}, context)
     assert (answer["truncated"], answer["skipped"]) == (True, {})
 
@@ -1103,11 +1122,11 @@ def test_a_narrowed_run_that_lists_all_counts_as_well(
 @pytest.mark.usefixtures("requeued")
 @pytest.mark.parametrize("trouble", ["fails", "time"])
 def test_a_source_that_was_not_read_to_its_end_keeps_its_runs_uncounted(
-    lists: Lists, runs: Runs, context: Context, api: ScriptedApi, trouble: str
+    configure: Configure, lists: Lists, runs: Runs, context: Context, api: ScriptedApi, trouble: str
 ) -> None:
     lists["/sms"] = list(range(10, 300))
     if trouble == "time":
-        give_little_time(api, context)
+        give_little_time(configure, api, context)
     else:
         lists["/emails"] = NOT_A_LIST
     invoke(SCHEDULED, context)
@@ -1198,8 +1217,9 @@ def test_what_was_not_requeued_is_not_delivered(lists: Lists, runs: Runs, contex
 
 
 def test_without_time_the_look_back_is_left_to_the_next_run(
-    lists: Lists, runs: Runs, context: Context, time: Time
+    configure: Configure, lists: Lists, runs: Runs, context: Context, api: ScriptedApi, time: Time
 ) -> None:
+    configure(api=short_tries(api))
     a_run_of(runs, email(1))
     time.passes(ONE_COOLDOWN)
     context.seconds = 9  # of which 5 s are kept to end in, and 4 s are not more than that

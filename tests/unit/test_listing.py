@@ -112,14 +112,17 @@ def test_items_without_an_id_are_a_problem_that_names_the_setting(
 def test_items_without_a_usable_time_are_listed_and_a_problem_that_names_the_setting(
     lists: dict[str, list[object]], settings: ApiSettings
 ) -> None:
-    lists |= {"/emails": [1, {"id": 2, "at": "yesterday"}, {"id": 3, "at": 0}]}
+    lists |= {"/emails": [1, {"id": 2, "at": "yesterday"}, {"id": 3, "at": 10**9}]}
     found, listing = read(settings, email=Source("/emails", "send.email", failed_at="at", min_age_seconds=60))
     assert [c.primary_id for c in found] == ["1", "2", "3"]
     assert listing.problems == ["source email: 2 items without a usable failed_at; sources.email.failed_at is 'at'"]
 
 
 def test_what_is_too_young_is_listed_but_not_given(lists: dict[str, list[object]], settings: ApiSettings) -> None:
-    lists |= {"/emails": [{"id": 1, "at": clock.now()}, {"id": 2, "at": 0}, {"id": 1, "at": clock.now()}], "/sms": [1]}
+    lists |= {
+        "/emails": [{"id": 1, "at": clock.now()}, {"id": 2, "at": 10**9}, {"id": 1, "at": clock.now()}],
+        "/sms": [1],
+    }
     aged = Source("/emails", "send.email", failed_at="at", min_age_seconds=60)
     found, listing = read(settings, email=aged, sms=SMS)
     assert [(c.operation, c.primary_id) for c in found] == [("send.email", "2"), ("send.sms", "1")]
@@ -198,7 +201,7 @@ class LongApi(Api):
     def get(self, url: str, params: Any) -> ListAnswer:
         offset = int(dict(params)["offset"])
         shown = range(offset, min(offset + 1000, self._count))
-        body = json.dumps([{"id": f"em-{number:07d}", "at": 1.5 + number} for number in shown]).encode()
+        body = json.dumps([{"id": f"em-{number:07d}", "at": 1.5e9 + number} for number in shown]).encode()
         return ListAnswer(200, url, {}, body, 1.0)
 
 

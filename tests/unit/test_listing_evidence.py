@@ -7,7 +7,6 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -179,6 +178,36 @@ def test_a_filter_with_several_values_travels_along_next_links(
     assert api.requests[1].query_string.decode() == query
 
 
+@pytest.mark.parametrize("style", TOKENS)
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_an_api_that_takes_nothing_beside_its_token_is_told_what_was_put_back(
+    api: ScriptedApi, read: Read, style: PaginationStyle, status: int
+) -> None:
+    """As Shopify with its ``page_info``."""
+
+    def answer(request: Request) -> Response:
+        if "cursor" in request.args and len(request.args) > 1:
+            return as_json({"errors": "status cannot be passed when cursor is present"}, status)
+        start = int(request.args.get("cursor", "t0")[1:])
+        token = f"t{start + 10}" if start + 10 < 25 else None
+        url = token and f"/emails?cursor={token}"
+        headers = {"Link": f"<{url}>; rel=next"} if url else {"Link": "</emails>; rel=first"}
+        return as_json({"emails": items(ids(25)[start : start + 10]), "next": token, "url": url}, **headers)
+
+    api.answer = answer
+    more = {"next": "next" if style is PaginationStyle.CURSOR else "url"}
+    found, listing = read(source(style, pagination=more))
+    assert found == ids(10)
+    assert not complete(listing)
+    assert any("it may not take what was put back (status, limit)" in problem for problem in listing.problems)
+    assert not any("if the API does not take 'limit'" in problem for problem in listing.problems)
+    if style is not PaginationStyle.CURSOR:  # what the words advise
+        advised = source(style, path="/emails?status=failed", filters={}, pagination={**more, "size_param": None})
+        found, listing = read(advised)
+        assert found == ids(25)
+        assert complete(listing)
+
+
 # Bounds.
 
 
@@ -328,6 +357,17 @@ def test_an_answer_that_says_that_nothing_follows_is_the_end(
     api.answers(as_json({"emails": items(ids(10)), "next": end}))
     found, listing = read(source(style))
     assert found == ids(10)
+    assert complete(listing)
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "expression", ["paging.next", "data.paging.next", "data.emails.page.next", "data | paging.next"]
+)
+def test_null_is_an_end_however_deep_it_stands(api: ScriptedApi, read: Read, expression: str) -> None:
+    paging = {"paging": {"next": None}}
+    api.answers(as_json({"emails": items(ids(10)), **paging, "data": {**paging, "emails": {"page": {"next": None}}}}))
+    _, listing = read(source(PaginationStyle.CURSOR, pagination={"next": expression}))
     assert complete(listing)
     assert len(api.requests) == 1
 
@@ -576,13 +616,13 @@ def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read,
         ({"links": {"next": "/emails?page=2"}}, None),
         ({"@odata.nextLink": "/emails?page=2"}, None),
         ({"count": 500, "next": None}, None),
-        ({"hits": {"total": {"value": 500}}}, None),
+        ({"total": {"value": 500}}, None),
         ({"count": 500}, None),
         ({"total": "500"}, None),
         ({"total": 500.0}, None),
         ({"meta": {"count": 500}}, None),
         ({"pagination": {"count": "500"}}, None),
-        ({"hits": {"total": {"value": 20, "relation": "gte"}}, "has_more": "true"}, None),
+        ({"total": {"value": 20, "relation": "gte"}, "has_more": "true"}, None),
         ({"has_more": 1}, None),
         ({"hasMoreItems": True}, None),
         ({"isLast": False}, None),
@@ -811,7 +851,7 @@ def test_fewer_than_the_total_is_not_the_end(api: ScriptedApi, read: Read, style
 def test_a_total_that_may_be_more_is_never_reached(api: ScriptedApi, read: Read, came: int) -> None:
     """Elasticsearch counts no further than it is told to."""
     total = {"value": 12, "relation": "gte"}
-    serve = numbered(ids(came), hits={"total": total})
+    serve = numbered(ids(came), total=total)
     api.answer = lambda request: serve(request) if page_number(request) < 2 else as_json({}, 400)
     _, listing = read(source(size=10))
     assert complete(listing) == (came >= 12)
@@ -819,7 +859,7 @@ def test_a_total_that_may_be_more_is_never_reached(api: ScriptedApi, read: Read,
 
 
 def test_beyond_a_total_that_may_be_more_nothing_is_known(api: ScriptedApi, read: Read) -> None:
-    serve = numbered(ids(3000), hits={"total": {"value": 1000, "relation": "gte"}})
+    serve = numbered(ids(3000), total={"value": 1000, "relation": "gte"})
     api.answer = lambda request: serve(request) if page_number(request) < 5 else as_json({}, 400)
     found, listing = read(source(size=200))
     assert found == ids(1000)
@@ -961,7 +1001,7 @@ def test_an_api_that_refuses_to_go_deeper_has_not_ended_its_list(api: ScriptedAp
 @pytest.mark.parametrize(
     "beyond",
     [
-        *[Response(status=status) for status in (301, 403, 405, 500)],
+        Response(status=405),
         as_json({"error": "no such page"}),
         Response("<h1>No such page</h1>", content_type="text/html"),
     ],
@@ -975,6 +1015,320 @@ def test_where_as_many_came_as_the_list_has_whatever_comes_beyond_is_the_end(
     assert complete(listing)
     api.answer = numbered(ids(count), lambda: beyond, total=count + 1)
     assert not complete(read(source(style))[1])
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("count", [20, 27])
+@pytest.mark.parametrize("status", [301, 403, 500])
+def test_a_request_that_fails_is_the_end_only_where_the_source_names_the_total(
+    api: ScriptedApi, read: Read, style: PaginationStyle, count: int, status: int
+) -> None:
+    """What merely looks like a total may count something else, and the API may be down."""
+    api.answer = numbered(ids(count), lambda: Response(status=status), total=count)
+    found, listing = read(source(style))
+    assert found == ids(count)
+    assert not complete(listing)
+    assert any("let sources.email.pagination.total name that number" in problem for problem in listing.problems)
+    found, listing = read(source(style, pagination={"total": "total"}))
+    assert found == ids(count)
+    assert complete(listing)
+
+
+ELSEWHERE: list[dict[str, Any]] = [
+    {"_shards": {"total": 5, "failed": 0}},
+    {"timing": {"total": 12}},
+    {"quota": {"total": 10}},
+    {"stats": {"total": 5000}},
+    {"meta": {"quota": {"total": 5000}}},
+    {"facets": {"emails": {"totalCount": 30}}},
+]
+"""Totals of something else than the list."""
+
+
+@pytest.mark.parametrize("more", ELSEWHERE)
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("count", [0, 10, 12, 30, 47])
+def test_a_total_of_something_else_says_nothing_of_the_list(
+    api: ScriptedApi, read: Read, style: PaginationStyle, count: int, more: dict[str, Any]
+) -> None:
+    api.answer = numbered(ids(count), **more)
+    found, listing = read(source(style))
+    assert found == ids(count)
+    assert listing.evidence == {"email": "empty page"}
+
+
+@pytest.mark.parametrize("more", [*ELSEWHERE, {"total": 3}, {"total": 50}, {"page": {"total": 30}}])
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_api_that_dies_in_the_middle_has_not_ended_its_list(
+    api: ScriptedApi, read: Read, is_told: bool, more: dict[str, Any]
+) -> None:
+    """Also where a total of something else is reached just then, or is one of pages, as jqGrid's."""
+    serve = numbered(ids(500), **more, **({"paging": {"total": 500}} if is_told else {}))
+    api.answer = lambda request: serve(request) if page_number(request) < 3 else Response(status=502)
+    found, listing = read(source())
+    assert found == ids(30)
+    assert not complete(listing)
+
+
+@pytest.mark.parametrize("more", [*ELSEWHERE, {"total": 3, "page": 1}, {"total": 20}])
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"paging": {"total": 250}},
+        {"page": 1, "total": 13, "records": 250},
+        {"meta": {"page": {"total": 250}}},
+        {"summary": {"total_count": 250}},
+        {"list_info": {"total_count": 250}},
+        {"searchInformation": {"totalResults": "250"}},
+        {"pageable": {"totalElements": 250}},
+    ],
+)
+def test_of_several_totals_the_largest_counts(
+    api: ScriptedApi, read: Read, more: dict[str, Any], right: dict[str, Any]
+) -> None:
+    api.answers(as_json({**more, "emails": items(ids(20)), **right}))
+    _, listing = read(source(PaginationStyle.NONE))
+    assert not complete(listing)
+    assert "20 of 250 came" in listing.problems[0]
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "wrap"),
+    [
+        ("hits.hits", lambda listed: {"hits": {"total": {"value": 250}, "hits": listed}}),
+        (
+            "hits.hits[]._source",
+            lambda listed: {"hits": {"total": 250, "hits": [{"_source": each} for each in listed]}},
+        ),
+        ("data.emails.nodes", lambda listed: {"data": {"emails": {"totalCount": 250, "nodes": listed}}}),
+        ("data.list || `[]`", lambda listed: {"data": {"list": listed, "pagination": {"total": 250}}}),
+        ("code && data.list", lambda listed: {"code": 50000, "data": {"list": listed, "total": 250}}),
+        ("sort_by(data.list, &id)", lambda listed: {"data": {"list": listed, "total": "250"}}),
+        ("data | list[0:50]", lambda listed: {"data": {"list": listed}, "meta": {"pagination": {"total": 250}}}),
+        ("_embedded.emails", lambda listed: {"_embedded": {"emails": listed}, "page": {"totalElements": 250}}),
+        ("emails[?id]", lambda listed: {"emails": listed, "totalItems": 250}),
+    ],
+)
+def test_the_total_is_where_the_list_is_or_around_it(
+    api: ScriptedApi, read: Read, expression: str, wrap: Callable[[list[Any]], dict[str, Any]]
+) -> None:
+    api.answers(as_json({"_shards": {"total": 1}, **wrap(items(ids(20)))}))
+    _, listing = read(source(PaginationStyle.NONE, items=expression))
+    assert "20 of 250 came" in listing.problems[0]
+
+
+# A total at which APIs stop to count.
+
+
+def window(count: int, beyond: Response | None, cap: int = 1000) -> Answer:
+    """Serve a list of which nobody may read, or count, more than ``cap``; None gives the last page again."""
+
+    def answer(request: Request) -> Response:
+        size = int(request.args["limit"])
+        start = page_number(request) * size if "page" in request.args else int(request.args["offset"])
+        if start + size > cap:
+            if beyond:
+                return beyond
+            start = cap - size
+        return as_json({"emails": items(ids(count)[start : start + size]), "total": min(count, cap)})
+
+    return answer
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("total", [None, "total"])
+@pytest.mark.parametrize(
+    "beyond",
+    [*[Response("{}", status=status) for status in (400, 403, 404, 500)], as_json({"emails": [], "total": 1000}), None],
+)
+def test_a_total_at_a_cap_says_nothing_of_what_lies_beyond(
+    api: ScriptedApi, read: Read, style: PaginationStyle, total: str | None, beyond: Response | None
+) -> None:
+    api.answer = window(1200, beyond)
+    found, listing = read(source(style, size=100, pagination={"total": total}))
+    assert found == ids(1000)
+    assert not complete(listing)
+    if beyond is None or beyond.status_code in (200, 400, 404):
+        assert "let sources.email.filters narrow it" in listing.problems[0]
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("size", [100, 300])
+def test_a_list_that_is_just_as_long_as_a_cap_and_shows_its_end_is_complete(
+    api: ScriptedApi, read: Read, style: PaginationStyle, size: int
+) -> None:
+    api.answer = numbered(ids(1000), total=1000)
+    found, listing = read(source(style, size=size))
+    assert found == ids(1000)
+    assert complete(listing)
+    pages = -(-1000 // size)
+    assert len(api.requests) <= 2 * (pages + 2) + 1
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("count", [999, 1100, 2000])
+def test_a_total_that_is_no_cap_is_believed(api: ScriptedApi, read: Read, style: PaginationStyle, count: int) -> None:
+    api.answer = numbered(ids(count), lambda: Response(status=404), total=count)
+    found, listing = read(source(style, size=100))
+    assert found == ids(count)
+    assert listing.evidence == {"email": "total reached"}
+
+
+@pytest.mark.parametrize("is_explicit", [True, False])
+def test_at_a_cap_only_an_answer_that_says_so_is_the_last(api: ScriptedApi, read: Read, is_explicit: bool) -> None:
+    def answer(request: Request) -> Response:
+        start = int(request.args.get("cursor", "0"))
+        following = {"next": start + 100} if start < 900 else {"next": None} if is_explicit else {}
+        return as_json({"emails": items(ids(1000)[start : start + 100]), "total": 1000, **following})
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.CURSOR, size=100))
+    assert found == ids(1000)
+    assert complete(listing) == is_explicit
+
+
+# A last page that names itself, or one before, as the next.
+
+
+def circle(count: int, size: int = 10, **last: Any) -> Answer:
+    """Serve a list whose token is the number of the items before a page: it grows no further at the end."""
+
+    def answer(request: Request) -> Response:
+        start = int((request.args.get("cursor") or "t0")[1:])
+        shown = ids(count)[start : start + size]
+        token = f"t{start + len(shown)}"
+        more = last if start + size >= count else {}
+        url = f"/emails?status=failed&limit={size}&cursor={token}"
+        return as_json({"emails": items(shown), "next": token, "url": url, **more}, Link=f"<{url}>; rel=next")
+
+    return answer
+
+
+def clamped(count: int, **more: Any) -> Answer:
+    """Serve a list whose next link leads at most to its last page."""
+
+    def answer(request: Request) -> Response:
+        page, size = int(request.args.get("page", 1)), int(request.args["limit"])
+        url = f"/emails?status=failed&limit={size}&page={min(page + 1, -(-count // size))}"
+        return as_json(
+            {"emails": items(ids(count)[(page - 1) * size : page * size]), "url": url, **more},
+            Link=f"<{url}>; rel=next",
+        )
+
+    return answer
+
+
+LINKED = [PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER]
+
+
+@pytest.mark.parametrize("style", TOKENS)
+@pytest.mark.parametrize("count", [0, 3, 10, 27, 30])
+def test_an_empty_page_that_names_itself_is_the_end(
+    api: ScriptedApi, read: Read, style: PaginationStyle, count: int
+) -> None:
+    api.answer = circle(count)
+    found, listing = read(source(style, pagination={"next": "next" if style is PaginationStyle.CURSOR else "url"}))
+    assert found == ids(count)
+    assert listing.evidence == {"email": "empty page"}
+    assert len(api.requests) <= 2 * (count // 10 + 3)
+
+
+@pytest.mark.parametrize("style", LINKED)
+@pytest.mark.parametrize("count", [3, 10, 27, 30])
+@pytest.mark.parametrize("more", [{"total": ...}, {"has_more": False}, {"hasNextPage": "false"}, {}])
+def test_a_last_page_that_names_itself_needs_evidence(
+    api: ScriptedApi, read: Read, style: PaginationStyle, count: int, more: dict[str, Any]
+) -> None:
+    api.answer = clamped(count, **({"total": count} if "total" in more else more))
+    if "total" not in more and more:
+        serve, others = api.answer, clamped(count, **{name: not value or "true" for name, value in more.items()})
+
+        def answer(request: Request) -> Response:
+            is_last = int(request.args.get("page", 1)) == -(-count // int(request.args["limit"]))
+            return (serve if is_last else others)(request)
+
+        api.answer = answer
+    found, listing = read(source(style, pagination={"next": "url"}))
+    assert set(found) == set(ids(count))
+    assert complete(listing) == bool(more)
+    if not more:
+        setting = "style" if style is PaginationStyle.LINK_HEADER else "next"
+        assert f"sources.email.pagination.{setting}: the answer names a page that was read" in listing.problems[0]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"count": ...},
+        {"total": ...},
+        {"totalItems": ...},
+        {"last": 5},
+        {"pagination": {"current": 1, "next": 2, "last": 5}},
+        {"meta": {"truncated": False}},
+        {"sms": {"items": [], "has_more": False}},
+    ],
+    ids=str,
+)
+def test_an_api_that_does_not_know_the_cursor_parameter_has_not_ended_its_list(
+    api: ScriptedApi, read: Read, more: dict[str, Any]
+) -> None:
+    def answer(request: Request) -> Response:
+        page = ids(500)[: int(request.args["limit"])]
+        return as_json(
+            {
+                "emails": items(page),
+                "next": str(len(page)),
+                **{k: len(page) if v is ... else v for k, v in more.items()},
+            }
+        )
+
+    api.answer = answer
+    _, listing = read(source(PaginationStyle.CURSOR))
+    assert not complete(listing)
+
+
+@pytest.mark.parametrize("count", [1001, 1250, 2000])
+def test_a_list_that_goes_on_behind_a_cap_is_read_to_its_end(api: ScriptedApi, read: Read, count: int) -> None:
+    def answer(request: Request) -> Response:
+        start, size = int(request.args.get("cursor", 0)), int(request.args["limit"])
+        end = min(start + size, count)
+        return as_json(
+            {"emails": items(ids(count)[start:end]), "total": 1000} | ({"next": str(end)} if end < count else {})
+        )
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.CURSOR, pagination={"size": 250}))
+    assert len(found) == count
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("no_more", [{"next": None}, {"last": True}])
+def test_a_thousand_with_an_answer_that_no_page_follows_are_all(
+    api: ScriptedApi, read: Read, no_more: dict[str, Any]
+) -> None:
+    def answer(request: Request) -> Response:
+        page, size = page_number(request) + 1, int(request.args["limit"])
+        if page * size > 1000:
+            return Response(status=404)
+        more: dict[str, Any] = {"next": f"/emails?page={page + 1}"} if "next" in no_more else {"last": False}
+        shown = ids(1000)[(page - 1) * size : page * size]
+        return as_json({"emails": items(shown), "total": 1000, **(no_more if page * size == 1000 else more)})
+
+    api.answer = answer
+    found, listing = read(source(pagination={"size": 250}))
+    assert len(found) == 1000
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("more", [{"has_more": True}, {"hasNextPage": "true", "total": 3}, {"last": False}])
+def test_a_page_that_names_itself_and_says_that_more_follow_is_no_end(
+    api: ScriptedApi, read: Read, more: dict[str, Any]
+) -> None:
+    api.answers(as_json({"emails": items(ids(3)), "next": "a", **more}), as_json({"emails": [], "next": "a", **more}))
+    _, listing = read(source(PaginationStyle.CURSOR))
+    assert not complete(listing)
+    assert "sources.email.pagination.next" in listing.problems[0]
 
 
 def test_a_404_after_a_short_page_is_not_asked_for_twice(api: ScriptedApi, read: Read) -> None:
@@ -1090,7 +1444,7 @@ def test_a_next_link_that_lacks_what_a_gateway_adds_is_said_to(api: ScriptedApi,
         return Response(status=404)
 
     api.answer = answer
-    behind = replace(settings, base_url=f"{settings.base_url}/gateway")
+    behind = settings._replace(base_url=f"{settings.base_url}/gateway")
     listing = Listing({"email": source(PaginationStyle.NEXT_URL)}, Api(behind, listing_retry, Secrets()), lambda: True)
     assert [each.primary_id for each in listing] == ids(10)
     assert "leads to another path than the source's: if a gateway adds a part" in listing.problems[0]
@@ -1125,10 +1479,25 @@ def test_a_list_whose_next_page_is_a_number_is_read_again_until_nothing_new_come
 
 
 @pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
-@pytest.mark.parametrize("text", ["{offset}", "arrayconnection:{last}", '{{"page": {page}}}', "o={offset}&d=next"])
-@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{offset}",
+        "arrayconnection:{last}",
+        '{{"page": {page}}}',
+        "o={offset}&d=next",
+        '{{"offset": {offset}, "limit": 10}}',
+        '{{"p": {page}, "s": 10}}',
+        "{offset}:10",
+        "page-{page}-of-6",
+        "p{page}s10",
+        "{offset:#x}",
+        "{offset:04x}",
+    ],
+)
+@pytest.mark.parametrize("packed", [0, 1, 2])
 def test_a_number_within_a_token_shifts_as_well(
-    api: ScriptedApi, read: Read, style: PaginationStyle, text: str, is_packed: bool
+    api: ScriptedApi, read: Read, style: PaginationStyle, text: str, packed: int
 ) -> None:
     positions: dict[str, int] = {}
 
@@ -1136,7 +1505,8 @@ def test_a_number_within_a_token_shifts_as_well(
         listed = ids(60)[5:] if len(api.requests) > 1 else ids(60)
         start = positions.get(request.args.get("cursor", ""), 0)
         token = text.format(page=start // 10 + 2, offset=start + 10, last=start + 9)
-        token = urlsafe_b64encode(token.encode()).decode().rstrip("=") if is_packed else token
+        for _ in range(packed):
+            token = urlsafe_b64encode(token.encode()).decode().rstrip("=")
         positions[token] = start + 10
         is_last = start + 10 >= len(listed)
         following = token if style is PaginationStyle.CURSOR else f"/emails?cursor={quote(token)}"
@@ -1146,6 +1516,64 @@ def test_a_number_within_a_token_shifts_as_well(
     found, listing = read(source(style))
     assert set(found) == set(ids(60))
     assert complete(listing)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "/emails?window={offset},10",
+        "/emails?range={offset}-{last}",
+        "/emails/p/{page}/10",
+        "/emails/{offset}/to/{last}",
+    ],
+)
+def test_a_number_within_a_next_url_shifts_as_well(api: ScriptedApi, read: Read, link: str) -> None:
+    positions: dict[str, int] = {}
+
+    def answer(request: Request) -> Response:
+        listed = ids(60)[5:] if len(api.requests) > 1 else ids(60)
+        name = next((param for param in ("window", "range") if param in request.args), "")
+        start = positions.get(f"{request.path}?{name}={request.args[name]}" if name else request.path, 0)
+        url = link.format(page=start // 10 + 2, offset=start + 10, last=start + 19)
+        positions[url] = start + 10
+        return as_json({"emails": items(listed[start : start + 10]), "next": url if start + 10 < len(listed) else None})
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.NEXT_URL))
+    assert set(found) == set(ids(60))
+    assert complete(listing)
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
+@pytest.mark.parametrize("total", [None, "total"])
+@pytest.mark.parametrize("leaving", [range(5), range(40, 45)])
+def test_a_list_whose_total_falls_is_read_again_until_nothing_new_comes(
+    api: ScriptedApi, read: Read, style: PaginationStyle, total: str | None, leaving: range
+) -> None:
+    """Whatever its tokens look like; where it was not skipped but went, nothing new comes."""
+    tokens = ["", *"uvwxyz"]
+
+    def answer(request: Request) -> Response:
+        gone = leaving if len(api.requests) > 1 else ()
+        listed = [id_ for id_ in ids(60) if int(id_) not in gone]
+        page = tokens.index(request.args.get("cursor", ""))
+        following = tokens[page + 1] if page * 10 + 10 < len(listed) else None
+        url = following if style is PaginationStyle.CURSOR else following and f"/emails?cursor={following}"
+        shown = items(listed[page * 10 : page * 10 + 10])
+        return as_json({"emails": shown, "next": url, "total": len(listed)})
+
+    api.answer = answer
+    found, listing = read(source(style, pagination={"total": total}))
+    assert set(found) >= set(ids(60)) - set(map(str, leaving))
+    assert complete(listing)
+    assert len(api.requests) <= 3 * 6
+
+
+def test_a_list_whose_total_falls_though_all_came_is_read_once(api: ScriptedApi, read: Read) -> None:
+    pages = [{"emails": items(ids(10)), "next": "u", "total": 20}, {"emails": items(ids(20)[10:]), "total": 15}]
+    api.answers(*map(as_json, pages))
+    assert complete(read(source(PaginationStyle.CURSOR))[1])
+    assert len(api.requests) == 2
 
 
 def test_a_match_that_slides_onto_a_page_already_read_is_found(api: ScriptedApi, read: Read) -> None:
@@ -1159,8 +1587,9 @@ def test_a_match_that_slides_onto_a_page_already_read_is_found(api: ScriptedApi,
 @pytest.mark.parametrize("style", TOKENS)
 def test_a_list_whose_next_page_is_a_token_is_read_once(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
     def answer(request: Request) -> Response:
-        start = int(request.args.get("cursor", "7t0")[2:]) * 10
-        following = f"7t{start // 10 + 1}" if start < 20 else None
+        tokens = ["", "f81d4fae-7dec-31d0", "a765-00a0c91e6bf6"]
+        page = tokens.index(request.args.get("cursor", ""))
+        start, following = page * 10, tokens[page + 1] if page < 2 else None
         url = following if style is PaginationStyle.CURSOR else following and f"/emails?cursor={following}"
         headers = {"Link": f"<{url}>; rel=next"} if url and style is PaginationStyle.LINK_HEADER else {}
         return as_json({"emails": items(ids(30)[start : start + 10]), "next": url}, **headers)
@@ -1300,6 +1729,68 @@ def test_a_list_of_one_page_is_read_again_only_where_that_may_have_been_full(api
         api.answer = numbered(ids(count), **more)
         assert complete(read(source(size=100))[1])
         assert len(api.requests) == requests
+
+
+@pytest.mark.parametrize("count", [11, 100, 247, 250])
+@pytest.mark.parametrize("cap", [10_000, 20])
+@pytest.mark.parametrize("beyond", [lambda: as_json({"emails": []}), lambda: Response(status=404)])
+def test_an_offset_that_is_a_pages_number_is_noticed(
+    api: ScriptedApi, read: Read, count: int, cap: int, beyond: Callable[[], Response]
+) -> None:
+    def answer(request: Request) -> Response:
+        number, size = int(request.args["offset"]), min(int(request.args["limit"]), cap)
+        shown = ids(count)[number * size : (number + 1) * size]
+        return as_json({"emails": items(shown)}) if shown else beyond()
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.OFFSET, size=100))
+    if found != ids(count):
+        assert not complete(listing)
+        assert "is 'offset' a page's number?" in listing.problems[0]
+    assert len(api.requests) <= 8
+
+
+def test_what_left_the_list_at_its_end_makes_no_offset_a_pages_number(api: ScriptedApi, read: Read) -> None:
+    api.answer = lambda request: numbered(ids(200) if len(api.requests) < 5 else ids(200)[5:])(request)
+    found, listing = read(source(PaginationStyle.OFFSET, size=100))
+    assert found == ids(200)
+    assert complete(listing)
+    assert "199" in {request.args["offset"] for request in api.requests}
+
+
+@pytest.mark.parametrize("refusal", [400, 404, 422, 500, "floor"])
+def test_an_offset_in_the_middle_of_a_page_may_be_refused(api: ScriptedApi, read: Read, refusal: int | str) -> None:
+    def answer(request: Request) -> Response:
+        offset = int(request.args["offset"])
+        if offset % 100 and isinstance(refusal, int):
+            return as_json({}, refusal)
+        offset -= offset % 100 if refusal == "floor" else 0
+        return as_json({"emails": items(ids(200)[offset : offset + 100])})
+
+    api.answer = answer
+    found, listing = read(source(PaginationStyle.OFFSET, size=100))
+    assert found == ids(200)
+    assert complete(listing)
+
+
+@pytest.mark.parametrize(
+    ("count", "more", "requests"),
+    [
+        (9, {}, 2),
+        (50, {}, 5),
+        (100, {}, 7),
+        (100, {"total": 100}, 2),
+        (250, {}, 8),
+        (300, {}, 11),
+        (300, {"total": 300}, 8),
+    ],
+)
+def test_a_list_by_offset_takes_one_request_more_only_where_its_last_page_is_as_long_as_the_others(
+    api: ScriptedApi, read: Read, count: int, more: dict[str, Any], requests: int
+) -> None:
+    api.answer = numbered(ids(count), **more)
+    assert complete(read(source(PaginationStyle.OFFSET, size=100))[1])
+    assert len(api.requests) == requests
 
 
 def test_an_offset_grows_by_what_came(api: ScriptedApi, read: Read) -> None:

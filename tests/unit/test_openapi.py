@@ -211,7 +211,7 @@ def test_an_answer_to_a_requeue_means_what_is_described(
 ) -> None:
     """An outcome, or the error with which the state machine comes back to it."""
     for name, value in {
-        "api": {"base_url": api.url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1},
+        "api": {"base_url": api.url, "connect_timeout_seconds": 10, "read_timeout_seconds": 10},
         "requeue": {"path": "/communications/requeue", "created_by": "redrive"},
         "run": {"max_attempts_of_a_request": 3},
     }.items():

@@ -226,6 +226,13 @@ def test_items_without_a_usable_time_count_as_old_and_are_counted(api: ScriptedA
     assert (page.ids, page.young, page.without_time) == (("1", "2", "3", "5"), ("4",), 3)
 
 
+@pytest.mark.parametrize("unset", ["0001-01-01T00:00:00Z", 0, "1970-01-01T00:00:00Z", "1900-01-01", None])
+def test_a_time_that_was_never_set_is_not_too_long_ago(api: ScriptedApi, settings: ApiSettings, unset: object) -> None:
+    api.answers(as_json({"emails": [{"id": 1, "failedAt": unset}, failed(2, 9999)]}))
+    (page,) = read_pages("email", source(PaginationStyle.NONE, **AGED, max_age_seconds=9000.0), reader(settings))
+    assert (page.ids, page.old, page.without_time) == (("1",), ("2",), 1)
+
+
 def test_items_without_a_usable_time_are_counted_once_though_a_list_is_read_twice(
     api: ScriptedApi, settings: ApiSettings
 ) -> None:
@@ -394,6 +401,18 @@ def test_refused_credentials_are_told_as_such(api: ScriptedApi, settings: ApiSet
 def test_an_api_that_recovers_is_read_to_the_end(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(Response(status=503), Response(status=429, headers={"Retry-After": "0"}), as_json({"emails": []}))
     assert read(source(PaginationStyle.NONE), settings) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "tries"), [(500, 4), (502, 4), (504, 4), (507, 4), (520, 4), (529, 4), (530, 4), (501, 1), (505, 1)]
+)
+def test_a_server_that_fails_is_asked_again_unless_it_never_will_answer(
+    api: ScriptedApi, settings: ApiSettings, status: int, tries: int
+) -> None:
+    api.answers(Response(status=status))
+    with pytest.raises(ApiUnavailable, match=f"HTTP {status}"):
+        read(source(PaginationStyle.NONE), settings)
+    assert len(api.requests) == tries
 
 
 def test_an_api_that_stays_down_is_unavailable(api: ScriptedApi, settings: ApiSettings) -> None:

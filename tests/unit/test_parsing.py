@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
+import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import redrive
 from redrive.errors import ConfigurationError
 from redrive.models import Communication
 from redrive.parsing import parse, parse_json
@@ -29,6 +34,16 @@ class Nested:
     limit: int = 3
     ratio: float | None = None
     name: str = ""
+
+
+def test_no_default_is_shared_by_values_that_can_change_it() -> None:
+    names = [f"redrive.{module.name}" for module in pkgutil.iter_modules(redrive.__path__)]
+    classes = [
+        each for name in names for each in vars(importlib.import_module(name)).values() if isinstance(each, type)
+    ]
+    defaults = [value for each in classes for value in getattr(each, "_field_defaults", {}).values()]
+    assert len(defaults) > 50
+    assert [value for value in defaults if isinstance(value, dict | list | set)] == []
 
 
 def test_a_nested_object_becomes_its_dataclass_with_defaults() -> None:
@@ -64,6 +79,28 @@ def test_an_error_names_the_field_and_what_it_must_be(value: object, message: st
 def test_what_a_person_typed_is_not_ignored() -> None:
     with pytest.raises(ConfigurationError, match=r"event.primaryID: unknown; known are primaryId, operation, source"):
         parse(Communication, {"primaryID": "1"}, "event", only_known=True)
+
+
+class Outer(NamedTuple):
+    """An object with others further in, in each way that there is."""
+
+    listed: tuple[Nested, ...] = ()
+    named: Mapping[str, Nested] = MappingProxyType({})
+    one: Nested | None = None
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ({"listed": [{"style": "page"}, {"style": "page", "Limit": 5}]}, r"x\.listed\[1\]\.Limit"),
+        ({"named": {"a": {"style": "page", "rate": 5}}}, r"x\.named\.a\.rate"),
+        ({"one": {"style": "page", "names": ""}}, r"x\.one\.names"),
+    ],
+)
+def test_what_a_person_typed_further_in_is_not_ignored(value: object, where: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{where}: unknown; known are style, limit, ratio, name$"):
+        parse(Outer, value, "x", only_known=True)
+    parse(Outer, value, "x")
 
 
 def test_a_text_that_is_not_json_is_named_by_its_variable() -> None:

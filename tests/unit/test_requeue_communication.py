@@ -75,7 +75,7 @@ def configure(front: TableFront, api: ScriptedApi, monkeypatch: pytest.MonkeyPat
 
     def configure(**changes: dict[str, Any]) -> None:
         settings: dict[str, dict[str, Any]] = {
-            "api": {"base_url": api.url, "connect_timeout_seconds": 1, "read_timeout_seconds": 1},
+            "api": {"base_url": api.url, "connect_timeout_seconds": 10, "read_timeout_seconds": 10},
             "requeue": {"path": "/requeue", "created_by": "redrive"},
             "run": {"max_attempts_of_a_request": RETRIES},
         }
@@ -217,6 +217,9 @@ def test_the_happy_path_is_one_post_two_writes_and_no_read(
 ) -> None:
     invoke(ITEM, context)
     assert front.calls == ["UpdateItem", "UpdateItem"]
+    assert [body.get("ReturnValues") for _, body in front.requests] == ["ALL_NEW", None], (
+        "the last one's is not looked at"
+    )
     assert len(api.requests) == 1
 
 
@@ -570,6 +573,128 @@ def test_the_number_rises_after_a_definite_answer(api: ScriptedApi, context: Con
     time.passes(ONE_COOLDOWN)
     assert said(invoke(ANOTHER, context)) == ("requeued", 1, None)
     assert numbers(api) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "front_says",
+    [
+        ["504", 404],
+        ["504", 403],
+        ["504", 405],
+        ["504", 400],
+        ["504", "504", 421],
+        ["504", 429, 404],
+        ["lost", 404],
+        ["in process", "lost", "in process"],
+        ["499"],
+        ["504"] * 4,
+        ["crash", 404],
+    ],
+    ids=str,
+)
+def test_an_api_that_honours_keys_queues_once_whatever_stands_in_front_of_it_says(
+    api: ScriptedApi, front: TableFront, ledger: Ledger, pauses: Pauses, time: Time, front_says: list[str | int]
+) -> None:
+    queued: list[str] = []
+    script = iter(front_says)
+
+    def answer(request: Request) -> Response:
+        """Let the application take each key once; what the front says instead of its answer, after it or before."""
+        says = next(script, "nothing")
+        if isinstance(says, int):
+            return Response("<html>the gateway</html>", says, content_type="text/html")
+        if says == "in process":
+            return Response(status=423)
+        if request.headers["Idempotency-Key"] not in queued:
+            queued.append(request.headers["Idempotency-Key"])
+        match says:
+            case "lost":
+                return Response((_ for _ in ()), headers={"Content-Length": "5"})
+            case "504" | "499":
+                return Response(status=int(says))
+            case _:
+                return as_json({}, status=202)
+
+    api.answer = answer
+    if front_says[0] == "crash":
+        front.goes("fine", "throttled")
+        with pytest.raises(LedgerUnavailable):
+            invoke(ITEM, Context(seconds=7))  # the application has it, and nobody wrote that down
+    else:
+        carry_out(ITEM, Context())
+    for run in range(3):
+        time.passes(LONGEST_COOLDOWN)
+        if entry_of(ledger, EMAIL).state is State.OPEN:
+            carry_out(ITEM | {"runId": f"2026112{5 + run}T021500Z"}, Context())
+    assert entry_of(ledger, EMAIL).state is State.REQUEUED
+    assert len(queued) == 1
+
+
+def test_an_answer_that_no_gateway_makes_up_raises_the_number_also_after_none(
+    api: ScriptedApi, context: Context, time: Time
+) -> None:
+    api.answers(Response(status=503), as_json({}, status=422), as_json({}, status=202))
+    carry_out(ITEM, context)
+    time.passes(LONGEST_COOLDOWN)
+    invoke(ANOTHER, context)
+    assert numbers(api) == ["1", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Response("<html>Bad Request</html>", 400, content_type="text/html"),
+        Response("<html>Request Entity Too Large</html>", 413, content_type="text/html"),
+        as_json({}, 413, **{"Retry-After": "3600"}),
+    ],
+    ids=["a page", "a large page", "for an hour"],
+)
+def test_a_gateways_400_or_413_is_no_answer_about_the_communication(
+    api: ScriptedApi, ledger: Ledger, context: Context, pauses: Pauses, refusal: Response
+) -> None:
+    api.answers(refusal)
+    answer = carry_out(ITEM, context)
+    assert (answer["outcome"], answer["httpStatus"]) == ("failed", None)
+    assert f"HTTP {refusal.status_code}" in answer["error"]
+    assert set(numbers(api)) == {"1"}
+
+
+def test_credentials_that_were_good_for_another_are_not_to_blame_once(
+    api: ScriptedApi, ledger: Ledger, context: Context
+) -> None:
+    one, *others = (ITEM | {"communication": EMAIL._replace(primary_id=str(n)).to_json()} for n in range(1, 5))
+    invoke(one, context)
+    api.answers(as_json({}, status=401))
+    assert said(invoke(others[0], context)) == ("refused", 1, "HTTP 401 Unauthorized")
+    with pytest.raises(CredentialsRefused):  # two in a row: so it is they
+        invoke(others[1], context)
+    with pytest.raises(CredentialsRefused):
+        invoke(others[2], context)
+
+
+def test_credentials_that_were_good_a_minute_ago_may_be_to_blame(
+    api: ScriptedApi, context: Context, time: Time
+) -> None:
+    invoke(ITEM, context)
+    time.passes(61)
+    api.answers(as_json({}, status=401))
+    with pytest.raises(CredentialsRefused):
+        invoke(ITEM | {"communication": EMAIL._replace(primary_id="2").to_json()}, context)
+
+
+def test_what_credentials_were_refused_for_gives_way_to_others(
+    api: ScriptedApi, ledger: Ledger, context: Context, time: Time
+) -> None:
+    api.answers(Response(status=422), as_json({}, status=401), as_json({}, status=202))
+    invoke(ITEM, context)
+    time.passes(LONGEST_COOLDOWN)
+    with pytest.raises(CredentialsRefused):
+        invoke(ANOTHER, context)
+    entry = entry_of(ledger, EMAIL)
+    assert entry.tried > entry.first_seen + LONGEST_COOLDOWN
+    assert (entry.outcome, entry.http_status) == (None, None)
+    time.passes(1)
+    assert said(invoke(ITEM | {"runId": "20261130T021500Z"}, context)) == ("requeued", 1, None)
 
 
 def test_409_stays_open_under_the_same_key(api: ScriptedApi, ledger: Ledger, context: Context, time: Time) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -170,7 +169,7 @@ def test_batches_are_read_fifty_at_a_time_in_any_order(runs: Runs, client: Dynam
 
 def test_another_delivery_writes_its_batches_over_those_before(runs: Runs) -> None:
     first = Batch(RUN, 1, "request 1", emails(3))
-    second = replace(first, request="request 2", communications=emails(2))
+    second = first._replace(request="request 2", communications=emails(2))
     runs.write_batches([first])
     runs.write_batches([second])
     assert runs.open_batch(RUN, 1)[0] == second

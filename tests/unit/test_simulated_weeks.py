@@ -79,6 +79,19 @@ def test_a_poison_among_good_ones_is_manual_within_a_day_and_named_once(status: 
     assert max(weeks.weekly_mails()) < 10
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_credentials_that_the_api_refuses_for_some_alone_keep_nobody_back(count: int) -> None:
+    """As an application does that gives the status of its own mail provider on."""
+    application = Application(only("poison", Reply(401)))
+    poison, pile, sms = some(count, "poison"), some(400, "pile"), some(100, "sms", "sms")
+    application.will_fail(0, [*poison, *pile])
+    application.will_fail(DAY, sms)
+    good = arriving(application, WEEK)
+    weeks = Weeks(application).go_on(WEEK)
+    assert max(weeks.waits(pile + good + sms)) <= 2 * HOUR
+    assert max(weeks.posts(poison)) <= 2 * WEEK / HOUR
+
+
 @pytest.mark.parametrize("status", [None, 403, 404, 503])
 def test_a_poison_in_a_quiet_system_is_manual_within_days(status: int | None) -> None:
     application = Application(only("poison", Reply(status)))

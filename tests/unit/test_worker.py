@@ -193,6 +193,7 @@ def test_no_answer_is_put_back(delivery: Delivery, api: ScriptedApi, context: Co
         time.sleep(1.5)
         return as_json({})
 
+    delivery.configure(api={"read_timeout_seconds": 1})
     delivery.enqueue(entry())
     api.answer = slow
     assert delivery.turn(context) == [entry()]
@@ -353,10 +354,20 @@ def test_what_was_done_before_the_batch_stopped_is_not_done_again(
     delivery: Delivery, api: ScriptedApi, context: Context
 ) -> None:
     delivery.enqueue(entry("1"), entry("2"), entry("3"))
-    api.answer = by_path({"2/send": Response(status=401)})
+    api.answer = by_path({f"{number}/send": Response(status=401) for number in (2, 3)})
     assert delivery.turn(context) == [entry("2"), entry("3")]
-    assert asked(api) == ["POST /communications/1/send", "POST /communications/2/send"]
+    assert asked(api) == [f"POST /communications/{number}/send" for number in (1, 2, 3)]
     assert len(delivery.front.waits) == 2
+
+
+def test_credentials_that_were_good_for_another_are_not_to_blame(
+    delivery: Delivery, api: ScriptedApi, context: Context
+) -> None:
+    delivery.enqueue(entry("1"), entry("2"), entry("3"))
+    api.answer = by_path({"2/send": Response(status=401)})
+    assert delivery.turn(context) == [entry("2")]
+    assert asked(api) == [f"POST /communications/{number}/send" for number in (1, 2, 3)]
+    assert delivery.dead() == {}
 
 
 def test_the_next_batch_is_tried_again(delivery: Delivery, api: ScriptedApi, context: Context) -> None:

@@ -229,7 +229,9 @@ def elasticsearch(asked: Asked) -> Item | Response:
         for item in asked.listed[start : start + asked.size]
     ]
     total = {"value": len(asked.listed), "relation": "eq"}
-    return {"took": 1, "timed_out": False, "hits": {"total": total, "max_score": 1.0, "hits": hits}}
+    shards = {"total": 1, "successful": 1, "skipped": 0, "failed": 0}
+    found = {"total": total, "max_score": 1.0, "hits": hits}
+    return {"took": 1, "timed_out": False, "_shards": shards, "hits": found}
 
 
 def github(asked: Asked) -> Response:
