@@ -3,13 +3,16 @@ PYTHON ?= python3
 SETUP  := $(PYTHON) local/bootstrap.py
 RUN    := .venv/bin/python
 
+# Where bytecode may not be kept, each of a hundred processes compiles what it imports, pytest all of its plugins.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo check test test-apis bench cost lint format build lock docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [SHOW=redrive|outage] [KEEP=1]
+demo: ## Run the whole system on this machine: make demo [BATCH_SIZE=20] [FAILED=47] [SHOW=redrive or outage] [KEEP=1]
 	@$(SETUP) local runtime terraform
 	@$(RUN) -m local.demo $(if $(BATCH_SIZE),--batch-size='$(BATCH_SIZE)') $(if $(FAILED),--failed='$(FAILED)') $(if $(SHOW),--show='$(SHOW)') $(if $(filter-out 0,$(KEEP)),--keep)
 
@@ -27,7 +30,7 @@ test-apis: ## Read every framework and shape of docs/apis.md, and many more list
 	@$(SETUP) dev terraform
 	@HYPOTHESIS_PROFILE=thorough $(RUN) -m pytest -m "" tests/apis tests/unit/test_listing_fuzz.py $(ARGS)
 
-bench: ## Measure how fast, how small and how cheap it is: make bench [QUICK=1|FULL=1]
+bench: ## Measure how fast, how small and how cheap it is: make bench [QUICK=1 or FULL=1]
 	@$(SETUP) dev runtime terraform
 	@$(if $(filter-out 0 1,$(QUICK)),echo "QUICK must be 0 or 1; it is '$(QUICK)'" >&2; exit 2)
 	@$(if $(filter-out 0 1,$(FULL)),echo "FULL must be 0 or 1; it is '$(FULL)'" >&2; exit 2)

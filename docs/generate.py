@@ -117,7 +117,7 @@ def cost_of_a_month() -> str:
     counts, prices = cost.read(cost.COUNTS), cost.read(cost.PRICES)
     work, standing = cost.month(MONTHLY, counts, prices), cost.standing(counts, prices)
     text = (
-        f"{MONTHLY:,} failed communications a month cost about {work + standing:.0f} USD: {work:.2f} for the work of "
+        f"{MONTHLY:,} failed communications a month cost about {work + standing:.2f} USD: {work:.2f} for the work of "
         f"hourly runs, and {standing:.2f} for alarms and metrics, whatever happens "
         f"(list prices, {prices['region']}). [What is in it, and other ways](docs/costs.md)."
     )
