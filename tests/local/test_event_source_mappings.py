@@ -78,6 +78,7 @@ def test_a_message_is_handed_over_in_lambdas_shape_and_deleted(aws: Aws, tmp_pat
         "Receives": {"DataType": "Number", "StringValue": "5"},
         "Raw": {"DataType": "Binary", "BinaryValue": b"\0\1"},
     }
+    began = int(time.time() * 1000)
     sent = aws.sqs.send_message(QueueUrl=consumer.queue, MessageBody='{"n": 1}', MessageAttributes=attributes)
     (record,) = consumer.records()
     lists: dict[str, list[str]] = {"stringListValues": [], "binaryListValues": []}
@@ -85,7 +86,7 @@ def test_a_message_is_handed_over_in_lambdas_shape_and_deleted(aws: Aws, tmp_pat
     times = {
         name: int(record["attributes"].pop(name)) for name in ("SentTimestamp", "ApproximateFirstReceiveTimestamp")
     }
-    assert 0 <= times["ApproximateFirstReceiveTimestamp"] - times["SentTimestamp"] < 10_000
+    assert began <= times["SentTimestamp"] <= times["ApproximateFirstReceiveTimestamp"] <= time.time() * 1000
     assert isinstance(record["attributes"].pop("SenderId"), str)
     assert record == {
         "messageId": sent["MessageId"],
@@ -103,9 +104,6 @@ def test_a_message_is_handed_over_in_lambdas_shape_and_deleted(aws: Aws, tmp_pat
         "awsRegion": "eu-west-1",
     }
     consumer.left(0, 0)
-    began = time.time()
-    consumer.send({"n": 2})
-    assert consumer.seen(2)[1]["began"] - began < 2  # the sandbox is warm, and polling waits for nothing
 
 
 def test_only_what_failed_comes_back_until_it_is_dead(aws: Aws, tmp_path: Path) -> None:
