@@ -7,6 +7,7 @@ says "thorough". None has a deadline: machines differ by four, and a busy one st
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Generator
 
 import pytest
@@ -21,7 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 ORDER = ("upgrade", "iam", "e2e", "plan", "local", "apis", "build", "unit")
 """Of the folders: what takes long and cannot be divided begins first, so that no core is idle in the end."""
 
-TOGETHER = {"test_destroy": "test_console"}
+TOGETHER = {"e2e/test_destroy": "e2e/test_console"}
 """Files of which one uses what another has set up: here a stack."""
 
 
@@ -40,7 +41,7 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
             case "iam":
                 return folder  # one recording for all of them
             case _:
-                return TOGETHER.get(file, file)
+                return TOGETHER.get(f"{folder}/{file}", f"{folder}/{file}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,6 +56,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by folder."""
+    """Sort by folder, and let no two tests have one name: of these, only one would be run."""
+    for item in items:
+        if item.name not in item.nodeid:  # schemathesis's: it names them, and pytest makes ids of the function alone
+            item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))
+    names = Counter(item.nodeid for item in items)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise pytest.UsageError(f"Of these tests there is more than one: {', '.join(twice)}")
     place = {folder: number for number, folder in enumerate(ORDER)}
     items.sort(key=lambda item: place.get(item.path.parent.name, 0))

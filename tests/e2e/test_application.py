@@ -282,10 +282,10 @@ class TestTheWorker:
 
     def test_stops_when_told(self, store):
         stop = threading.Event()
-        thread = threading.Thread(target=Worker(store, NOWHERE).run, args=[stop])
+        thread = threading.Thread(target=Worker(store, NOWHERE).run, args=[stop], daemon=True)
         thread.start()
         stop.set()
-        thread.join(timeout=5)
+        thread.join(timeout=60)
         assert not thread.is_alive()
 
 

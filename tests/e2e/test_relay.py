@@ -70,7 +70,7 @@ def queue(endpoint):
 def test_sends_what_was_composed_as_soon_as_queue_and_role_are_there(store, http, endpoint, queue):
     ids = [composed(http), composed(http, "sms")]
     stop = threading.Event()
-    relay = threading.Thread(target=Relay(store, endpoint, queue.name, queue.name).run, args=[stop])
+    relay = threading.Thread(target=Relay(store, endpoint, queue.name, queue.name).run, args=[stop], daemon=True)
     relay.start()
     stop.wait(0.5)
     assert len(store.query("SELECT * FROM queue")) == 2
