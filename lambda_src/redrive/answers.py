@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
@@ -67,6 +68,19 @@ def is_page(body: bytes, content_type: str) -> bool:
     return "html" in content_type.lower() and MARKUP.search(text) is not None
 
 
+def read_json(body: bytes, content_type: str) -> Any:
+    """Parse JSON: with a byte order mark, in UTF-16, or in what its Content-Type names; else raises ``ValueError``."""
+    try:
+        return json.loads(body)
+    except UnicodeDecodeError:
+        header = Message()
+        header["Content-Type"] = content_type
+        try:
+            return json.loads(body.decode(header.get_content_charset() or "utf-8"))
+        except LookupError:
+            raise ValueError("unknown charset") from None
+
+
 def _text(body: bytes, content_type: str) -> str:
     encoding: str = json.detect_encoding(body)  # by its byte order mark, or by where its zeros are
     declared = re.search(r"charset\s*=\s*\"?(utf-?(?:7|16|32)(?:-?[bl]e)?)\b", content_type, re.IGNORECASE)
@@ -75,14 +89,19 @@ def _text(body: bytes, content_type: str) -> str:
     return body.decode(encoding, "replace")
 
 
-def holds(expression: str, body: bytes) -> bool:
-    """Tell whether an expression gives something true of a JSON body: neither false nor empty, nor written as such."""
+def holds(expression: str, body: bytes, content_type: str) -> bool | None:
+    """Tell whether an expression gives something true of a JSON body: neither false nor empty, nor written as such.
+
+    None where it gives nothing, or there is no JSON to ask: then the answer says neither yes nor no.
+    """
     from redrive.expressions import search  # most have no such expression, and do not pay for JMESPath
 
     try:
-        found = search(expression, json.loads(body), "requeue.accepted")
+        found = search(expression, read_json(body, content_type), "requeue.accepted")
     except (ValueError, RecursionError, ListingError):
-        return False
+        return None
+    if found is None:
+        return None
     return found.strip().lower() not in UNTRUE if isinstance(found, str) else bool(found)
 
 
@@ -95,10 +114,14 @@ def expect_expression(expression: str) -> None:
 
 
 def _is_json(text: str) -> bool:
+    """Tell whether a text is JSON, also one that breaks off: of a long one only the beginning is read."""
     try:
         json.loads(text)
     except RecursionError:
         return text[0] in "[{"
+    except json.JSONDecodeError as error:
+        is_cut_off = error.msg.startswith("Unterminated") or not MARKUP.search(text, error.pos)
+        return text.startswith(("[", "{")) and is_cut_off
     except ValueError:
         return False
     return True

@@ -42,6 +42,9 @@ BODY_SECONDS = 60.0
 MAX_ANSWER_BYTES = 65536
 """Read of an answer that is judged by its status; what is shorter leaves its connection to the next request."""
 
+MAX_JUDGED_BYTES = 1024 * 1024
+"""Read of an answer of which ``requeue.accepted`` must hold: of a part of it nothing can be told."""
+
 SECONDS_BELIEVED = 60.0
 """So long after a request was accepted, a 401 may be about the next communication rather than about the credentials."""
 
@@ -70,12 +73,15 @@ class Answer(NamedTuple):
         Why not, in words that many communications share: never content, ids or secrets. None where it is accepted.
     retry_after
         Seconds that the API asked to wait, None where it named none; see :func:`redrive.answers.retry_after`.
+    says_no
+        Whether it is a 2xx that says in its body that it was not accepted.
     """
 
     status: int
     accepted: bool
     error: str | None = None
     retry_after: float | None = None
+    says_no: bool = False
 
 
 class Api:
@@ -249,7 +255,7 @@ class Api:
             self.url(entry.path(template)),
             entry={**entry.to_json(), **(more or {})},
             headers={"Idempotency-Key": key},
-            most=MAX_ANSWER_BYTES,
+            most=MAX_JUDGED_BYTES if accepted else MAX_ANSWER_BYTES,
         )
         content_type = got.headers.get("Content-Type", "")
         if got.status in ABOUT_THE_ENTITY and (got.retry_after is not None or is_page(got.body, content_type)):
@@ -267,8 +273,9 @@ class Api:
             raise ApiUnavailable(f"{what}: HTTP {got.status} with a page instead of an answer", got.status)
         if accepted and not got.is_whole:
             raise ApiUnavailable(f"{what}: HTTP {got.status} did not finish in time", got.status)
-        if accepted and not holds(accepted, got.body):
-            return Answer(got.status, accepted=False, error=f"HTTP {got.status}, but requeue.accepted does not hold")
+        if accepted and not (found := holds(accepted, got.body, content_type)):
+            error = f"HTTP {got.status}, but requeue.accepted does not hold"
+            return Answer(got.status, accepted=False, error=error, says_no=found is False)
         self._accepted = clock.now()
         return Answer(got.status, accepted=True)
 

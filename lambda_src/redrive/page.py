@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from email.message import Message
 from http import HTTPStatus
 from operator import itemgetter
 from types import MappingProxyType
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from redrive import clock
-from redrive.answers import in_full
+from redrive.answers import in_full, read_json
 from redrive.api import ListAnswer
 from redrive.errors import ListingError
 from redrive.expressions import is_field, is_null, leaves_out, list_fields, raw_list, search
@@ -160,7 +159,7 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
     if answer.status in (HTTPStatus.NO_CONTENT, HTTPStatus.ACCEPTED):  # nothing, or nothing yet
         return Unlisted(answer, f"{where}: {in_full(answer.status)}", answer.status == HTTPStatus.NO_CONTENT)
     try:
-        body = _json(answer)
+        body = read_json(answer.body, answer.headers.get("Content-Type", ""))
     except (ValueError, RecursionError):
         words = f"{where}: HTTP {answer.status}, but {_no_json(answer)}"
         return Unlisted(answer, words, is_definite=False, line=f"{where}.path = …")
@@ -270,19 +269,6 @@ def _refusal(where: str, source: Source, answer: ListAnswer) -> tuple[str, str]:
 
 def _names(url: str, parameter: str) -> bool:
     return any(part.split("=", 1)[0] == parameter for part in urlsplit(url).query.split("&"))
-
-
-def _json(answer: ListAnswer) -> Any:
-    """Read a body; with a byte order mark, in UTF-16 or in what its Content-Type names if need be."""
-    try:
-        return json.loads(answer.body)
-    except UnicodeDecodeError:
-        header = Message()
-        header["Content-Type"] = answer.headers.get("Content-Type", "")
-        try:
-            return json.loads(answer.body.decode(header.get_content_charset() or "utf-8"))
-        except LookupError:
-            raise ValueError("unknown charset") from None
 
 
 def _ids(items: list[Any], source: Source, where: str) -> tuple[str | None, ...]:

@@ -146,7 +146,7 @@ class Redriving:
             self._insist(lambda: self.ledger.note_already_queued(claim))
             return Outcome(communication, OutcomeKind.SKIPPED, claim.attempt, status, answer.error)
         error = answer.error or f"HTTP {status}"
-        self._turned_away(claim, errand, status, error, answer.retry_after, says_no=status < 300)
+        self._turned_away(claim, errand, status, error, answer.retry_after, says_no=answer.says_no)
         kind = OutcomeKind.REFUSED if 400 <= status < 500 else OutcomeKind.FAILED
         return Outcome(communication, kind, claim.attempt, status, error)
 

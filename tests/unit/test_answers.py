@@ -60,6 +60,16 @@ def test_nothing_json_and_plain_text_are_no_page(answer: str, encoding: str, con
     assert not is_page(answer.encode(encoding), content_type)
 
 
+@pytest.mark.parametrize("end", range(1, 62))
+def test_json_of_which_only_the_beginning_was_read_is_no_page(end: int) -> None:
+    assert not is_page(b'{"html": "<!DOCTYPE html>\\u00e9", "ok": true, "n": [-1.5e3, null]}'[:end], "text/html")
+
+
+def test_a_page_behind_json_or_within_what_looks_like_it_is_one() -> None:
+    for page in (b'{"a": 1}<br><html>', b"{oops <html>", b"[<html>"):
+        assert is_page(page, "text/html")
+
+
 def test_json_that_is_nested_deeply_is_no_page() -> None:
     assert not is_page(b"[" * 100_000 + b'"<b>"' + b"]" * 100_000, "text/html")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -138,6 +139,12 @@ def test_of_an_answer_without_end_only_the_beginning_is_read(api: ScriptedApi, s
     assert caller.requeue(CLAIM, REQUEUE).accepted
 
 
+def test_a_long_answer_that_quotes_a_page_is_a_requeue(api: ScriptedApi, settings: ApiSettings) -> None:
+    """As of an API that gives back the mail with its HTML."""
+    api.answers(as_json({"id": 1, "html": "<!DOCTYPE html>" + "x" * 100_000}))
+    assert client(settings).requeue(CLAIM, REQUEUE).accepted
+
+
 def test_an_answer_that_breaks_off_is_no_requeue(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(Response(b"no gzip", headers={"Content-Encoding": "gzip"}))
     with pytest.raises(ApiUnavailable, match="POST /requeue: the answer is not packed as its Content-Encoding says"):
@@ -203,12 +210,14 @@ def test_a_2xx_is_a_requeue_where_its_body_is_empty_json_or_plain(
         ("length(@)", "[]", False),
         ("length(@)", "[1]", True),
         ("length(@)", "3", False),
+        ("id == 'ü'", b'{"id": "\xfc"}', True),
+        ("success", json.dumps({"rows": ["<html>"] * 20_000, "success": True}), True),
     ],
 )
 def test_a_2xx_is_believed_where_requeue_accepted_holds(
-    api: ScriptedApi, settings: ApiSettings, expression: str, body: str, accepted: bool
+    api: ScriptedApi, settings: ApiSettings, expression: str, body: str | bytes, accepted: bool
 ) -> None:
-    api.answers(Response(body, status=200, content_type="application/json"))
+    api.answers(Response(body, status=200, content_type="application/json; charset=latin-1"))
     answer = client(settings).requeue(CLAIM, REQUEUE._replace(accepted=expression))
     assert (answer.accepted, answer.status) == (accepted, 200)
     assert answer.error == (None if accepted else "HTTP 200, but requeue.accepted does not hold")

@@ -752,6 +752,19 @@ def test_a_2xx_that_says_no_is_definite_and_the_next_try_has_a_key_of_its_own(
     assert [key[-2:] for key, _ in sent(api)] == ["-1", "-2"]
 
 
+@pytest.mark.parametrize("body", ["", "OK", "null", '{"succeeded": true}', '{"success": null}', '{"success": tr'])
+def test_a_2xx_in_which_nothing_says_yes_or_no_leaves_the_key_as_it_is(
+    configure: Configure, api: ScriptedApi, context: Context, time: Time, body: str
+) -> None:
+    """As under a typo in ``requeue.accepted``: an API that honours the key must not queue it again in every run."""
+    configure(requeue={"accepted": "success"})
+    api.answers(Response(body, content_type="application/json"))
+    for item in (ITEM, ANOTHER):
+        assert said(invoke(item, context)) == ("failed", 1, "HTTP 200, but requeue.accepted does not hold")
+        time.passes(LONGEST_COOLDOWN)
+    assert len(set(sent(api))) == 1
+
+
 def test_another_batch_of_the_same_run_does_not_get_it(api: ScriptedApi, context: Context) -> None:
     invoke(ITEM, context)
     assert said(invoke(ITEM | {"batch": 2}, context)) == ("skipped", None, "cooling_down")
