@@ -10,17 +10,23 @@ from typing import Any, NamedTuple
 
 from redrive.settings import Source
 
-_ERRORS = re.compile("(is|has)?errors?|errormessages?|fault|exception")
-_ERROR_CODES = frozenset(("errorcode", "errcode", "errno"))
+_ERRORS = re.compile("(is|has)?err(or)?s?|err(or)?(message|msg|text|description|detail)s?|faults?(string)?|exceptions?")
+_ERROR_CODES = re.compile("(sub)?err(or)?(code|no|number)|faultcode")
 _NOT_SO = re.compile("(is|was)?(success|successful|succeeded|ok)")
-_NO = frozenset(("false", "no", "0"))
-_PARTIAL = re.compile("(is|was)?(timedout|partial(results|resultsonly|failures?)?|incompleteresults|terminatedearly)")
+_NO = frozenset(("false", "no", "n", "0"))
+_PARTIAL = re.compile(
+    "(is|was)?(timedout|partial(results|resultsonly|failures?)?|incomplete(results)?|terminatedearly)"
+)
+_YES = frozenset(("true", "yes", "y", "1"))
+_LEFT_OUT = frozenset((("_shards", "failed"), ("_clusters", "failed"), ("_clusters", "skipped")))
+"""Where Elasticsearch counts what it has not asked."""
+
 _STATUSES = frozenset(("status", "statuscode", "code", "httpstatus"))
 _FAILURES = frozenset(("error", "fail", "failure"))
 
 _CODES = re.compile(
     "(status|http|httpstatus|result|return|ret|rtn|response|resp|res|biz|business|api|service|sys|system|sub)?code"
-    "|status|httpstatus|result|ret|rc"
+    "|(http|result|response)?status|result|outcome|ack(nowledge)?|ret|rc"
 )
 """Names of what says how a request went; other codes are a country's, a campaign's, …"""
 
@@ -28,18 +34,20 @@ _BAD_CODE = re.compile("-0*[1-9][0-9]*|[a-z]{0,3}[45][0-9]{2,}|[136-9][0-9]{2,}[
 """Codes of failures. Those for success are 0, 1 and round numbers (100, 10000), or begin with a 2 (200, 20000)."""
 
 _BAD_WORD = re.compile(
-    ".*(error|exception|fail|failed|failure|timeout|timedout|unavailable|denied|forbidden|unauthorized)|ko|nok|notok"
+    ".*(error|exception|fail|failed|failure|timeout|timedout|deadlineexceeded|unavailable|denied|forbidden"
+    "|(not|un)(authori[sz]ed|authenticated)|(rate|quota|limit)(limit)?(ed|exceeded)?|toomanyrequests|throttl(ed|ing)"
+    "|rejected|aborted|cancell?ed|maintenance|outofservice)|(invalid|expired).*|internal|down|err|ko|ng|nok|notok"
 )
 
 _NO_ERROR = re.compile(
-    "|null|nil|undefined|false|na|ok|okay|success|successful|succeeded|nothing"
+    "|null|nil|undefined|false|na|n|ok|okay|nothing|(?!.*(un|no|without|fail|parti|only)).*succe(ss|ed).*"
     "|no(ne|(errors?|exceptions?|faults?)?(found|occurred)?)|[a-z]?0+"
 )
 """The ways to write that there is no error, without what stands between letters and digits."""
 
 _MESSAGES = re.compile("(error|user|developer)?(message|msg|text|description|detail|details|title|reason)s?")
 
-_HEADS = frozenset(("meta", "metadata", "header", "responseheader", "status"))
+_HEADS = frozenset(("meta", "metadata", "head", "header", "responseheader", "responsestatus", "status"))
 """Objects that say how the request went, beside what it lists."""
 
 _RESULTS = frozenset(("result", "response"))
@@ -114,7 +122,7 @@ def _went_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
     name, value = entry.name, entry.value
     if _ERRORS.fullmatch(name):
         return isinstance(value, bool | str | list | dict) and not _is_no_error(value)
-    if name in _ERROR_CODES:
+    if _ERROR_CODES.fullmatch(name):
         return isinstance(value, str | int) and not _is_no_error(value)
     if _NOT_SO.fullmatch(name):
         return _word(value) in _NO and f"{name}={_word(value)}" not in asked and not _is_count(entry.holder, value)
@@ -126,8 +134,10 @@ def _may_have_gone_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
     name, value = entry.name, entry.value
     if _ERRORS.fullmatch(name) and isinstance(value, int | float):
         return value != 0
-    if name == "degraded":
-        return value is True
+    if name in ("degraded", "failed"):
+        return value is True and f"{name}=true" not in asked
+    if _CODES.fullmatch(name) and value is False:
+        return f"{name}=false" not in asked
     if _CODES.fullmatch(name) and not _is_asked(value, asked):
         is_bad = _BAD_CODE.fullmatch(_word(value)) or _BAD_WORD.fullmatch(_letters(value))
         return bool(is_bad) and not _is_no_error(value)
@@ -135,9 +145,9 @@ def _may_have_gone_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
 
 
 def _is_part(entry: _Entry) -> bool:
-    if entry.path == ("_shards", "failed"):
+    if entry.path in _LEFT_OUT:
         return isinstance(entry.value, int) and entry.value > 0
-    return entry.value is True and _PARTIAL.fullmatch(entry.name) is not None
+    return _word(entry.value) in _YES and _PARTIAL.fullmatch(entry.name) is not None
 
 
 def _entries(items: str, body: dict[str, Any], before: tuple[str, ...], *, is_head: bool) -> Iterator[_Entry]:
@@ -148,9 +158,10 @@ def _entries(items: str, body: dict[str, Any], before: tuple[str, ...], *, is_he
             yield _Entry(path, name, value, body, is_head)
         if not isinstance(value, dict) or len(path) == MAX_DEPTH:
             continue
-        if not before and (name in _HEADS or key == "_shards"):
+        is_parts = key in ("_shards", "_clusters")
+        if not before and (name in _HEADS or is_parts):
             for inner, of_it in value.items():
-                yield _Entry((key, inner), _plain(inner), of_it, value, key != "_shards")
+                yield _Entry((key, inner), _plain(inner), of_it, value, not is_parts)
         elif (not before and name in _RESULTS) or (_is_named(items, key) and not _is_list_by_ids(items, value)):
             yield from _entries(items, value, path, is_head=False)
 
@@ -204,12 +215,16 @@ def _is_count(body: dict[str, Any], value: Any) -> bool:
     return value == 0 and value is not False and any(name.lower().startswith("fail") for name in body)
 
 
+def _is_code(name: str) -> bool:
+    return bool(_CODES.fullmatch(name) or _ERROR_CODES.fullmatch(name))
+
+
 def _is_no_error(value: Any, depth: int = MAX_DEPTH) -> bool:
     """Tell whether what stands in an error's place says that there is none; where it has a code, that decides."""
     if isinstance(value, list | dict) and not depth:
         return False
     if isinstance(value, dict):
-        codes = [each for name, each in value.items() if _CODES.fullmatch(_plain(name)) or _plain(name) in _ERROR_CODES]
+        codes = [each for name, each in value.items() if _is_code(_plain(name))]
         codes = [each for each in codes if each not in (None, "")]
         if not all(isinstance(each, str) and each.isalpha() for each in codes):  # many errors have 0, for want of one
             codes += [each for name, each in value.items() if _MESSAGES.fullmatch(_plain(name))]

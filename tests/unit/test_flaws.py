@@ -79,6 +79,11 @@ def found(body: dict[str, Any], of: Source | None = None, *, items: int = 0) -> 
         {"countryCode": "49", "postalCode": "50667"},
         {"resultCode": "0000"},
         {"degraded": False},
+        {"isError": "N"},
+        {"err": None, "errmsg": "ok"},
+        {"errorMessage": "Completed successfully"},
+        {"failed": 0},
+        {"_clusters": {"total": 2, "successful": 2, "skipped": 0}},
     ],
 )
 def test_what_says_that_nothing_is_wrong_is_no_error(body: dict[str, Any], items: int) -> None:
@@ -109,6 +114,15 @@ def test_a_list_of_nothing_is_no_error(value: object) -> None:
         ({"status": "error"}, "status"),
         ({"status": 503}, "status"),
         ({"meta": {"status": 503}}, "meta.status"),
+        ({"success": "N"}, "success"),
+        ({"err": "db down"}, "err"),
+        ({"errMsg": "db down"}, "errMsg"),
+        ({"error_description": "db down"}, "error_description"),
+        ({"exceptions": ["db down"]}, "exceptions"),
+        ({"errorMessage": "Only partially successful"}, "errorMessage"),
+        ({"errorMessage": "Not successful"}, "errorMessage"),
+        ({"errNo": 17}, "errNo"),
+        ({"ResponseStatus": {"ErrorCode": "Unauthorized"}}, "ResponseStatus.ErrorCode"),
     ],
 )
 @pytest.mark.parametrize("items", [0, 3])
@@ -139,6 +153,19 @@ def test_what_plainly_says_that_it_went_wrong_is_heard_whatever_is_listed(
         ({"data": {"error": "replica lag"}}, "data.error"),
         ({"data": {"@error": "replica lag"}}, 'data."@error"'),
         ({"degraded": True}, "degraded"),
+        ({"status": False}, "status"),
+        ({"failed": True}, "failed"),
+        ({"_status": "ERR"}, "_status"),
+        ({"result": "NG"}, "result"),
+        ({"Ack": "Failure"}, "Ack"),
+        ({"head": {"retcode": 10001}}, "head.retcode"),
+        *(
+            ({"code": code}, "code")
+            for code in (
+                *("RATE_LIMIT", "RateLimitExceeded", "TooManyRequests", "ThrottlingException", "DEADLINE_EXCEEDED"),
+                *("UNAUTHENTICATED", "NotAuthorized", "invalid_token", "INTERNAL", "Aborted", "MAINTENANCE"),
+            )
+        ),
     ],
 )
 def test_what_may_mean_a_failure_is_one_where_nothing_is_listed(body: dict[str, Any], place: str) -> None:
@@ -148,11 +175,17 @@ def test_what_may_mean_a_failure_is_one_where_nothing_is_listed(body: dict[str, 
 
 @pytest.mark.parametrize("items", [0, 3])
 @pytest.mark.parametrize(
-    "name", ["timed_out", "isPartial", "partial_failure", "terminated_early", "incomplete_results"]
+    "name", ["timed_out", "isPartial", "partial_failure", "terminated_early", "incomplete_results", "incomplete"]
 )
 def test_a_part_of_a_list_is_no_whole_one(name: str, items: int) -> None:
-    assert f"says in {name} that {PART}" in found({name: True}, items=items)
-    assert not found({name: False}, items=items)
+    for yes, no in ((True, False), (1, 0), ("true", "false")):
+        assert f"says in {name} that {PART}" in found({name: yes}, items=items)
+        assert not found({name: no}, items=items)
+
+
+@pytest.mark.parametrize("counts", [{"skipped": 1}, {"failed": 1}, {"partial": 1}])
+def test_a_cluster_that_was_not_asked_lacks_in_the_list(counts: dict[str, int]) -> None:
+    assert PART in found({"_clusters": {"total": 2, "successful": 1, **counts}}, items=3)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +201,7 @@ def test_a_part_of_a_list_is_no_whole_one(name: str, items: int) -> None:
 def test_an_answer_that_repeats_what_was_asked_for_says_nothing(of: Source) -> None:
     assert not found({"status": "failed"}, of)
     assert WENT_WRONG in found({"status": "failed"}, source(state="bounced"))
+    assert not found({"failed": True, "status": False}, source(failed="true", status="false"))
 
 
 @pytest.mark.parametrize(
