@@ -30,8 +30,9 @@ MAX_LETTERS = 256
 """Of a text; more of it hints at nothing."""
 
 _TOTALS = re.compile(
-    "odatacount|numfound|nbhits|fullcount|recordsfiltered|"
-    "total(count|elements|items|results|size|records|entries|rows|hits|docs|number|num|objects)?"
+    "odatacount|numfound|nbhits|fullcount|recordsfiltered|filter(ed)?count|"
+    "total(count|elements|items|results|size|records|entries|rows|hits|docs|number|num|objects|found|cnt)?|"
+    "total(record|item|row|result)s?count"
 )
 _OF_THE_PAGE = frozenset(("total", "totalcount", "totalrecords", "totalrows", "count", "records"))
 """Names under which some APIs say how many items are on the page."""
@@ -43,9 +44,13 @@ _BESIDE = re.compile(
 """Objects beside a list that say how long it is."""
 
 _NEXT = re.compile(
-    r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path|start|id|key)?|"
-    "(next)?(ms)?continu(e|ation)(token)?|lastevaluatedkey|linknext|more[a-z]*(link|url|uri|href)"
+    r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path|start|id|key|batch"
+    "|index|from|skip|range|maxid|position)?|(next)?(ms)?continu(e|ation)(token|next[a-z]*key)?|"
+    "lastevaluatedkey|resumptiontoken|cursornext|linknext|more[a-z]*(link|url|uri|href)"
 )
+_OBJECT = re.compile(".*(key|token|cursor)")
+"""A next page that some databases name by an object with the columns of an index."""
+
 _INNER = ("href", "url", "uri", "link", "cursor", "token", "after", "start", "offset", "page", "number")
 """Where an object that stands for a next page may say which one that is."""
 
@@ -53,21 +58,27 @@ NO_NEXT = frozenset(("", "0", "-1", "null", "none", "nil", "undefined", "false",
 """What some write for a next page where there is none."""
 
 _MORE = re.compile(
-    "(has|is)?more(items?|results?|pages?|records?|rows|data|available)?|hasnext(page)?|(is)?truncated|"
-    "remainingitemcount"
+    "(has|is)?more(items?|results?|pages?|records?|rows|data)?(available|exists?)?|hasnext(page)?|(is)?truncated|"
+    "remaining(items?|results?|records?|rows)?count|(items?|results?|records?|rows)remaining"
 )
 _PAGES = re.compile("totalpages?|pagecount|lastpage|numpages|numberofpages|nbpages|pages|pagestotal")
 _PREVIOUS = re.compile(r"(odata)?prev(ious)?(page)?(link|url|uri|href)?")
 _NUMBER = re.compile(r"([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3}){1,4})(\.0+)?")
 """As some write one in a text: 1,234 or 500.0."""
 
-_PREFIX = re.compile("^x-(wp-)?|^pagination-(?=.)")
+_PREFIX = re.compile("^(x-)?(wp-|(pagination|paging)-(?=.))?")
+_IN_JSON = frozenset(("pagination", "paging"))
+"""Headers that some write an object into."""
+
 _TOKEN = re.compile("(end|after|scan)?cursor|after|bookmark|marker|offset|scrollid")
 """What may name the next page, or this one, or stand there also on the last one."""
 
 _BEFORE = frozenset(("hasprevious", "hasprev", "haspreviouspage", "hasprevpage"))
-_LAST = frozenset(("last", "islast", "islastpage", "endofstream", "endoflist"))
+_LAST = frozenset(("last", "lastpage", "islast", "islastpage", "endofstream", "endoflist"))
 _FIRST = frozenset(("first", "isfirst", "isfirstpage"))
+_NUMBERS = frozenset(("first", "last", "lastpage"))
+"""Of these names those that may hold a page's number, which may be 0."""
+
 
 MAX_LINKS = 16
 """A list of more objects holds items, whatever they look like."""
@@ -144,13 +155,22 @@ def total_hint(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -
         Those that lead to the list.
     """
     found: list[Total] = []
+    name = _plain(fields[-1]) if fields else ""
+    own = {f"{name}count", f"{name.removesuffix('s')}count", f"{name}total", f"total{name}"} - {"count", "total"}
     for each in (*_entries(body, towards=fields), *_header_entries(headers)):
         is_grids = each.key == "records" and {"page", "total"} <= each.names  # jqGrid's, beside a number of pages
-        if _TOTALS.fullmatch(each.key) or is_grids or (each.key == "count" and each.names & {"next", "results"}):
+        is_named = each.key in own  # emailsCount beside emails
+        if (
+            _TOTALS.fullmatch(each.key)
+            or is_grids
+            or is_named
+            or (each.key == "count" and each.names & {"next", "results"})
+        ):
             counted = each.value if isinstance(each.value, dict) else {"value": each.value}
             value, is_least = counted.get("value"), counted.get("relation") == "gte"  # Elasticsearch stops counting
             if (number := whole_number(value)) is not None:
-                may_count_page = each.key in _OF_THE_PAGE and bool(each.expression) and not each.names & {"next"}
+                may_count_page = (each.key in _OF_THE_PAGE or is_named) and bool(each.expression)
+                may_count_page = may_count_page and not each.names & {"next"}
                 found.append(Total(number, each.place, may_count_page, is_least))
     return max(found, key=itemgetter(0)) if found else _count_beside_list(body)
 
@@ -182,9 +202,9 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
     found: dict[str, Any] = {}
     for each in (*_entries(body), *_header_entries(headers)):
         key, value = each.key, each.value
-        is_no = _is_no(value)
-        if (_NEXT.fullmatch(key) and _leads_on(value)) or (
-            _is_yes(value) if _MORE.fullmatch(key) else is_no and key in _LAST
+        is_no = _denies(each)
+        if (_NEXT.fullmatch(key) and (_leads_on(value) or _is_object(each))) or (
+            _is_yes(value) if _says_of_more(each) else is_no and key in _LAST
         ):
             found.setdefault("next_at", each.place)
             found["next"] = found.get("next") or (_named_by(each) if each.expression else None)
@@ -211,11 +231,11 @@ def says_more(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) ->
     """
     said: bool | None = None
     for each in (*_entries(body, towards=fields), *_header_entries(headers)):
-        is_no = _is_no(each.value)
+        is_no = _denies(each)
         is_last = each.key in _LAST and _is_yes(each.value) and isinstance(each.value, bool | str)
-        if _is_yes(each.value) if _MORE.fullmatch(each.key) else is_no and each.key in _LAST:
+        if _is_yes(each.value) if _says_of_more(each) else is_no and each.key in _LAST:
             return True
-        if is_last or (is_no and _MORE.fullmatch(each.key)):
+        if is_last or (is_no and _says_of_more(each)):
             said = False
     return said
 
@@ -245,8 +265,12 @@ def beside_lists(body: Any, depth: int = DEPTH) -> Any:
     if isinstance(body, str):
         return body[:MAX_LETTERS]
     if isinstance(body, list):
-        return [beside_lists(link, 1) for link in body] if _are_links(body) else None
+        return [{**beside_lists(link, 1), **_relation_of(link)} for link in body] if _are_links(body) else None
     return body
+
+
+def _relation_of(link: dict[str, Any]) -> dict[str, Any]:
+    return {name: link[name] for name in ("rel", "relation") if name in link}
 
 
 def pages_its_lists(body: Any, headers: Mapping[str, str]) -> str | None:
@@ -328,15 +352,25 @@ def _are_links(value: Any) -> bool:
     """Tell whether something is a list of links, as FHIR and Oracle write them: ``{"rel": "next", "href": …}``."""
     if not isinstance(value, list) or not 0 < len(value) <= MAX_LINKS:
         return False
-    return all(isinstance(link, dict) and isinstance(link.get("rel", link.get("relation")), str) for link in value)
+    return all(isinstance(link, dict) and _relations(link) for link in value)
+
+
+def _relations(link: dict[str, Any]) -> list[str]:
+    """Give what a link is, in small letters; in Siren it may be several things."""
+    found = next(iter(_relation_of(link).values()), None)
+    found = [found] if isinstance(found, str) else found
+    return [each.lower() for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def _link_entries(links: list[Any], where: str, path: str, names: frozenset[str]) -> Iterator[_Entry]:
     for link in links:
-        name = "rel" if "rel" in link else "relation"
-        relation, inner = link[name], _inner(link)
-        if relation in ("next", "prev", "previous"):
-            expression = f"{path}[?{name}=='{relation}'].{inner} | [0]"
+        (name, written), *_ = _relation_of(link).items()
+        inner = _inner(link)
+        for relation in ("next", "prev", "previous"):
+            if relation not in _relations(link):
+                continue
+            is_it = f"{name}=='{written}'" if isinstance(written, str) else f"contains({name}, '{relation}')"
+            expression = f"{path}[?{is_it}].{inner} | [0]"
             yield _Entry(f"{where}, {relation},", expression, names, relation, link.get(inner))
 
 
@@ -352,7 +386,7 @@ def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
             continue
         if key == "contentrange":
             key, text = "total", text.rpartition("/")[2]
-        if key == "pagination":
+        if key in _IN_JSON:
             try:
                 found = json.loads(text)
             except (ValueError, RecursionError):
@@ -367,14 +401,24 @@ def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
 def _header_key(name: str) -> str:
     """Give a header's name in plain; empty where it is none that says something of a list."""
     key = _plain(_PREFIX.sub("", name.lower()))
-    known = key in ("contentrange", "pagination")
+    known = key == "contentrange" or key in _IN_JSON
     return key if known or any(each.fullmatch(key) for each in (_TOTALS, _NEXT, _MORE, _PAGES, _TOKEN)) else ""
 
 
-def _is_no(value: Any) -> bool:
+def _says_of_more(each: _Entry) -> bool:
+    """Tell whether an entry says whether more follow; or how many are left, where Bubble writes it."""
+    return _MORE.fullmatch(each.key) is not None or (each.key == "remaining" and {"count", "results"} <= each.names)
+
+
+def _is_object(each: _Entry) -> bool:
+    return isinstance(each.value, dict) and bool(each.value) and _OBJECT.fullmatch(each.key) is not None
+
+
+def _denies(each: _Entry) -> bool:
+    value = each.value
     if isinstance(value, str):
         return value.strip().lower() in ("false", "no", "n")
-    return value is False
+    return value is False or (value == 0 and each.key not in _NUMBERS)
 
 
 def _is_yes(value: Any) -> bool:
