@@ -158,6 +158,18 @@ def test_an_operators_run_is_named_by_its_time_and_request() -> None:
         "2026-11-24 02:15 AM",
         "202611240215",
         202611240215,
+        1795486500 * 10**6,
+        1795486500 * 10**9,
+        str(1795486500 * 10**9),
+        "/Date(1795486500000)/",
+        "/Date(1795486500000+0100)/",
+        [2026, 11, 24, 2, 15],
+        [2026, 11, 24, 2, 15, 0, 123000000],
+        "2026/11/24 02:15:00",
+        "2026/11/24 2:15:00",
+        "2026-11-24T2:15:00Z",
+        "2026.11.24 03:15 +0100",
+        "24-Nov-2026 02:15:00",
     ],
 )
 def test_a_moment_is_a_time_as_apis_write_it(value: object) -> None:
@@ -172,7 +184,7 @@ def test_the_half_of_the_day_is_read(text: str, hour: int) -> None:
     assert moment(f"Nov 24, 2026 {text}") == MOMENT.replace(hour=hour).timestamp()
 
 
-@pytest.mark.parametrize("value", ["20261124", 20261124, "2026-11-24"])
+@pytest.mark.parametrize("value", ["20261124", 20261124, "2026-11-24", [2026, 11, 24], "2026/11/24"])
 def test_a_day_is_its_beginning(value: object) -> None:
     assert moment(value) == MOMENT.replace(hour=0, minute=0).timestamp()
 
@@ -232,8 +244,14 @@ def test_any_moment_is_read_in_every_form(at: datetime) -> None:
         pytest.param("Tue Nov 24 2026 03:15:00 (GMT+0100)", id="an offset in parentheses"),
         pytest.param("Nov 24, 2026 14:15 PM", id="an hour that is not of half a day"),
         pytest.param("Tue, 24 Nov 2026 02:15:00 GMT whatever", id="more than a date"),
-        pytest.param(1795486500 * 10**6, id="microseconds"),
-        pytest.param(1795486500 * 10**9, id="nanoseconds"),
+        [2026, 11],
+        [2026, 13, 1],
+        ["2026", "11", "24"],
+        [2026, 11, 24, [2]],
+        "/Date(-62135596800000)/",
+        "/Date(x)/",
+        "2026/13/01",
+        "1-1-2026 02:15:00",
     ],
 )
 def test_anything_else_is_no_moment(value: object) -> None:
