@@ -45,6 +45,9 @@ UNITS = {"ms": 0.001, "millisecond": 0.001, "s": 1, "sec": 1, "second": 1, "m": 
 UNITS |= {"hr": 3600, "hour": 3600, "d": 86400, "day": 86400}
 """In seconds; RFC 9110 has seconds alone, without their name."""
 
+DURATION = re.compile(r"(?:pt)?(?:\d{1,15}(?:\.\d+)?\s*[a-z]+[\s.]*)+", re.ASCII)
+"""Of one unit or several: ``120s``, ``1m30s``, ``1 min 30 sec.``; ISO 8601 writes ``PT2M``, of less than a day."""
+
 
 def in_full(status: int) -> str:
     """Give a status with its phrase: ``HTTP 422 Unprocessable Content``."""
@@ -151,14 +154,19 @@ def _seconds(text: str, now: float) -> float | None:
 
 
 def _wait(text: str, now: float) -> float | None:
-    if number := re.fullmatch(r"(\d{1,15}(?:\.\d+)?)(?:\s*([a-z]+))?", text, re.ASCII | re.IGNORECASE):
-        if not number[2]:
-            return _from_now(float(number[1]), now)
-        unit = number[2].lower()
-        in_seconds = UNITS.get(unit) or UNITS.get(unit.removesuffix("s"))
-        return float(number[1]) * in_seconds if in_seconds else None
+    if re.fullmatch(r"\d{1,15}(\.\d+)?", text, re.ASCII):
+        return _from_now(float(text), now)
+    if DURATION.fullmatch(text.lower()):
+        parts = [(float(number), _unit(name)) for number, name in re.findall(r"(\d[\d.]*)\s*([a-z]+)", text.lower())]
+        if all(unit for _, unit in parts):
+            return sum(number * unit for number, unit in parts)
     at = moment(text)
     return None if at is None else at - now
+
+
+def _unit(name: str) -> float:
+    """Give how many seconds one has; 0 where it is not known."""
+    return UNITS.get(name) or UNITS.get(name.removesuffix("s")) or 0
 
 
 def _until_renewed(headers: Mapping[str, str], now: float) -> float | None:
