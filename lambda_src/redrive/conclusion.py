@@ -16,7 +16,7 @@ from typing import Any
 from redrive import breaker, clock
 from redrive.errors import ConcludeUnfinished
 from redrive.ledger import Ledger
-from redrive.ledger_rules import SECONDS_PER_HOUR, Entry, Refusal, State, judge
+from redrive.ledger_rules import SECONDS_PER_HOUR, Entry, Refusal, State, judge, was_answered_so
 from redrive.models import Communication, OutcomeKind
 from redrive.runs import BECAME_MANUAL, LEFT_OUT, NOT_LISTED, NOT_TRIED, UNDER_WAY, Batch, Result, Runs, Tally
 from redrive.settings import LedgerSettings, RunSettings
@@ -197,7 +197,7 @@ class Concluding:
                 done.tried.get(communication.source, Tried()),
                 at - entry.turned_away if entry.turned_away else 0,
                 self._settings.open_hours * SECONDS_PER_HOUR,
-                is_first_time=not 0 < entry.turned_away < float(record["listedAt"]),
+                is_first_time=not was_answered_so(entry, float(record["listedAt"])),
                 ended_open=communication.source in done.open,
                 was_asked_to_wait=communication.source in held and result.http_status in (503, TOO_MANY_REQUESTS),
             )

@@ -335,6 +335,12 @@ def given_back(entry: Entry, now: float, *, was_refused: bool = False) -> Entry:
     return given._replace(tried=now, outcome=None, http_status=None) if was_refused else given
 
 
+def was_answered_so(entry: Entry, before: float) -> bool:
+    """Tell whether its open attempt got the same answer before some time: one that repeats is noted once."""
+    is_same = any(event.at < before and event.detail == entry.error for event in entry.history)
+    return is_same and 0 < entry.turned_away < before
+
+
 def charged(entry: Entry, run_id: str, now: float, settings: LedgerSettings) -> Entry:
     """The run's verdict: what was turned away was one attempt; the last one makes it manual.
 

@@ -77,7 +77,7 @@ def verdict(
     limit_seconds
         ``redrive_limit.open_hours``: after that it is charged, whoever is to blame, so that nothing is endless.
     is_first_time
-        Whether no earlier run had it turned away.
+        Whether no earlier run had it turned away with the same answer.
     was_asked_to_wait
         Whether the API asked to come back later than could be waited for.
     ended_open

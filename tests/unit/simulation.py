@@ -385,7 +385,7 @@ class Weeks:
                 tried[result.communication.source],
                 self.now - entry.turned_away,
                 self.settings.open_hours * HOUR,
-                is_first_time=not 0 < entry.turned_away < run.began,
+                is_first_time=not ledger_rules.was_answered_so(entry, run.began),
                 ended_open=result.communication.source in run.left_out(self.now),
                 was_asked_to_wait=result.was_asked_to_wait and result.communication.source in run.held,
             )

@@ -211,6 +211,23 @@ def test_without_a_single_accepted_one_nobody_is_accused_and_five_accuse_the_api
     assert ("The API turned everything away" in answer["message"]) is (count == 5)
 
 
+@pytest.mark.parametrize(
+    ("statuses", "is_manual"),
+    [([422, 422], True), ([503, 400], False), ([409, 422], False), ([503, 400, 400], True), ([400, 503, 400], True)],
+)
+def test_alone_it_is_for_a_person_when_the_same_answer_comes_in_two_runs(
+    running: Running, ledger: Ledger, context: Context, time: Time, statuses: list[int], is_manual: bool
+) -> None:
+    states = []
+    for number, status in enumerate(statuses):
+        running.begins([ONE], run_id=next_run(number))
+        running.sends(1, {ONE: status})
+        invoke(done(next_run(number)), context)
+        states.append(entry_of(ledger, ONE).state)
+        time.passes(ONE_COOLDOWN)
+    assert states == [*[State.OPEN] * (len(statuses) - 1), State.MANUAL if is_manual else State.OPEN]
+
+
 @pytest.mark.parametrize("status", [404, 403, 500, 503, NO_ANSWER])
 @pytest.mark.parametrize(("accepted", "attempts"), [(3, 1), (2, 0)])
 def test_what_was_turned_away_is_one_attempt_where_three_in_four_were_accepted(
