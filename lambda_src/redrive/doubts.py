@@ -141,9 +141,12 @@ def _from_last_item(source: Source, last: tuple[PageRequest, Content]) -> PageRe
 
 
 def _has_last(found: Content, content: Content) -> bool:
-    """Tell whether an answer holds the last item of another one, as far as ids tell: ``items`` may leave it out."""
-    last = content.ids[-1] if len(content.ids) == content.extent else None
-    return last in found.ids if last else not found.is_empty
+    """Tell whether an answer holds the last item of another one, whichever that is: ``items`` may sort them.
+
+    As far as ids tell: it may leave that one out as well.
+    """
+    is_all = len(content.ids) == content.extent and all(content.ids)
+    return not set(content.ids).isdisjoint(found.ids) if is_all else not found.is_empty
 
 
 def _guess(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import chain
 from typing import Any, cast
 
 import jmespath
@@ -62,7 +63,8 @@ def leaves_out(expression: str, where: str) -> bool:
 def raw_list(expression: str, data: Any, where: str) -> list[Any] | dict[str, Any] | None:
     """Give the list (or object) that an expression takes its items from, as it stands in the answer.
 
-    ``emails[?status=='failed'].message`` takes them from ``emails``. None where that cannot be told.
+    ``emails[?status=='failed'].message`` takes them from ``emails``, and ``groups[].emails[]``, which leaves none out,
+    from all of these lists in one. None where that cannot be told.
     """
     try:
         found = _raw(_parsed(expression, where), data)
@@ -104,6 +106,8 @@ def _value(node: Node, data: Any) -> Any:
 
 def _raw(node: Node, data: Any) -> Any:
     children = node["children"]
+    if (lists := _joined_lists(node, data)) is not None:
+        return list(chain.from_iterable(each if isinstance(each, list) else [each] for each in lists))
     if node["type"] in _TAKING or _is_slice(node):
         return _raw(children[0], data)
     if node["type"] == "pipe":
@@ -115,6 +119,26 @@ def _raw(node: Node, data: Any) -> Any:
         lists = [child for child in children if child["type"] not in ("expref", "literal")]
         return _raw(lists[0], data) if lists else None
     return _value(node, data)
+
+
+def _joined_lists(node: Node, data: Any) -> list[Any] | None:
+    """Give the lists of which an expression makes one; None where it does not, or leaves out some of what they hold."""
+    children = node["children"]
+    if node["type"] == "projection":
+        return _joined_lists(children[0], data)
+    if node["type"] == "pipe" and _is_whole(children[0]):
+        return _joined_lists(children[1], _value(children[0], data))
+    if node["type"] != "flatten" or not _is_whole(children[0]):
+        return None
+    found = _value(children[0], data)
+    is_of_lists = isinstance(found, list) and any(isinstance(each, list) for each in found)
+    return found if is_of_lists else None
+
+
+def _is_whole(node: Node) -> bool:
+    """Tell whether an expression leaves out nothing but what is not there."""
+    is_choice = node["type"] == "filter_projection" or _is_slice(node)
+    return not is_choice and all(_is_whole(child) for child in node["children"])
 
 
 def _leading_fields(node: Node) -> tuple[tuple[str, ...], bool]:

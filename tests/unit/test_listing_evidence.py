@@ -1830,6 +1830,37 @@ def test_an_offset_counts_what_items_leaves_out(api: ScriptedApi, read: Read) ->
     assert len(api.requests) == 12  # five pages and an empty one, twice
 
 
+@pytest.mark.parametrize(
+    ("expression", "wrap"),
+    [
+        ("groups[].emails[]", lambda listed: {"groups": [{"emails": listed[:4]}, {"emails": listed[4:]}]}),
+        ("groups[*].emails | []", lambda listed: {"groups": [{"emails": listed[:4]}, {"emails": listed[4:]}]}),
+        ("groups[].emails[].{id: id}", lambda listed: {"groups": [{"emails": listed[:4]}, {"emails": listed[4:]}]}),
+        ("[emails, sms][]", lambda listed: {"emails": listed[:4], "sms": listed[4:]}),
+        ("*[]", lambda listed: {"mon": listed[:4], "tue": listed[4:]}),
+        ("groups[].emails[] | [?id]", lambda listed: {"groups": [{"emails": listed[:4]}, {"emails": listed[4:]}]}),
+        ("reverse(emails)", lambda listed: {"emails": listed}),
+        ("emails[?id].{id: id}", lambda listed: {"emails": listed}),
+    ],
+)
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 25])
+def test_a_list_of_lists_is_as_long_as_these_and_its_order_is_its_own(
+    api: ScriptedApi,
+    read: Read,
+    style: PaginationStyle,
+    count: int,
+    expression: str,
+    wrap: Callable[[list[Any]], dict[str, Any]],
+) -> None:
+    serve = numbered(ids(count))
+    api.answer = lambda request: as_json(wrap(json.loads(serve(request).get_data())["emails"]))
+    found, listing = read(source(style, items=expression))
+    assert sorted(found) == sorted(ids(count))
+    assert complete(listing)
+    assert not listing.problems
+
+
 def test_a_list_may_begin_at_any_number(api: ScriptedApi, read: Read) -> None:
     def answer(request: Request) -> Response:
         assert "limit" not in request.args
