@@ -51,8 +51,8 @@ def line_of(failure: Failure, name: str, api: ApiSettings) -> str:
         return f"{named[1]} = …"
     if failure.kind == CredentialsRefused.__name__:
         return 'api.auth.type = "bearer"' if api.auth.type is AuthType.NONE else "api.auth.secret_arn = …"
-    if failure.http_status and 300 <= failure.http_status < 400:
-        return f"sources.{name}.path = …"  # most often a slash at its end
+    if failure.http_status and 300 <= failure.http_status < 400:  # most often for a slash at its end
+        return "api.base_url = …" if "api.base_url" in failure.text else f"sources.{name}.path = …"
     return next((line.format(name=name) for words, line in _LINES if words in failure.text), "")
 
 

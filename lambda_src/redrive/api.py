@@ -13,14 +13,13 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 import requests
 from urllib3.util.retry import Retry
 
-from redrive import clock, memory
+from redrive import clock, memory, origins
 from redrive.answers import expect_expression, holds, in_full, is_page, retry_after
 from redrive.auth import ApiAuth, api_auth
 from redrive.entries import QueueEntry
 from redrive.errors import ApiUnavailable, ConfigurationError, CredentialsRefused, ListingError
 from redrive.ledger_rules import Claim
 from redrive.models import idempotency_key
-from redrive.origins import on_own_origin
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, RequeueSettings
 from redrive.transport import Deadline, beginning, open_session
@@ -132,7 +131,7 @@ class Api:
 
     def same_origin_url(self, url: str, base: str) -> str:
         """Give the URL of a next page as it is asked; see :func:`redrive.origins.on_own_origin`."""
-        return on_own_origin(url, base, self._settings.base_url)
+        return origins.on_own_origin(url, base, self._settings.base_url)
 
     def get(self, url: str, params: Sequence[tuple[str, str]]) -> ListAnswer:
         """Read one page of a list; a parameter may come more than once.
@@ -324,7 +323,7 @@ class Api:
             raise CredentialsRefused(f"{what}: {in_full(status)}", status)
         if 300 <= status < 400:
             raise ApiUnavailable(
-                f"{what}: {in_full(status)}, which is not followed{_slash(got)}", status, got.retry_after
+                f"{what}: {in_full(status)}, which is not followed{_where_to(got)}", status, got.retry_after
             )
         if status < 200 or status in TRANSIENT or status >= 500:
             raise ApiUnavailable(f"{what}: {in_full(status)}", status, got.retry_after)
@@ -394,12 +393,15 @@ class _Got(NamedTuple):
     retry_after: float | None
 
 
-def _slash(got: _Got) -> str:
-    """Say that a redirect leads to the same path with a slash at its end, as many frameworks do, or without one."""
+def _where_to(got: _Got) -> str:
+    """Say that a redirect leads to another origin, or to the same path with a slash at its end, or without one."""
     try:
-        there, here = (urlsplit(url).path for url in (urljoin(got.url, got.headers.get("Location", "")), got.url))
+        url = urljoin(got.url, got.headers.get("Location", ""))
+        theirs, there, here = origins.origin(url), urlsplit(url).path, urlsplit(got.url).path
     except ValueError:
         return ""
+    if theirs != origins.origin(got.url):
+        return f"; it leads to {origins.in_words(theirs)}: if that is the same application, set api.base_url to it"
     if there == here or there.rstrip("/") != here.rstrip("/"):
         return ""
     return f"; write the path with{'' if there.endswith('/') else 'out'} a slash at its end"

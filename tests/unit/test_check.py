@@ -589,7 +589,8 @@ def test_filters_that_the_api_refuses(api: ScriptedApi, traps: Traps) -> None:
         (as_json({"data": {"rows": [{"id": 1}]}}), 'sources.email.items = "data.rows"'),
         (as_json([{"id": 1}]), 'sources.email.items = "@"'),
         (Response(status=301, headers={"Location": "/emails/"}), "sources.email.path = …"),
-        (Response(status=302, headers={"Location": "https://login.example/"}), "sources.email.path = …"),
+        (Response(status=302, headers={"Location": "/login"}), "sources.email.path = …"),
+        (Response(status=302, headers={"Location": "https://www.example/"}), "api.base_url = …"),
         (Response(status=401), 'api.auth.type = "bearer"'),
         (Response(status=403), 'api.auth.type = "bearer"'),
         (Response(status=406), "api.headers = …"),
@@ -608,6 +609,11 @@ def test_an_answer_that_is_no_list_names_the_line(api: ScriptedApi, traps: Traps
     [
         ("/emails/?status=failed", "; write the path with a slash at its end"),
         ("{url}/emails/", "; write the path with a slash at its end"),
+        (
+            "https://www.example.com/emails?token=x",
+            "; it leads to https://www.example.com: if that is the same application, set api.base_url to it",
+        ),
+        ("https://ann@www.example.com/emails", ""),
         ("/login", ""),
         (None, ""),
     ],
