@@ -90,7 +90,8 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
     A configured total that is reached goes before: what looks like a next page may be something else.
     """
     pagination = source.pagination
-    if pagination.total and progress.is_reached:
+    is_none = progress.total is not None and progress.total.number == progress.listed == 0
+    if pagination.total and (progress.is_reached or is_none):
         return
     hints = read_hints(content.body, content.answer.headers)
     where = f"sources.{name}.pagination"

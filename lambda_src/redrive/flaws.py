@@ -18,8 +18,8 @@ _PARTIAL = re.compile(
     "(is|was)?(timedout|partial(results|resultsonly|failures?)?|incomplete(results)?|terminatedearly)"
 )
 _YES = frozenset(("true", "yes", "y", "1"))
-_LEFT_OUT = frozenset((("_shards", "failed"), ("_clusters", "failed"), ("_clusters", "skipped")))
-"""Where Elasticsearch counts what it has not asked."""
+_LEFT_OUT = frozenset((("_shards", "failed"), *(("_clusters", name) for name in ("failed", "partial", "skipped"))))
+"""Where Elasticsearch counts what it has not asked, or not to the end."""
 
 _STATUSES = frozenset(("status", "statuscode", "code", "httpstatus"))
 _FAILURES = frozenset(("error", "fail", "failure"))
@@ -161,7 +161,8 @@ def _entries(items: str, body: dict[str, Any], before: tuple[str, ...], *, is_he
         is_parts = key in ("_shards", "_clusters")
         if not before and (name in _HEADS or is_parts):
             for inner, of_it in value.items():
-                yield _Entry((key, inner), _plain(inner), of_it, value, not is_parts)
+                if not is_parts or (key, inner) in _LEFT_OUT:
+                    yield _Entry((key, inner), _plain(inner), of_it, value, not is_parts)
         elif (not before and name in _RESULTS) or (_is_named(items, key) and not _is_list_by_ids(items, value)):
             yield from _entries(items, value, path, is_head=False)
 

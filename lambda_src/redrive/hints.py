@@ -46,7 +46,7 @@ _BESIDE = re.compile(
 _NEXT = re.compile(
     r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path|start|id|key|batch"
     "|index|from|skip|range|maxid|position)?|(next)?(ms)?continu(e|ation)(token|next[a-z]*key)?|"
-    "lastevaluatedkey|resumptiontoken|cursornext|linknext|more[a-z]*(link|url|uri|href)"
+    "lastevaluatedkey|resumptiontoken|cursornext|linknext|more(?!info)[a-z]*(link|url|uri|href)"
 )
 _OBJECT = re.compile(".*(key|token|cursor)")
 """A next page that some databases name by an object with the columns of an index."""

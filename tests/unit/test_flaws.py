@@ -83,7 +83,7 @@ def found(body: dict[str, Any], of: Source | None = None, *, items: int = 0) -> 
         {"err": None, "errmsg": "ok"},
         {"errorMessage": "Completed successfully"},
         {"failed": 0},
-        {"_clusters": {"total": 2, "successful": 2, "skipped": 0}},
+        {"_clusters": {"total": 0, "successful": 0, "skipped": 0}, "_shards": {"total": 0, "successful": 0}},
     ],
 )
 def test_what_says_that_nothing_is_wrong_is_no_error(body: dict[str, Any], items: int) -> None:

@@ -690,8 +690,9 @@ def test_an_api_that_pages_is_noticed_by_a_source_that_does_not(
     assert "sources.email.pagination.style: none, yet the API pages" in listing.problems[0]
 
 
-def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, read: Read) -> None:
-    api.answers(as_json({"emails": items(ids(3)), "next": "2026-11-27T00:00:00Z"}))
+@pytest.mark.parametrize("count", [0, 3])
+def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, read: Read, count: int) -> None:
+    api.answers(as_json({"emails": items(ids(count)), "next": "2026-11-27T00:00:00Z"}))
     assert not complete(read(source(PaginationStyle.NONE))[1])
     assert complete(read(source(PaginationStyle.NONE, pagination={"total": "length(emails)"}))[1])
 
@@ -706,6 +707,7 @@ def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, re
         ({"next": None, "has_more": False, "totalPages": 1}, {}),
         ({"items": [{"total": 99, "next": "x"}]}, {}),
         ({"count": 20}, {}),
+        ({"moreInfoUrl": "https://docs.example"}, {}),
         ({"last": True}, {"X-Next-Page": "", "X-Total-Pages": "1", "X-Total": "20"}),
         ({"next": {"after": None}, "links": [{"rel": "self", "href": "/emails"}], "more_emails_url": None}, {}),
         ({"cursor": "this page", "truncated": False, "metadata": {"continue": ""}}, {"X-Has-More": "false"}),
