@@ -106,9 +106,10 @@ class Ledger:
         """Write down that the application took it back; whether the lease was still the claim's own."""
         return self._conclude(claim, rules.accepted(claim.entry, status, clock.now(), self._settings))
 
-    def note_already_queued(self, claim: Claim) -> bool:
+    def note_already_queued(self, claim: Claim, retry_after: float | None = None) -> bool:
         """Write down that the application has it already; see :meth:`accept`."""
-        return self._conclude(claim, rules.already_queued(claim.entry, clock.now(), self._settings))
+        entry = rules.already_queued(claim.entry, clock.now(), self._settings, retry_after=retry_after)
+        return self._conclude(claim, entry)
 
     def note_turned_away(
         self,

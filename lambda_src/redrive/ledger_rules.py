@@ -263,8 +263,9 @@ def accepted(entry: Entry, status: int, now: float, settings: LedgerSettings) ->
     )
 
 
-def already_queued(entry: Entry, now: float, settings: LedgerSettings) -> Entry:
+def already_queued(entry: Entry, now: float, settings: LedgerSettings, *, retry_after: float | None = None) -> Entry:
     """The application has it already (409): it cools down like an accepted one, and the attempt stays open."""
+    wait = max(cooldown_seconds(entry.attempts + 1, settings), retry_after or 0)
     return _noted(
         entry,
         now,
@@ -274,7 +275,7 @@ def already_queued(entry: Entry, now: float, settings: LedgerSettings) -> Entry:
         http_status=409,
         turned_away=entry.turned_away or now,
         lease_until=0,
-        not_before=now + cooldown_seconds(entry.attempts + 1, settings),
+        not_before=now + wait,
     )
 
 

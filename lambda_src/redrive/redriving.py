@@ -143,7 +143,7 @@ class Redriving:
             self._insist(lambda: self.ledger.accept(claim, status))
             return Outcome(communication, OutcomeKind.REQUEUED, claim.attempt, status)
         if status == ALREADY_QUEUED:
-            self._insist(lambda: self.ledger.note_already_queued(claim))
+            self._insist(lambda: self.ledger.note_already_queued(claim, answer.retry_after))
             return Outcome(communication, OutcomeKind.SKIPPED, claim.attempt, status, answer.error)
         error = answer.error or f"HTTP {status}"
         self._turned_away(claim, errand, status, error, answer.retry_after, says_no=answer.says_no)

@@ -424,11 +424,14 @@ def test_a_refusal_with_a_retry_after_is_not_asked_before_either(
     assert runs.breaker(RUN).held["email"] >= before + 3600
 
 
-def test_a_refusal_that_says_when_to_come_back_is_about_the_communication_alone(
-    api: ScriptedApi, runs: Runs, context: Context
+@pytest.mark.parametrize("status", [404, 409])
+def test_an_answer_that_says_when_to_come_back_is_about_the_communication_alone(
+    api: ScriptedApi, ledger: Ledger, runs: Runs, context: Context, status: int
 ) -> None:
-    api.answers(as_json({}, status=404, Retry_After="3600"))
+    api.answers(as_json({}, status=status, Retry_After="7200"))
+    before = clock.now()
     carry_out(ITEM, context)
+    assert entry_of(ledger, EMAIL).not_before >= before + 7200
     others_get_it(context)
     assert len(api.requests) == AGREE_TO_WAIT
     assert not runs.breaker(RUN).held
