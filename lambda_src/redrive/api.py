@@ -274,7 +274,7 @@ class Api:
             raise ApiUnavailable(f"{what}: HTTP {got.status} did not finish in time", got.status)
         if accepted and not (found := holds(accepted, got.body, content_type)):
             error = f"HTTP {got.status}, but requeue.accepted does not hold"
-            return Answer(got.status, accepted=False, error=error, says_no=found is False)
+            return Answer(got.status, accepted=False, error=error, retry_after=got.retry_after, says_no=found is False)
         self._accepted = clock.now()
         return Answer(got.status, accepted=True)
 

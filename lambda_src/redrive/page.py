@@ -240,8 +240,10 @@ def _content(name: str, source: Source, answer: ListAnswer, body: Any, items: li
     where = f"sources.{name}"
     ids = _ids(items, source, f"{where}.id")
     if not leaves_out(source.items, f"{where}.items"):
-        key = hash(ids) if any(ids) else _hash(items)
-        return Content(answer, body, items, len(items), ids, key)
+        known = list(filter(None, ids))
+        # Two pages of one id that comes again and again, as of a mail to many, are not the same for that.
+        is_told = known and len(set(known)) == len(known)
+        return Content(answer, body, items, len(items), ids, hash(ids) if is_told else _hash(items))
     raw = raw_list(source.items, body, f"{where}.items")
     length, key = (None, _hash(body)) if raw is None else (len(raw), _hash(raw))
     return Content(answer, body, items, length, ids, key)

@@ -938,6 +938,28 @@ def test_what_joins_the_list_meanwhile_is_the_next_runs(api: ScriptedApi, read: 
     assert complete(read(source(PaginationStyle.CURSOR))[1])
 
 
+@pytest.mark.parametrize("style", [*NUMBERED, *TOKENS])
+def test_pages_on_which_one_id_comes_again_and_again_are_not_the_same(
+    api: ScriptedApi, read: Read, style: PaginationStyle
+) -> None:
+    """As of a list of recipients, whose id is their mail's."""
+    rows = [{"id": id_, "to": number} for number, id_ in enumerate([*ids(10), *["mail"] * 20, "x", "y", "z"])]
+    if style in NUMBERED:
+        api.answer = numbered(rows)
+    else:
+        parts = [rows[:10], rows[10:20], rows[20:30], rows[30:]]
+        links = ["?cursor=b", "?cursor=c", "?cursor=d", None]
+        api.answers(
+            *(
+                as_json({"emails": part, "next": link}, **({"Link": f"<{link}>; rel=next"} if link else {}))
+                for part, link in zip(parts, links, strict=True)
+            )
+        )
+    found, listing = read(source(style))
+    assert found == [*ids(10), "mail", "x", "y", "z"]
+    assert complete(listing)
+
+
 def test_what_comes_twice_is_counted_once_in_the_total(api: ScriptedApi, read: Read) -> None:
     pages = [{"emails": items(ids(10)), "next": "b", "total": 25}, {"emails": items(ids(20)[5:]), "total": 25}]
     api.answers(*map(as_json, pages))

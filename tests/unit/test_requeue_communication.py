@@ -424,11 +424,12 @@ def test_a_refusal_with_a_retry_after_is_not_asked_before_either(
     assert runs.breaker(RUN).held["email"] >= before + 3600
 
 
-@pytest.mark.parametrize("status", [404, 409])
+@pytest.mark.parametrize("status", [200, 404, 409])
 def test_an_answer_that_says_when_to_come_back_is_about_the_communication_alone(
-    api: ScriptedApi, ledger: Ledger, runs: Runs, context: Context, status: int
+    configure: Configure, api: ScriptedApi, ledger: Ledger, runs: Runs, context: Context, status: int
 ) -> None:
-    api.answers(as_json({}, status=status, Retry_After="7200"))
+    configure(requeue={"accepted": "success"})
+    api.answers(as_json({"success": False}, status=status, Retry_After="7200"))
     before = clock.now()
     carry_out(ITEM, context)
     assert entry_of(ledger, EMAIL).not_before >= before + 7200
