@@ -71,7 +71,7 @@ def _doubt_emptiness(name: str, source: Source, first: PageRequest, ask: Ask) ->
 def _doubt_one_answer(name: str, source: Source, first: PageRequest, content: Content, ask: Ask) -> Iterator[None]:
     """Ask for what would come next, by the names most APIs give to it; one that does not page gives the same again."""
     for page in (2, 1):
-        guesses = {"page": str(page), "offset": str(content.extent)}
+        guesses = {"page": str(page), "offset": str(content.extent), "skip": str(content.extent)}
         words = " and ".join(f"{param}={value}" for param, value in guesses.items() if param not in source.filters)
         found = yield from _guess(name, source, first, content, ask, guesses, f"as page {page}", words)
         if found is None or not found.is_empty:

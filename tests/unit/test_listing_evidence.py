@@ -727,7 +727,7 @@ def test_one_answer_is_the_whole_list_where_nothing_speaks_against_it(
 
 
 @pytest.mark.parametrize(
-    ("param", "size", "first"), [("page", 10, 1), ("page", 15, 1), ("page", 10, 0), ("offset", 10, 0)]
+    ("param", "size", "first"), [("page", 10, 1), ("page", 15, 1), ("page", 10, 0), ("offset", 10, 0), ("skip", 10, 0)]
 )
 def test_an_api_that_pages_without_a_word_is_asked_for_a_further_page(
     api: ScriptedApi, read: Read, param: str, size: int, first: int
