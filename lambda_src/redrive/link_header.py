@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 _TARGET = re.compile(r"[\s,]*<([^>]*)>")
 _QUOTED = r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)'  # a quotation mark that is missing stands at the end
-_PARAMETER = re.compile(rf'\s*;\s*([^\s=;,"]*)\s*(?:=\s*(?:{_QUOTED}|([^;,\s]*)))?', re.DOTALL)
+_SINGLY_QUOTED = r"'([^']*)'"  # which is not of the RFC, and is written so by some
+_PARAMETER = re.compile(rf'\s*;\s*([^\s=;,"]*)\s*(?:=\s*(?:{_QUOTED}|{_SINGLY_QUOTED}|([^;,\s]*)))?', re.DOTALL)
 _REST = re.compile(rf'(?:{_QUOTED}|[^,"])*', re.DOTALL)
 
 
@@ -35,7 +36,7 @@ def read_links(header: str) -> list[Link]:
         at, parameters = found.end(), dict[str, str]()
         while parameter := _PARAMETER.match(header, at):
             at = parameter.end()
-            quoted, token = parameter[2], parameter[3]
+            quoted, token = parameter[2], parameter[3] or parameter[4]
             value = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else token or ""
             parameters.setdefault(parameter[1].lower(), value)  # a second rel or anchor does not count (3.2, 3.3)
         links.append(Link(found[1].strip(), tuple(parameters.get("rel", "").lower().split()), parameters.get("anchor")))

@@ -229,7 +229,8 @@ def _is_of(link: Link, url: str) -> bool:
 def _at(source: Source, api: Api, content: Content, url: str) -> Following:
     """Follow a URL that the API gave. What it lacks of filters and size is put back; what it has stays."""
     base = content.answer.url
-    parts = urlsplit(urldefrag(api.same_origin_url(url, base)).url)
+    # Some write it as for HTML; no parameter's name begins so.
+    parts = urlsplit(urldefrag(api.same_origin_url(url.replace("&amp;", "&"), base)).url)
     pairs = [part for part in parts.query.split("&") if part]
     lacking: list[tuple[str, str]] = []
     for name, values in _wanted(source):

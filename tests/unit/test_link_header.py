@@ -25,6 +25,11 @@ from redrive.link_header import Link, read_links
         ('<a>; rel="next"; anchor="/other"', [Link("a", ("next",), "/other")]),
         ("<>; rel=next", [Link("", ("next",))]),
         ('<a>; rel="next', [Link("a", ("next",))]),
+        (
+            "<a>; rel='last next'; title='b; rel=prev', <d>; rel='prev'",
+            [Link("a", ("last", "next")), Link("d", ("prev",))],
+        ),
+        ("<a>; rel=next'; title=x", [Link("a", ("next'",))]),
         ("<a>; rel=next junk; title=x, <b>; rel=last", [Link("a", ("next",)), Link("b", ("last",))]),
         ("a; rel=next", []),
         ("<a; rel=next", []),

@@ -125,6 +125,7 @@ def test_filters_and_size_that_a_next_link_lacks_are_put_back(
         ("/emails?status=FAILED&limit=7&page=2", "status=FAILED&limit=7&page=2"),
         ("/emails?page=2&cursor=a%2Bb/c==&x", "page=2&cursor=a%2Bb/c==&x&status=failed&limit=10"),
         ("/emails?page=2&%73tatus=f", "page=2&status=f&limit=10"),
+        ("/emails?limit=7&amp;status=failed&amp;page=2", "limit=7&status=failed&page=2"),
     ],
 )
 def test_what_a_next_link_has_stays_as_it_is(api: ScriptedApi, read: Read, link: str, query: str) -> None:
