@@ -33,7 +33,7 @@ from redrive.page import Content, Page, Unlisted, has_no_next, more_said, page_o
 from redrive.page_requests import NUMBERED, Following, PageRequest, first_request, following, is_counted, put_back
 from redrive.progress import Progress
 from redrive.settings import PaginationStyle, Source
-from redrive.trial import ONE_ITEM, Trial, ask
+from redrive.trial import HALF, ONE_ITEM, Trial, ask
 
 REFUSED_DEPTH = frozenset({400, 416, 422})
 """Statuses with which an API refuses what lies too deep in a list, and others what lies beyond its end."""
@@ -165,6 +165,8 @@ class Pass:
         if not self._source.pagination.size_param:
             return None
         found = self.get(first_request(self._source, self._api, size=1), ONE_ITEM)
+        if isinstance(found, Unlisted) and found.answer.status in REFUSED_PARAMS:  # some give no fewer than five or ten
+            found = self.get(first_request(self._source, self._api, size=self.progress.lengths[0] // 2), HALF)
         if isinstance(found, Content) and (total := total_seen(self._name, self._source, found)):
             is_of_the_list = total.number > found.extent
             self.progress.may_count_page = self.progress.may_count_page and not is_of_the_list
@@ -227,7 +229,7 @@ class Pass:
         if not isinstance(one, Content):
             return False
         total = total_seen(self._name, self._source, one)
-        is_whole = self.progress.is_reached and total is not None and total.number > 1
+        is_whole = self.progress.is_reached and total is not None and total.number > one.extent
         return is_whole or (more is False and more_said(self._name, self._source, one) is True)
 
     def _read_unlisted(self, request: PageRequest, unlisted: Unlisted) -> Generator[None, None, Content | None]:

@@ -22,6 +22,9 @@ NOT_TO_THE_END = "not read to the end: three pages"
 ONE_ITEM = "a page of one item"
 """Why a page of one item is asked for: the first of several must be seen to be followed by others."""
 
+HALF = "a page of half as many items"
+"""Why one of half as many is asked for: an API refuses so small a page."""
+
 
 class Trap(NamedTuple):
     """What is wrong with the settings, or may become wrong.

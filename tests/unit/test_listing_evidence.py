@@ -334,20 +334,26 @@ def test_a_full_first_page_without_a_next_token_is_not_the_end(
 
 
 @pytest.mark.parametrize("style", TOKENS)
-def test_a_list_that_is_one_full_page_ends_there(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
+@pytest.mark.parametrize(("least", "refusal"), [(1, 0), (5, 400), (5, 422)])
+@pytest.mark.parametrize("names_next", [True, False])
+def test_a_list_that_is_one_full_page_ends_there(
+    api: ScriptedApi, read: Read, style: PaginationStyle, least: int, refusal: int, names_next: bool
+) -> None:
     """The API says nothing at its end; that it speaks where there is more shows when fewer are asked for."""
 
     def answer(request: Request) -> Response:
         size = int(request.args["limit"])
-        if size >= 10:
-            return as_json({"emails": items(ids(10))})
+        if size < least:
+            return as_json({"error": f"limit: at least {least}"}, refusal)
+        if size >= 10 or not names_next:
+            return as_json({"emails": items(ids(10)[:size])})
         headers = {"Link": "</emails?c=b>; rel=next"} if style is PaginationStyle.LINK_HEADER else {}
         return as_json({"emails": items(ids(size)), "next": "b"}, **headers)
 
     api.answer = answer
     found, listing = read(source(style))
     assert found == ids(10)
-    assert complete(listing)
+    assert complete(listing) == names_next
 
 
 @pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
