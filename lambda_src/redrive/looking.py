@@ -17,7 +17,7 @@ from redrive.errors import ConfigurationError
 from redrive.ledger import Ledger, group_of
 from redrive.ledger_rules import Entry, State
 from redrive.models import Communication
-from redrive.orders import Call, Named, Order
+from redrive.orders import NO_NEXT, Call, Named, Order
 from redrive.runs import Runs
 from redrive.showing import (
     action_to_json,
@@ -193,5 +193,5 @@ def _read_position(text: str | None) -> tuple[str, str | None]:
     except (ValueError, TypeError, RecursionError):
         group, last = None, None
     if not isinstance(group, str) or not (last is None or isinstance(last, str)):
-        raise ConfigurationError("event.next: must be the next of the previous answer")
+        raise ConfigurationError(f"event.next: {NO_NEXT}")
     return group, last

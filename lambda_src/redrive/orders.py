@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from redrive.actions import What
 from redrive.errors import ConfigurationError
-from redrive.parsing import parse
+from redrive.parsing import camel_case, parse
 
 MAX_PAGE = 1000
 MAX_NAMED = 100
@@ -25,6 +25,11 @@ LONGEST_AGE_SECONDS = 10 * 365 * 86400.0
 
 MAX_BY, MAX_WHY = 128, 500
 """Characters of a name, and of a reason: a name stands in each communication's history, both in what is in force."""
+
+MAX_TEXT = 1000
+"""Bytes of what names something: nothing has a longer name, and the table refuses keys of more than 1,024 (quotas)."""
+
+NO_NEXT = "must be the next of the previous answer"
 
 LEAST_RATE, MOST_RATE = 0.001, 500.0
 """Requests a second. The table keeps six digits after the point: a rate that rounds to none would stop all unseen."""
@@ -183,8 +188,13 @@ class Order:
         if self.action is Call.PAUSE and not SHORTEST_PAUSE_SECONDS <= self.seconds <= LONGEST_PAUSE_SECONDS:
             bounds = f"{SHORTEST_PAUSE_SECONDS:.0f} to {LONGEST_PAUSE_SECONDS:.0f}"
             raise ConfigurationError(f"event.seconds: must be from {bounds}, a minute to a day")
+        for where, text in self._texts():
+            if len(text.encode()) > MAX_TEXT:
+                words = f"at most {MAX_TEXT} bytes; nothing has a longer name"
+                raise ConfigurationError(f"event.{where}: {NO_NEXT if where == 'next' else words}")
         for name in _TEXTS:
-            if getattr(self, name) == "":
+            text = getattr(self, name)
+            if text is not None and not text.strip():
                 raise ConfigurationError(f"event.{name}: empty, which would mean all; leave it out for that")
         rate = self.max_requests_per_second
         if self.action is Call.SLOW_DOWN and rate is not None and not LEAST_RATE <= rate <= MOST_RATE:
@@ -193,11 +203,25 @@ class Order:
         if missing := self._missing():
             raise ConfigurationError(f"event.{missing}")
         for name in ("by", "why") if self.action.changes else ():
-            if not getattr(self, name).strip():
+            if not any(each.isprintable() and not each.isspace() for each in getattr(self, name)):
                 raise ConfigurationError(f"event.{name}: missing; {self.action} says who does it and why")
 
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        """Give what names something, by its place in the event."""
+        for name in (*_TEXTS, "undoes", "action_id", "run_id", "next"):
+            yield camel_case(name), getattr(self, name) or ""
+        for index, text in enumerate(self.ids):
+            yield f"ids[{index}]", text
+        for index, each in enumerate(self.communications):
+            for name in ("primary_id", "operation", "id_space"):
+                yield f"communications[{index}].{camel_case(name)}", getattr(each, name)
+
     def _missing(self) -> str | None:
-        """Say what is missing."""
+        """Say what is missing, or too much."""
+        named = {"runId": self.run_id, "actionId": self.action_id, "communications": self.communications or self.ids}
+        given = [name for name, value in named.items() if value]
+        if self.action in (Call.SHOW, Call.STOP) and len(given) > 1:
+            return f"{given[0]}: cannot be combined with {given[1]}; {self.action} takes one of them"
         if self.action is Call.SHOW and not (self.communications or self.ids or self.run_id or self.action_id):
             return "communications: missing; show needs at least one, or event.ids, event.runId or event.actionId"
         if self.action in NAMED and not self.communications:
@@ -215,8 +239,6 @@ class Order:
             return f"actionId: missing; {self.action} needs the id of a plan"
         if self.action is Call.CONFIRM and self.count is None:
             return "count: missing; confirm repeats the number that the plan shows"
-        if self.action is Call.STOP and self.run_id and self.action_id:
-            return "runId: cannot be combined with actionId; stop takes one of them"
         if self.action is Call.STOP and not (self.run_id or self.action_id):
             return "runId: missing; stop needs the run's id, see runs, or event.actionId, see actions"
         return None

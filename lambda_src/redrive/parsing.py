@@ -76,7 +76,7 @@ def _parse(kind: Any, value: Any, where: str, only_known: bool) -> Any:
             raise _wrong(where, "one of " + ", ".join(kind), value)
         return kind(value)
     if kind is float and type(value) is int:
-        return float(value)
+        return float(str(value))  # one beyond a float's range is infinite, as 1e400 is, and not an OverflowError
     if type(value) is not kind:  # not isinstance: JSON's true is no number
         raise _wrong(where, _NAMES[kind], value)
     if kind is str and not value.isascii() and _SURROGATE.search(value):

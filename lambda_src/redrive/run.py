@@ -28,6 +28,8 @@ MAX_SHOWN = 10_000
 MAX_IDS = 100
 """Communications that an operator may name: as many as may go beside another run."""
 
+EMPTY = "empty, which would mean all; leave it out for that"
+
 RUNS_LOOKED_BACK = 100
 """Earlier runs that are looked at: for their deliveries, and for what was wrong when the last one ended."""
 
@@ -98,6 +100,10 @@ class Request(NamedTuple):
             if unknown := sorted(set(names) - set(configured)):
                 there_are = ", ".join(configured)
                 raise ConfigurationError(f"event.{where}: no enabled source {unknown[0]!r}; there are {there_are}")
+        if self.sources and self.filters and not self.filters.keys() & set(self.sources):
+            raise ConfigurationError("event.filters: of no source in event.sources, so they would narrow nothing")
+        if empty := [name for name, filters in self.filters.items() if not filters]:
+            raise ConfigurationError(f"event.filters.{empty[0]}: {EMPTY}")
         return {
             name: source._replace(filters={**source.filters, **self.filters.get(name, {})})
             for name, source in configured.items()
@@ -132,12 +138,14 @@ def request_of(event: object) -> Request:
     is none to most APIs.
     """
     request = parse(Request, event, "event", only_known=True)
-    for name in ("sources", "ids"):
+    for name in ("sources", "ids", "filters"):
         if isinstance(event, Mapping) and name in event and not event[name]:
-            raise ConfigurationError(f"event.{name}: empty, which would mean all; leave it out for that")
+            raise ConfigurationError(f"event.{name}: {EMPTY}")
     for source, filters in request.filters.items():
         for name, given in filters.items():
             values = (given,) if isinstance(given, str) else given
+            if not name.strip():
+                raise ConfigurationError(f"event.filters.{source}: has a value without the name of its parameter")
             if not (values and all(value.strip() for value in values)):
                 where = f"event.filters.{source}.{name}"
                 raise ConfigurationError(f"{where}: has no value, or an empty one, which narrows nothing in most APIs")

@@ -45,6 +45,9 @@ from tests.unit.desk import (
 from tests.unit.running import Running, all_get, emails
 from tests.unit.support import A_LEASE, ONE_COOLDOWN, Context, TableFront, Time, concluded, entry_of, made_manual
 
+LONG = "x" * 1001
+"""More than a key of the table may have."""
+
 NOTHING_IN_FORCE = dict.fromkeys(("pausedUntil", "pausedSince", "maxRequestsPerSecond", "stoppedRun")) | {
     "by": "",
     "why": "",
@@ -488,6 +491,28 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
             "event.seconds: slowDown does not take it; it takes maxRequestsPerSecond, by, why",
         ),
         ({"action": "stop", "runId": "x", "actionId": "y", **WHO}, "event.runId: cannot be combined with actionId"),
+        *(
+            ({"action": "show", "ids": ["1"], name: "x"}, f"event.{name}: cannot be combined with communications; show")
+            for name in ("runId", "actionId")
+        ),
+        ({"action": "show", "runId": "x", "actionId": "y"}, "event.runId: cannot be combined with actionId; show"),
+        *(
+            ({"action": action, name: LONG, **more}, f"event.{name}: at most 1000 bytes")
+            for action, name, more in (
+                *(("list", name, {}) for name in ("group", "source", "operation", "error")),
+                *(("show", "runId", {}), ("show", "actionId", {}), ("plan", "undoes", {}), ("stop", "runId", WHO)),
+                *(("confirm", "actionId", {"count": 1, **WHO}), ("carryOut", "actionId", {})),
+            )
+        ),
+        ({"action": "show", "ids": ["1", LONG]}, r"event.ids\[1\]: at most 1000 bytes"),
+        (
+            {"action": "discard", "communications": [{"primaryId": LONG, "operation": "send.email"}], **WHO},
+            r"event.communications\[0\].primaryId: at most 1000 bytes",
+        ),
+        *(
+            ({"action": action, "next": LONG}, "event.next: must be the next of the previous answer")
+            for action in ("list", "groups", "runs", "actions")
+        ),
         ({"action": "plan"}, "event.group: missing; plan needs group, source, operation"),
         ({"action": "plan", "all": False}, "event.group: missing; plan needs group, source, operation"),
         ({"action": "plan", "undoes": "x", "source": "email"}, "event.undoes: needs what: release"),
@@ -520,6 +545,11 @@ def test_each_change_is_logged_with_who_and_why_and_a_look_is_not(
             for action, every in (("list", {}), ("plan", {"all": True}))
             for name in ("group", "source", "operation", "error")
         ),
+        ({"action": "plan", "error": " "}, "event.error: empty, which would mean all"),
+        ({"action": "pause", "seconds": 10**400, **WHO}, "event.seconds: must be from 60 to 86400"),
+        ({"action": "list", "olderThanSeconds": 10**400}, "event.olderThanSeconds: must be from 0 to 315360000"),
+        ({"action": "slowDown", "maxRequestsPerSecond": 10**400, **WHO}, "event.maxRequestsPerSecond: must be from"),
+        ({"action": "resume", "by": "\u200b\u2060", "why": "x"}, "event.by: missing; resume says who does it and why"),
         ({"action": "slowDown", "maxRequestsPerSecond": 0, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),
         ({"action": "slowDown", "maxRequestsPerSecond": 1e-7, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),
         ({"action": "slowDown", "maxRequestsPerSecond": 501, **WHO}, "event.maxRequestsPerSecond: must be from 0.001"),
