@@ -70,4 +70,6 @@ def button(
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): str(value)[:MAX_VALUE] for name, value in values.items() if isinstance(value, str | int | float)}
+    """Give the values that are texts or numbers; half a character (a lone surrogate), which UTF-8 has not, as ``?``."""
+    texts = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
+    return {str(name): str(value)[:MAX_VALUE].encode(errors="replace").decode() for name, value in texts.items()}

@@ -577,6 +577,12 @@ def test_any_event_is_read(content: dict[str, Any]) -> None:
         assert all(isinstance(value, str) and len(value) <= 2000 for value in visit_of(each).values.values())
 
 
+@pytest.mark.parametrize("event", [{"page": "list", "group": "\ud83d"}, {"page": "communication", "id": "1\ud83d"}])
+def test_half_a_character_is_looked_for_in_vain(pile: None, context: Context, event: dict[str, Any]) -> None:
+    """JSON can say one alone, UTF-8 cannot."""
+    assert b"?" in str(console_view.handler(event, context)).encode()  # type: ignore[arg-type]
+
+
 def test_a_long_error_is_cut() -> None:
     assert (capped("x" * 161), capped("x" * 160), capped(None)) == ("x" * 159 + "…", "x" * 160, "")
 
