@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -82,17 +83,23 @@ def end_of(event: Mapping[str, Any]) -> End:
         if event.get("detail-type") == "Step Functions Execution Status Change":
             detail = event["detail"]
             why = ": ".join(str(detail[key]) for key in ("error", "cause") if detail.get(key))
-            return End(detail["name"], ending=digest.Ending(detail["status"], why[:MAX_CAUSE]))
-        context, payload = event["requestContext"], event.get("requestPayload") or {}
-        response = event.get("responsePayload") or {}
+            return End(detail["name"], ending=digest.Ending(detail["status"], _in_a_line(why)))
+        # Whoever invoked the lister may have sent it anything, and what no longer ran has answered nothing.
+        context, *payloads = event["requestContext"], event.get("requestPayload"), event.get("responsePayload")
+        payload, response = (each if isinstance(each, Mapping) else {} for each in payloads)
         why = f"{response.get('errorType', context.get('condition'))}: {response.get('errorMessage', 'no message')}"
         return End(
             _run_id(payload, context["requestId"]),
             context["requestId"],
-            digest.Ending(digest.COULD_NOT_START, why[:MAX_CAUSE]),
+            digest.Ending(digest.COULD_NOT_START, _in_a_line(why)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"event: not one that conclude handles ({type(error).__name__}: {error})") from None
+
+
+def _in_a_line(why: str) -> str:
+    """Give a cause as the first line of a digest can hold it."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", why).split())[:MAX_CAUSE]
 
 
 def _run_id(payload: Mapping[str, Any], request: str) -> str:

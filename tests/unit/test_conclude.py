@@ -720,6 +720,24 @@ def test_a_lister_that_refused_its_scheduled_time_is_said(
     assert [record["sk"][:4] for record in running.runs.newest(9)[0]] != ["2099"]
 
 
+@pytest.mark.parametrize(
+    ("payload", "response"),
+    [
+        ("email", None),
+        (["email"], "Task timed out"),
+        (5, []),
+        ({}, {"errorType": "E", "errorMessage": "two\n\nlines\x00"}),
+    ],
+)
+def test_a_lister_that_was_invoked_with_anything_and_answered_anything_is_said(
+    running: Running, context: Context, inbox: Inbox, payload: Any, response: Any
+) -> None:
+    answer = invoke(lister_failed(payload=payload) | {"responsePayload": response}, context)
+    assert inbox.empty() == ["run could not start - redrive test"]
+    why = "E: two lines" if isinstance(response, dict) else "RetriesExhausted: no message"
+    assert answer["message"].startswith(f"The run could not start. {why}\n\n")
+
+
 def test_a_lister_that_failed_between_its_batches_and_its_execution_is_concluded(
     running: Running, context: Context, inbox: Inbox
 ) -> None:
