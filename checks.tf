@@ -18,6 +18,24 @@ locals {
   )
 }
 
+# What a source's paging sends goes before its filters of the same name.
+locals {
+  paging_params = { for name, source in var.sources : name => source.pagination.style == "none" ? [] : compact([
+    source.pagination.size_param,
+    lookup({ page = source.pagination.page_param, offset = source.pagination.offset_param, cursor = source.pagination.cursor_param }, source.pagination.style, ""),
+  ]) }
+  filters_not_sent = [for name, params in local.paging_params : "sources.${name} (${join(", ", params)})" if(
+    length(distinct(params)) < length(params) || length(setintersection(params, concat(keys(var.sources[name].filters), keys(var.sources[name].filter_lists)))) > 0
+  )]
+}
+
+check "every_filter_is_sent" {
+  assert {
+    condition     = length(local.filters_not_sent) == 0
+    error_message = "What paging sends goes before filters and itself: of ${join(", ", local.filters_not_sent)} one parameter is set twice. Set pagination.size instead of a filter for the size, or name the parameters apart; pagination.size_param = \"\" sends no size."
+  }
+}
+
 check "somebody_is_notified" {
   assert {
     condition     = local.topic_has_readers
@@ -51,6 +69,26 @@ check "one_in_ten_condemns_few" {
   assert {
     condition     = !var.create || var.redrive_limit.max_attempts >= 3
     error_message = "redrive_limit.max_attempts is ${var.redrive_limit.max_attempts}: while a gateway wrongly answers one request in ten with 404, one communication in ${var.redrive_limit.max_attempts == 1 ? "ten" : "a hundred"} would wait for a person through no fault of its own. From 3 on it is one in a thousand or fewer."
+  }
+}
+
+# Of a cron() it is not known how often it fires, unless it is said.
+locals {
+  said_minutes    = var.schedule.period_minutes != null ? var.schedule.period_minutes : local.rate_minutes
+  sources_too_old = [for name, source in var.sources : name if source.max_age_seconds == null || local.said_minutes == null ? false : source.max_age_seconds - source.min_age_seconds < 60 * local.said_minutes]
+}
+
+check "no_failure_is_too_old_for_the_next_run" {
+  assert {
+    condition     = !var.create || length(local.sources_too_old) == 0
+    error_message = "Failures may be too old before a run lists them: max_age_seconds, less min_age_seconds, is below the ${60 * coalesce(local.said_minutes, 0)} seconds between two firings of the schedule in sources ${join(", ", local.sources_too_old)}."
+  }
+}
+
+check "the_period_is_not_shorter_than_the_rate" {
+  assert {
+    condition     = !var.create || var.schedule.period_minutes == null || local.rate_minutes == null ? true : var.schedule.period_minutes >= local.rate_minutes
+    error_message = "schedule.period_minutes (${coalesce(var.schedule.period_minutes, 0)}) is below the ${coalesce(local.rate_minutes, 0)} minutes of schedule.expression: the alarm for a silent schedule would ring between two firings. Leave it out for a rate()."
   }
 }
 

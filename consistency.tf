@@ -10,6 +10,8 @@ locals {
   # A retry of the same execution finds what it has concluded already as long as nobody else may have begun anew.
   last_retry_seconds = var.lambda.timeout_seconds.requeue_communication + var.retry.max_delay_seconds
 
+  alarm_targets = distinct(concat(local.alarm_channel.notifies ? [local.alarm_channel.topic_arn] : [], var.alarms.actions))
+
   missing_roles = var.lambda.role_arns == null ? [] : setsubtract(concat(
     ["list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "run", "schedule"],
     var.dashboard.enabled ? ["console_view"] : [],
@@ -57,6 +59,12 @@ resource "terraform_data" "first_prefix" {
     precondition {
       condition     = var.redrive_limit.cooldown_seconds > local.last_retry_seconds
       error_message = "redrive_limit.cooldown_seconds must be above ${local.last_retry_seconds}, which is lambda.timeout_seconds.requeue_communication + retry.max_delay_seconds, so that the last retry comes before it is over; it is ${var.redrive_limit.cooldown_seconds}."
+    }
+
+    # Of an alarm: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    precondition {
+      condition     = !var.alarms.enabled || length(local.alarm_targets) <= 5
+      error_message = "alarms.actions must be at most ${local.alarm_channel.notifies ? "4, beside the topic of notifications" : "5"}, as an alarm of CloudWatch tells five; there are ${length(var.alarms.actions)}."
     }
 
     precondition {

@@ -38,13 +38,13 @@ variable "vpc" {
   default = null
 
   validation {
-    condition     = var.vpc == null ? true : try(length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))]), false)
-    error_message = "vpc.subnet_ids must be one or more ids of subnets, such as subnet-0123456789abcdef0; better two, in different availability zones."
+    condition     = var.vpc == null ? true : try(length(var.vpc.subnet_ids) > 0 && length(var.vpc.subnet_ids) <= 16 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))]), false)
+    error_message = "vpc.subnet_ids must be one or more ids of subnets, at most 16, such as subnet-0123456789abcdef0; better two, in different availability zones."
   }
 
   validation {
-    condition     = var.vpc == null ? true : try(length(var.vpc.security_group_ids) > 0 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))]), false)
-    error_message = "vpc.security_group_ids must be one or more ids of security groups, such as sg-0123456789abcdef0."
+    condition     = var.vpc == null ? true : try(length(var.vpc.security_group_ids) > 0 && length(var.vpc.security_group_ids) <= 5 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))]), false)
+    error_message = "vpc.security_group_ids must be one or more ids of security groups, at most 5, such as sg-0123456789abcdef0."
   }
 }
 
@@ -95,19 +95,25 @@ variable "tags" {
   default     = {}
   nullable    = false
 
+  # What every service takes: IAM and Step Functions take no other characters, and to IAM "Owner" and "owner" are one key.
   validation {
-    condition = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:") && length(key) <= 128 && length(key) > 0])
+    condition = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:") && can(regex("^[\\pL\\pZ\\pN_.:/=+@-]{1,128}$", key))])
     error_message = format(
-      "The keys of tags must have 1 to 128 characters and not begin with aws:, which is reserved; not so: %s.",
-      join(", ", [for key in keys(var.tags) : "\"${key}\"" if startswith(lower(key), "aws:") || length(key) > 128 || length(key) == 0]),
+      "The keys of tags must have 1 to 128 characters (letters, digits, spaces and _ . : / = + - @) and not begin with aws:, which is reserved; not so: %s.",
+      join(", ", [for key in keys(var.tags) : "\"${key}\"" if startswith(lower(key), "aws:") || !can(regex("^[\\pL\\pZ\\pN_.:/=+@-]{1,128}$", key))]),
     )
   }
 
   validation {
-    condition = alltrue([for value in values(var.tags) : try(length(value), 0) <= 256])
+    condition = alltrue([for value in values(var.tags) : can(regex("^[\\pL\\pZ\\pN_.:/=+@-]{0,256}$", value == null ? "" : value))])
     error_message = format(
-      "The values of tags must have at most 256 characters; not so: %s.",
-      join(", ", [for key, value in var.tags : "\"${key}\"" if try(length(value), 0) > 256]),
+      "The values of tags must have at most 256 characters (letters, digits, spaces and _ . : / = + - @); not so: %s.",
+      join(", ", [for key, value in var.tags : "\"${key}\"" if !can(regex("^[\\pL\\pZ\\pN_.:/=+@-]{0,256}$", value == null ? "" : value))]),
     )
+  }
+
+  validation {
+    condition     = length(var.tags) <= 50 && length(distinct([for key in keys(var.tags) : lower(key)])) == length(var.tags)
+    error_message = "tags must be at most 50, and no two keys may differ in upper and lower case alone, as IAM takes them for one; there are ${length(var.tags)}."
   }
 }

@@ -75,8 +75,11 @@ variable "api" {
   }
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", var.api.auth.header))
-    error_message = "api.auth.header must be the name of an HTTP header, such as X-Api-Key; it is \"${var.api.auth.header}\"."
+    condition = (
+      can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", var.api.auth.header))
+      && !contains(["host", "content-length", "content-type", "transfer-encoding", "connection"], lower(var.api.auth.header))
+    )
+    error_message = "api.auth.header must be the name of an HTTP header, such as X-Api-Key, and not one that every request sets for itself; it is \"${var.api.auth.header}\"."
   }
 
   validation {
@@ -150,6 +153,11 @@ variable "api" {
         if !can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)) || !can(regex("^([\\x21-\\x7e]([\\x20-\\x7e]*[\\x21-\\x7e])?)?$", value))
       ]),
     )
+  }
+
+  validation {
+    condition     = length(distinct([for name in keys(var.api.headers) : lower(name)])) == length(var.api.headers)
+    error_message = "api.headers must name each header once, as upper and lower case are the same there; they are ${join(", ", keys(var.api.headers))}."
   }
 
   validation {

@@ -85,6 +85,31 @@ variable "notifications" {
     )
   }
 
+  # Not the endpoint itself, which may be a secret: a pager's URL is.
+  validation {
+    condition = alltrue([for subscription in var.notifications.subscriptions : can(regex(lookup({
+      email-json = "^[^@\\s]+@[^@\\s]+$"
+      sms        = "^\\+[1-9][0-9]{6,14}$"
+      https      = "^https://\\S+$"
+    }, subscription.protocol, "^arn:[^:]+:${subscription.protocol == "application" ? "sns" : subscription.protocol}:[^:]+:[0-9]{12}:.+$"), subscription.endpoint)) if try(contains(["email-json", "sms", "https", "sqs", "lambda", "firehose", "application"], subscription.protocol), false)])
+    error_message = "notifications.subscriptions[*].endpoint must be an address where the protocol is email-json, a number such as +491701234567 where it is sms, an https:// URL where it is https, and else an ARN such as arn:aws:sqs:eu-west-1:123456789012:digests."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscription in var.notifications.subscriptions :
+      try(contains(["sqs", "https", "firehose"], subscription.protocol) || !subscription.raw_message_delivery, true)
+    ])
+    error_message = "notifications.subscriptions[*].raw_message_delivery must be true only where the protocol is sqs, https or firehose."
+  }
+
+  validation {
+    condition = alltrue(flatten([for subscription in var.notifications.subscriptions : [for name, values in try(coalesce(subscription.filter_policy, {}), {}) : (
+      try(length(values) > 0 && alltrue([for value in values : name == "severity" ? contains(["error", "warning", "info"], value) : value != null]), false)
+    )]]))
+    error_message = "notifications.subscriptions[*].filter_policy must have one or more values for each attribute, those of severity error, warning or info, such as { severity = [\"error\", \"warning\"] }."
+  }
+
   validation {
     condition = length(setsubtract(
       flatten([for subscription in var.notifications.subscriptions : try(keys(subscription.filter_policy), [])]),

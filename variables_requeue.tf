@@ -31,7 +31,7 @@ variable "requeue" {
   }
 
   validation {
-    condition     = var.requeue.created_by == null ? true : can(regex("^[^\\s[:cntrl:]][^[:cntrl:]]{0,127}$", var.requeue.created_by))
+    condition     = var.requeue.created_by == null ? true : can(regex("^[^\\pC\\pZ]([^\\pC\\pZ]| ){0,127}$", var.requeue.created_by))
     error_message = "requeue.created_by must be 1 to 128 printable characters, not beginning with a space."
   }
 }

@@ -45,6 +45,25 @@ variable "schedule" {
     error_message = "schedule.expression must be rate(value unit), such as rate(1 hour) or rate(15 minutes), or cron() with six fields, such as cron(0 7 ? * MON-FRI *); it is \"${var.schedule.expression}\"."
   }
 
+  # What each field may hold: of what is counted there, and of marks for the month's end, its weekdays and the like. EventBridge
+  # wants one of the days to be ?, which says that the other one decides.
+  validation {
+    condition = alltrue([
+      for field, kinds in [
+        ["[0-9]+", "\\*"],
+        ["[0-9]+", "\\*"],
+        ["[0-9]+", "\\?|LW?|L-[0-9]+|[0-9]+W"],
+        ["[0-9]+|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC", "\\*"],
+        ["[0-9]+|SUN|MON|TUE|WED|THU|FRI|SAT", "\\?|([0-9]|[A-Z]{3})?L|([0-9]|[A-Z]{3})#[1-5]"],
+        ["[0-9]+", "\\*"],
+      ] :
+      alltrue([for item in split(",", try(split(" ", regex("^cron\\((.*)\\)$", var.schedule.expression)[0])[field], "*")) :
+        can(regex("(?i)^(${kinds[1]}|(\\*|(${kinds[0]})(-(${kinds[0]}))?)(/[1-9][0-9]*)?)$", item))
+      ])
+    ]) && length([for field in [2, 4] : field if try(split(" ", regex("^cron\\((.*)\\)$", var.schedule.expression)[0])[field], field == 2 ? "?" : "*") == "?"]) == 1
+    error_message = "schedule.expression must have numbers, names such as JAN and MON, and * , - / in the fields of a cron(), and a ? either for the days of the month or for the days of the week, such as cron(0 7 * * ? *) or cron(0 7 ? * MON-FRI *); it is \"${var.schedule.expression}\"."
+  }
+
   # Not the numbers behind / and #, which count something else.
   validation {
     condition = alltrue([

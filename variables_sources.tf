@@ -1,7 +1,7 @@
 variable "sources" {
   description = <<-EOT
     The endpoints that list failed communications, each under a name of your choice that stands in logs and metrics.
-    - path: below api.base_url.
+    - path: below api.base_url; with a query, such as /emails?status=failed, where the API refuses filters beside its next page's token.
     - enabled: false to leave it unread for now. What the ledger knows of it stays: attempts, ids it shares with other sources, and what waits for a person, which goes out when it is read again.
     - operation: what the worker must do with what is listed here, such as send.email, send.sms or send.communications.
     - filters: query parameters that narrow the list to what failed; {} where the endpoint lists nothing else. They go along with every page, also where the API names the next page's URL. None may be empty, as most APIs take ?status= for no filter, and would list what never failed; where it only matters that a parameter is there, any value does, such as { failed = "true" }.
@@ -71,10 +71,10 @@ variable "sources" {
   }
 
   validation {
-    condition = alltrue([for source in values(var.sources) : can(regex("^/[^?#\\s]*$", source.path))])
+    condition = alltrue([for source in values(var.sources) : can(regex("^/[^?#\\s]*(\\?[^?#\\s=&]+=[^#\\s&]+(&[^#\\s=&]+=[^#\\s&]+)*)?$", source.path))])
     error_message = format(
-      "sources[*].path must begin with / and have no query (that is what filters are for), such as /emails; not so in: %s.",
-      join(", ", [for name, source in var.sources : name if !can(regex("^/[^?#\\s]*$", source.path))]),
+      "sources[*].path must begin with /, such as /emails; filters are for a query, but where an API takes it on the first page alone it may stand here, with a value for each parameter, such as /emails?status=failed; not so in: %s.",
+      join(", ", [for name, source in var.sources : name if !can(regex("^/[^?#\\s]*(\\?[^?#\\s=&]+=[^#\\s&]+(&[^#\\s=&]+=[^#\\s&]+)*)?$", source.path))]),
     )
   }
 
@@ -89,25 +89,25 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      try(alltrue([for value in values(source.filters) : trimspace(value) != ""]), false)
+      try(alltrue([for text in concat(keys(source.filters), values(source.filters)) : trimspace(text) != ""]), false)
     ])
     error_message = format(
-      "sources[*].filters must be given, {} for none, and must have a value for each parameter; leave out what is not to be sent, as most APIs take an empty value for no filter; null or empty in: %s.",
+      "sources[*].filters must be given, {} for none, and must have a name and a value for each parameter; leave out what is not to be sent, as most APIs take an empty value for no filter; null or empty in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if !try(alltrue([for value in values(source.filters) : trimspace(value) != ""]), false)
+        if !try(alltrue([for text in concat(keys(source.filters), values(source.filters)) : trimspace(text) != ""]), false)
       ]),
     )
   }
 
   validation {
     condition = alltrue(flatten([for source in values(var.sources) : [for name, values in try(source.filter_lists, {}) : (
-      try(length(values) > 0 && alltrue([for value in values : trimspace(value) != ""]), false) && !contains(try(keys(source.filters), []), name)
+      try(length(values) > 0 && alltrue([for text in concat([name], values) : trimspace(text) != ""]), false) && !contains(try(keys(source.filters), []), name)
     )]]))
     error_message = format(
       "sources[*].filter_lists must have one or more values for each parameter, none of them empty, such as { status = [\"failed\", \"bounced\"] }, and no parameter that is in filters too; not so in: %s.",
       join(", ", [for name, source in var.sources : name if !alltrue([for name, values in try(source.filter_lists, {}) : (
-        try(length(values) > 0 && alltrue([for value in values : trimspace(value) != ""]), false) && !contains(try(keys(source.filters), []), name)
+        try(length(values) > 0 && alltrue([for text in concat([name], values) : trimspace(text) != ""]), false) && !contains(try(keys(source.filters), []), name)
       )])]),
     )
   }
@@ -157,13 +157,13 @@ variable "sources" {
   validation {
     condition = alltrue(flatten([
       for source in values(var.sources) :
-      [for number in [source.pagination.first_page, source.pagination.first_offset] : number >= 0 && floor(number) == number] if source != null
+      [for number in [source.pagination.first_page, source.pagination.first_offset] : number >= 0 && number <= 1000000000 && floor(number) == number] if source != null
     ]))
     error_message = format(
-      "sources[*].pagination.first_page and first_offset must be whole numbers from 0; not so in: %s.",
+      "sources[*].pagination.first_page and first_offset must be whole numbers from 0 to 1000000000; not so in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if try(anytrue([for number in [source.pagination.first_page, source.pagination.first_offset] : number < 0 || floor(number) != number]), false)
+        if try(anytrue([for number in [source.pagination.first_page, source.pagination.first_offset] : number < 0 || number > 1000000000 || floor(number) != number]), false)
       ]),
     )
   }
@@ -171,13 +171,13 @@ variable "sources" {
   validation {
     condition = alltrue(flatten([
       for source in values(var.sources) :
-      [for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path != ""] if source != null
+      [for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path == null ? true : trimspace(path) != ""] if source != null
     ]))
     error_message = format(
       "sources[*].items, id, pagination.next and pagination.total must not be empty: they are JMESPath, such as @, id, meta.next and meta.total; empty in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if try(anytrue([for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path == ""]), false)
+        if try(anytrue([for path in [source.items, source.id, source.pagination.next, source.pagination.total] : path == null ? false : trimspace(path) == ""]), false)
       ]),
     )
   }
@@ -185,26 +185,26 @@ variable "sources" {
   validation {
     condition = alltrue(flatten([
       for source in values(var.sources) :
-      [for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param] : param != ""] if source != null
+      [for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param] : trimspace(param) != ""] if source != null
     ]))
     error_message = format(
       "sources[*].pagination.page_param, offset_param and cursor_param must not be empty: they are names of query parameters; empty in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if try(contains([source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param], ""), false)
+        if try(anytrue([for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param] : trimspace(param) == ""]), false)
       ]),
     )
   }
 
   validation {
     condition = alltrue([for source in values(var.sources) : (
-      source.min_age_seconds >= 0 && source.failed_at != ""
+      source.min_age_seconds >= 0 && try(trimspace(source.failed_at), "none") != ""
       && (source.failed_at != null) == (source.min_age_seconds > 0 || source.max_age_seconds != null)
     ) if source != null])
     error_message = format(
       "sources[*].failed_at goes together with min_age_seconds (a number above 0) or max_age_seconds: in JMESPath where an item says when it failed, such as \"failedAt\" and 900; not so in: %s.",
       join(", ", [for name, source in var.sources : name if try(
-        source.min_age_seconds < 0 || source.failed_at == ""
+        source.min_age_seconds < 0 || try(trimspace(source.failed_at), "none") == ""
         || (source.failed_at != null) != (source.min_age_seconds > 0 || source.max_age_seconds != null),
         false,
       )]),

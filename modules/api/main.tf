@@ -49,7 +49,7 @@ data "aws_iam_policy_document" "call_api" {
   }
 
   dynamic "statement" {
-    for_each = var.api.secrets_kms_key_arn == null ? [] : [var.api.secrets_kms_key_arn]
+    for_each = var.api.secrets_kms_key_arn == null || length(local.secret_arns) == 0 ? [] : [var.api.secrets_kms_key_arn]
 
     content {
       sid       = "DecryptSecretsOfTheApi"

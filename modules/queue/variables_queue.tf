@@ -145,10 +145,18 @@ variable "alarms_enabled" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs of what each alarm also tells, when it begins and when it is over."
+  description = "ARNs of what each alarm also tells, when it begins and when it is over: with alarm_topic_arn five at most."
   type        = list(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition = alltrue([for arn in var.alarm_actions : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
+    error_message = format(
+      "alarm_actions must be ARNs; not so: %s.",
+      join(", ", [for arn in var.alarm_actions : arn == null ? "null" : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
+    )
+  }
 }
 
 variable "alarm_topic_arn" {
@@ -217,6 +225,11 @@ variable "lambda" {
   }
 
   validation {
+    condition     = alltrue([for arn in try(values(var.lambda.role_arns), []) : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", arn))])
+    error_message = "lambda.role_arns.worker must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/redrive-worker."
+  }
+
+  validation {
     condition     = var.lambda.reserved_concurrency == null ? true : var.lambda.reserved_concurrency >= 1 && floor(var.lambda.reserved_concurrency) == var.lambda.reserved_concurrency
     error_message = "lambda.reserved_concurrency must be a whole number from 1, or null for none (to pause, set worker.enabled = false); it is ${coalesce(var.lambda.reserved_concurrency, 0)}."
   }
@@ -232,10 +245,20 @@ variable "log_groups" {
     condition     = length(setsubtract(keys(var.log_groups), ["worker"])) == 0
     error_message = "log_groups may have worker; it also has ${join(", ", setsubtract(keys(var.log_groups), ["worker"]))}."
   }
+
+  validation {
+    condition     = alltrue([for name in values(var.log_groups) : can(regex("^[A-Za-z0-9_/.#-]{1,512}$", name))])
+    error_message = "log_groups.worker must be the name of a log group, such as /organisation/redrive, and no ARN."
+  }
 }
 
 variable "layers" {
   description = "ARNs of the layers with the libraries that the worker imports, where they are there already; null to make them."
   type        = list(string)
   default     = null
+
+  validation {
+    condition     = var.layers == null ? true : length(var.layers) > 0 && alltrue([for arn in var.layers : can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[^:]+:[0-9]+$", arn))])
+    error_message = "layers must be ARNs of versions of layers, at least one, such as arn:aws:lambda:eu-west-1:123456789012:layer:libraries:1, or null to make them."
+  }
 }

@@ -28,6 +28,7 @@ ON: dict[str, Any] = {"enabled": True, "worker": LEAST_OF_QUEUE["worker"]}
 """The input `queue` that turns it on, and no more."""
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+URL = "https://app.example.com"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-AbC123"
 
 
@@ -121,6 +122,13 @@ HIDDEN = call(
     tags=_sensitive({"Owner": "letters"}),
 )
 """A call whose inputs are all marked sensitive, as by a caller who reads them from a store of secrets."""
+
+SCHEDULES = (
+    *("cron(0/5 8-17 ? * MON-FRI *)", "cron(*/10 * ? * tue#2,Thu#4 *)", "cron(15 10 ? * 6L 2026-2028)"),
+    *("cron(0 0 1W,15 * ? *)", "cron(15 12 LW 1,FEB-dec/2 ? *)", "cron(0 0 L * ? *)", "cron(0 0 ? * L *)"),
+    *("rate(1 day)", "rate(2 hours)"),
+)
+"""What EventBridge takes for a schedule."""
 
 RIGHT = configuration(
     {
@@ -220,9 +228,21 @@ RIGHT = configuration(
                     "e": {"requeue_path": "/b/{primaryId}", "pagination": {"style": "offset", "first_offset": 1}},
                     "f": {"requeue_path": "/b/{primaryId}", "id_space": "faxes"},
                     "g": {"id_space": "send.letter", "requeue_path": "/g"},
-                    "h": {"pagination": {"style": "page", "first_page": 2, "size_param": ""}},
+                    "h": {
+                        "pagination": {"style": "page", "first_page": 2, "size_param": ""},
+                        "path": "/h?state=failed&of=a",
+                    },
                 }.items()
             },
+        ),
+        # every day of the month, and of the week, that a schedule may name
+        "schedules": call(
+            "schedules-${each.key}",
+            for_each={str(number): expression for number, expression in enumerate(SCHEDULES)},
+            create=False,
+            schedule={"expression": "${each.value}"},
+            requeue={"path": "/requeue", "created_by": "B\u00fcro 7"},
+            tags={"Besitzer": "M\u00fcller + Co = @ a/b:c_d.e-f", "None": None},
         ),
         # the same endpoints, each spelt in another way
         "spelt": call(
@@ -300,6 +320,25 @@ RIGHT = configuration(
             max_concurrency=20,
             lambda_={"reserved_concurrency": {"requeue_communication": 19}},
             redrive_limit={"max_attempts": 2},
+            api={"base_url": URL, "auth": {"secret_arn": SECRET}, "secrets_kms_key_arn": KEY},
+            sources={
+                name: {
+                    "path": f"/{name}",
+                    "operation": "send.fax",
+                    "filters": filters,
+                    "pagination": pagination,
+                    "failed_at": "at",
+                    "min_age_seconds": 600,
+                    "max_age_seconds": max_age,
+                }
+                for name, max_age, filters, pagination in (
+                    ("by_page", 6000, {"limit": "50"}, {"style": "page"}),
+                    ("by_cursor", 5999, {"cursor": "first"}, {"style": "cursor", "next": "next", "size_param": ""}),
+                    ("same", None, {}, {"style": "page", "size_param": "page"}),
+                    ("whole", 6000, {"limit": "50", "page": "1"}, {}),
+                )
+            },
+            schedule={"expression": "rate(2 hours)", "period_minutes": 90},
         ),
         # where a team of its own makes all roles and log groups, one of each in the same apply
         "given": call(

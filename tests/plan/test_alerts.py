@@ -127,6 +127,22 @@ def test_where_failures_are_not_asked_for_no_alarm_mails(plan: Plan):
             "most_batches",
             "takes 3529 minutes at max_requests_per_second (0.5), and the schedule fires every 60 minutes",
         ),
+        (
+            "every_filter_is_sent",
+            "unheard",
+            "of sources.by_cursor (cursor), sources.by_page (limit, page), sources.same (page, page) one parameter is",
+        ),
+        (
+            "no_failure_is_too_old_for_the_next_run",
+            "unheard",
+            "is below the 5400 seconds between two firings of the schedule in sources by_cursor.",
+        ),
+        (
+            "the_period_is_not_shorter_than_the_rate",
+            "unheard",
+            "schedule.period_minutes (90) is below the 120 minutes of schedule.expression",
+        ),
+        ("credentials_are_sent", "unheard.module.api", "api.auth.type is none, though api.auth has secret_arn"),
     ],
 )
 def test_a_plan_warns_once_where_something_will_not_work_and_nowhere_else(plan: Plan, check: str, call: str, said: str):

@@ -157,7 +157,8 @@ def test_who_calls_the_api_may_read_its_secrets_and_decrypt_only_those(plan: Pla
         assert decrypt["Resource"] == KEY
         assert decrypt["Condition"]["StringEquals"]["kms:EncryptionContext:SecretARN"] == read["Resource"]
         assert plan.policy("weekly", owner)["ReadSecretsOfTheApi"]["Resource"] == SECRET
-        assert "DecryptSecretsOfTheApi" not in plan.policy("weekly", owner)
+        for call in ("weekly", "unheard"):  # without a key of their own; with one, and without a secret
+            assert "DecryptSecretsOfTheApi" not in plan.policy(call, owner)
 
 
 def test_signed_requests_are_allowed_for_the_api_of_the_url_or_for_what_is_named(plan: Plan):

@@ -75,6 +75,14 @@ WRONG = [
     _api(("must hold no credentials", "use api.auth instead of Authorization"), headers={"Authorization": "Bearer x"}),
     _api(("must leave out what every request sets for itself: Host",), headers={"Host": "other.example.com"}),
     _api(("must hold no credentials", "use api.auth instead of X-Api-Token"), headers={"X-Api-Token": "hunter2"}),
+    *(
+        _auth(("and not one that every request sets for itself", f'"{name}"'), header=name)
+        for name in ("Host", "content-type")
+    ),
+    _api(
+        ("api.headers must name each header once", "they are X-Tenant, x-tenant."),
+        headers={"X-Tenant": "a", "x-tenant": "b"},
+    ),
     _api(("must have header names", "not so: X-Lines"), headers={"X-Lines": "one\ntwo"}),
     _api(("no space at either end", "not so: X-Space"), headers={"X-Space": " claims"}),
     _api(("must have header names", "not so: X-Null"), headers={"X-Null": None}),
@@ -96,6 +104,7 @@ WRONG = [
             ("of_nothing", {"status": ""}),
             ("of_blanks", {"state": "failed", "status": " "}),
             ("no_filters", None),
+            ("of_no_name", {" ": "failed"}),
         )
     ),
     Wrong("sources", {"no_source": None}, ("sources[*].path must begin with /", "not so in: no_source")),
@@ -117,6 +126,34 @@ WRONG = [
         name="null_value",
         filter_lists={"status": [None]},
     ),
+    _source(
+        ("filter_lists must have one or more", "not so in: no_list"), name="no_list", filter_lists={"": ["failed"]}
+    ),
+    *(
+        _source(("sources[*].path must begin with /", f"not so in: {name}"), name=name, path=path)
+        for name, path in (
+            *(("empty_query", "/emails?"), ("empty_state", "/emails?state=&limit=5"), ("no_state", "/emails?state")),
+            *(
+                ("nameless", "/emails?=failed"),
+                ("fragment", "/emails?state=failed#top"),
+                ("blank_state", "/emails?state= "),
+            ),
+        )
+    ),
+    *(
+        _source(("must not be empty: they are JMESPath", f"empty in: {name}"), name=name, **fields)
+        for name, fields in (
+            *(
+                ("blank_items", {"items": " "}),
+                ("blank_id", {"id": "\t"}),
+                ("blank_total", {"pagination": {"total": " "}}),
+            ),
+            ("blank_next", {"pagination": {"style": "cursor", "next": " "}}),
+        )
+    ),
+    _source(("must not be empty: they are names", "blank_param"), name="blank_param", pagination={"page_param": " "}),
+    _source(("failed_at goes together with", "blank_at"), name="blank_at", failed_at=" ", min_age_seconds=900),
+    _source(("from 0 to 1000000000", "not so in: too_far"), name="too_far", pagination={"first_page": 1e30}),
     _source(
         ("first_page and first_offset must be whole numbers from 0", "not so in: email"), pagination={"first_page": -1}
     ),
@@ -161,6 +198,10 @@ WRONG = [
         "requeue",
         {"path": "/r", "created_by": "shop\twindow"},
         ("requeue.created_by must be 1 to 128 printable characters",),
+    ),
+    *(
+        Wrong("requeue", {"path": "/r", "created_by": text}, ("requeue.created_by must be 1 to 128 printable",))
+        for text in ("shop\u2028window", "shop\u00a0window", "shop\u0085", "\u200b", "", "x" * 129)
     ),
     Wrong("requeue", {"path": "/r", "accepted": " "}, ("requeue.accepted must not be empty: it is JMESPath",)),
     Wrong("mode", "simulate", ('mode must be redrive or report; it is "simulate".',)),
@@ -237,6 +278,28 @@ WRONG = [
             *("0 7 ? * 2-8 *", "0,60/10 7 ? * MON *", "0 7 1 1 ? 1969"),
         )
     ),
+    *(
+        Wrong("schedule", {"expression": f"cron({fields})"}, ("a ? either for the days of the month or for", fields))
+        for fields in (
+            *(
+                "0 7 * * * *",
+                "0 7 ? * ? *",
+                "0 7 1 * MON *",
+                "? 7 ? * MON *",
+                "0 7 ? * MONDAY *",
+                "0 7 ? JANUARY MON *",
+            ),
+            *(
+                "0 7 ? * MON\u2013FRI *",
+                "a b c d e f",
+                "0/0 7 ? * MON *",
+                "0 7 ? * MON#6 *",
+                "0 7 ? * MON, *",
+                "0,,5 7 ? * MON *",
+            ),
+            *("L 7 ? * MON *", "0 7 ? * MON ?", "0 7 MON * ? *", "-5 7 * * ? *"),
+        )
+    ),
     Wrong("schedule", {"timezone": "CET+1"}, ("schedule.timezone must be UTC or the name", '"CET+1"')),
     Wrong("schedule", {"flexible_window_minutes": 1441}, ("schedule.flexible_window_minutes must be", "it is 1441")),
     Wrong("schedule", {"period_minutes": 0.5}, ("schedule.period_minutes must be a whole number", "it is 0.5")),
@@ -257,6 +320,31 @@ WRONG = [
     Wrong("alarms", {"truncated_runs": 2.5}, ("alarms.truncated_runs and alarms.skipped_runs", "they are 2.5 and 6.")),
     Wrong("alarms", {"skipped_runs": 25}, ("must be whole numbers from 0 to 24", "they are 3 and 25.")),
     Wrong("alarms", {"runbook": "doc#umentation"}, ("alarms.runbook must be a path or URL", "doc#umentation")),
+    *(
+        Wrong(
+            "notifications",
+            {"subscriptions": [{"protocol": protocol, "endpoint": endpoint}]},
+            ("endpoint must be an address where the protocol is email-json, a number such as +491701234567",),
+        )
+        for protocol, endpoint in (
+            *(("sqs", None), ("sqs", ""), ("sqs", "https://sqs.eu-west-1.amazonaws.com/123456789012/digests")),
+            *(("https", "http://pager.example.com"), ("https", "pager.example.com"), ("email-json", "ann")),
+            *(("sms", "0170 1234567"), ("sms", "+49 170"), ("lambda", "arn:aws:sqs:eu-west-1:123456789012:digests")),
+        )
+    ),
+    Wrong(
+        "notifications",
+        {"subscriptions": [{"protocol": "sms", "endpoint": "+491701234567", "raw_message_delivery": True}]},
+        ("raw_message_delivery must be true only where the protocol is sqs, https or firehose.",),
+    ),
+    *(
+        Wrong(
+            "notifications",
+            {"subscriptions": [{"protocol": "sms", "endpoint": "+491701234567", "filter_policy": {name: values}}]},
+            ("filter_policy must have one or more values for each attribute, those of severity error, warning or",),
+        )
+        for name, values in (("severity", []), ("severity", ["critical"]), ("stage", None), ("result", [None]))
+    ),
     Wrong("notifications", {"create_topic": False}, ("notifications.create_topic must be false where",)),
     Wrong("notifications", {"topic_kms_key_arn": "alias/x"}, ("topic_kms_key_arn must be the ARN of a KMS key",)),
     Wrong(
@@ -294,10 +382,28 @@ WRONG = [
     Wrong("vpc", {"subnet_ids": [None], "security_group_ids": None}, ("vpc.security_group_ids must be one or",)),
     Wrong("vpc", {"subnet_ids": [], "security_group_ids": ["sg-1"]}, ("vpc.subnet_ids must be one or more",)),
     Wrong("vpc", {"subnet_ids": ["subnet-1"], "security_group_ids": ["x"]}, ("vpc.security_group_ids must be one or",)),
+    Wrong(
+        "vpc",
+        {"subnet_ids": [f"subnet-{number:x}" for number in range(17)], "security_group_ids": ["sg-1"]},
+        ("vpc.subnet_ids must be one or more ids of subnets, at most 16",),
+    ),
+    Wrong(
+        "vpc",
+        {"subnet_ids": ["subnet-1"], "security_group_ids": [f"sg-{number}" for number in range(6)]},
+        ("vpc.security_group_ids must be one or more ids of security groups, at most 5",),
+    ),
     Wrong("log_retention_days", 31, ("log_retention_days must be what CloudWatch Logs offers", "it is 31")),
     Wrong("kms_key_arn", "alias/logs", ("kms_key_arn must be the ARN of a KMS key, not of an alias", '"alias/logs"')),
     Wrong("permissions_boundary_arn", "boundary", ("permissions_boundary_arn must be the ARN of an IAM policy",)),
     Wrong("tags", {"Owner": "x" * 257}, ("values of tags must have at most 256 characters", 'not so: "Owner"')),
+    Wrong("tags", {"Team": "R&D"}, ("values of tags must have at most 256 characters (letters", 'not so: "Team"')),
+    Wrong("tags", {"Lines": "a\nb"}, ("values of tags must have at most 256 characters (letters", 'not so: "Lines"')),
+    *(
+        Wrong("tags", {key: "x"}, ("keys of tags must have 1 to 128 characters (letters, digits", f'not so: "{key}"'))
+        for key in ("Team#1", "\u2709", "k" * 129, "")
+    ),
+    Wrong("tags", {"Owner": "a", "owner": "b"}, ("no two keys may differ in upper and lower case alone", "are 2.")),
+    Wrong("tags", {f"k{number}": "v" for number in range(51)}, ("tags must be at most 50", "there are 51.")),
     Wrong("tags", {"aws:owner": "me"}, ("keys of tags must have 1 to 128 characters", 'not so: "aws:owner"')),
 ]
 
@@ -323,6 +429,17 @@ TOGETHER = {
     "roles": (
         {"lambda": {"role_arns": {"run": ROLES["run"]}}, "dashboard": {"enabled": True, "operators": False}},
         "missing: batch, conclude, console_view, ledger_admin, list_failed, requeue_communication, schedule.",
+    ),
+    "actions": (
+        {"alarms": {"actions": [f"arn:aws:sns:eu-west-1:123456789012:pager{number}" for number in range(5)]}},
+        "alarms.actions must be at most 4, beside the topic of notifications, as an alarm of CloudWatch tells five;",
+    ),
+    "actions_alone": (
+        {
+            "alarms": {"actions": [f"arn:aws:sns:eu-west-1:123456789012:pager{number}" for number in range(6)]},
+            "notifications": {"on": []},
+        },
+        "alarms.actions must be at most 5, as an alarm of CloudWatch tells five; there are 6.",
     ),
     "queue": ({"queue": {"enabled": True}}, "worker.paths must say for at least one operation"),
     "environment": (

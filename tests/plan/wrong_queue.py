@@ -64,6 +64,19 @@ OWN = [
     _lambda(("lambda.log_level must be DEBUG, INFO", '"debug"'), log_level="debug"),
     _lambda(("lambda.log_format must be Text or JSON", '"json"'), log_format="json"),
     _lambda(("lambda.role_arns must have worker and nothing else; it has batch.",), role_arns={"batch": "arn"}),
+    *(
+        _lambda(("lambda.role_arns.worker must be the ARN of an IAM role",), role_arns={"worker": arn})
+        for arn in (None, "redrive")
+    ),
+    *(
+        Wrong("log_groups", {"worker": name}, ("log_groups.worker must be the name of a log group", "and no ARN."))
+        for name in (None, "arn:aws:logs:eu-west-1:123456789012:log-group:/x:*")
+    ),
+    *(
+        Wrong("layers", layers, ("layers must be ARNs of versions of layers, at least one",))
+        for layers in ([], [None], ["dependencies"], ["arn:aws:lambda:eu-west-1:123456789012:layer:x"])
+    ),
+    Wrong("alarm_actions", [None, "pager"], ("alarm_actions must be ARNs; not so: null, pager.",)),
     Wrong("log_groups", {"batch": "/x"}, ("log_groups may have worker; it also has batch.",)),
     _lambda(
         ("lambda.reserved_concurrency must be a whole number from 1", "worker.enabled = false", "it is 0."),
@@ -89,6 +102,13 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
     "age": (
         {"alarm_age_seconds": 86400, "retention_days": 1},
         "alarm_age_seconds must be below retention_days (86400 seconds), as no entry gets older; it is 86400.",
+    ),
+    "actions": (
+        {
+            "alarm_topic_arn": "arn:aws:sns:eu-west-1:123456789012:operations",
+            "alarm_actions": [f"arn:aws:sns:eu-west-1:123456789012:pager{number}" for number in range(5)],
+        },
+        "alarm_actions, and alarm_topic_arn with them, must be at most 5, as an alarm of CloudWatch tells five;",
     ),
     "concurrency": (
         {"lambda": {"reserved_concurrency": 4}},
