@@ -1,14 +1,14 @@
 variable "notifications" {
   description = <<-EOT
     Who is notified, and of what.
-    - emails: addresses; each gets a mail from AWS to confirm first.
+    - emails: addresses, known when it is planned; each gets a mail from AWS to confirm first.
     - on: success, failure or both. Failure includes runs that ended otherwise, what is new for a person, and the alarms.
     - digest: run for a digest of each run that has something new to say, daily for at most one in 24 hours, which adds up the runs since the last.
     - topic_arn: a topic of yours instead of one of the module's. Its policy must allow what the output topic_policy says.
     - create_topic: false where topic_arn is that of a topic made in the same apply, as the plan does not know it yet.
     - topic_kms_key_arn: the key of that topic, if it has one.
     - alerts_topic_arn: a topic of yours for alarms alone; null for the same as digests. There alarms are published whatever `on` says, also those that a digest says, too, and each says when it is over. Its policy must allow what the output alerts_topic_policy says.
-    - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn. filter_policy takes only digests with these attributes, such as { severity = ["error", "warning"] }: result, severity (error, warning or info) and stage. Alarms have none, so a filter drops them.
+    - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn. filter_policy takes only digests with these attributes, such as { severity = ["error", "warning"] }: result, severity (error, warning or info) and stage. Alarms have none, so a filter drops them. Add a new one at the end: those behind it would be subscribed, and have to confirm, anew.
   EOT
 
   type = object({
