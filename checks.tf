@@ -85,6 +85,14 @@ check "no_failure_is_too_old_for_the_next_run" {
   }
 }
 
+# The deadline counts from the beginning of the list, which may take the lister all of its time.
+check "a_run_has_time_after_its_list" {
+  assert {
+    condition     = !var.create || var.run_hours == null ? true : 3600 * var.run_hours > var.lambda.timeout_seconds.list_failed
+    error_message = "run_hours (${coalesce(var.run_hours, 0)}) is not more than the ${var.lambda.timeout_seconds.list_failed} seconds that listing may take (lambda.timeout_seconds.list_failed): a run may end before it has sent anything. Raise run_hours, or lower that timeout."
+  }
+}
+
 check "the_period_is_not_shorter_than_the_rate" {
   assert {
     condition     = !var.create || var.schedule.period_minutes == null || local.rate_minutes == null ? true : var.schedule.period_minutes >= local.rate_minutes

@@ -339,6 +339,7 @@ RIGHT = configuration(
                 )
             },
             schedule={"expression": "rate(2 hours)", "period_minutes": 90},
+            run_hours=0.25,
         ),
         # where a team of its own makes all roles and log groups, one of each in the same apply
         "given": call(

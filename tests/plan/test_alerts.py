@@ -142,6 +142,11 @@ def test_where_failures_are_not_asked_for_no_alarm_mails(plan: Plan):
             "unheard",
             "schedule.period_minutes (90) is below the 120 minutes of schedule.expression",
         ),
+        (
+            "a_run_has_time_after_its_list",
+            "unheard",
+            "run_hours (0.25) is not more than the 900 seconds that listing may take",
+        ),
         ("credentials_are_sent", "unheard.module.api", "api.auth.type is none, though api.auth has secret_arn"),
     ],
 )
