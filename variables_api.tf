@@ -41,7 +41,7 @@ variable "api" {
 
   validation {
     condition     = can(regex("^(https://([^/?#@:%\\[\\]\\\\\\s]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^?#\\\\\\s]*)?$", var.api.base_url))
-    error_message = "api.base_url must be https://host or https://host/path, without user, query or fragment (http:// only for localhost, 127.0.0.1 and [::1]), such as https://app.example.com/api; it is \"${coalesce(var.api.base_url, "null")}\"."
+    error_message = "api.base_url must be https://host or https://host/path, without user, query or fragment (http:// only for localhost, 127.0.0.1 and [::1]), such as https://app.example.com/api; it is \"${var.api.base_url == null ? "null" : var.api.base_url}\"."
   }
 
   validation {

@@ -92,7 +92,7 @@ variable "lambda" {
 
   validation {
     condition     = var.lambda.log_format == null ? true : contains(["Text", "JSON"], var.lambda.log_format)
-    error_message = "lambda.log_format must be Text or JSON, or null; it is \"${coalesce(var.lambda.log_format, "null")}\"."
+    error_message = "lambda.log_format must be Text or JSON, or null; it is \"${var.lambda.log_format == null ? "null" : var.lambda.log_format}\"."
   }
 
   validation {

@@ -53,12 +53,12 @@ variable "notifications" {
 
   validation {
     condition     = var.notifications.topic_arn == null ? true : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.notifications.topic_arn))
-    error_message = "notifications.topic_arn must be the ARN of a standard SNS topic (alarms cannot publish to a FIFO topic), such as arn:aws:sns:eu-west-1:123456789012:operations; it is \"${coalesce(var.notifications.topic_arn, "null")}\"."
+    error_message = "notifications.topic_arn must be the ARN of a standard SNS topic (alarms cannot publish to a FIFO topic), such as arn:aws:sns:eu-west-1:123456789012:operations; it is \"${var.notifications.topic_arn == null ? "null" : var.notifications.topic_arn}\"."
   }
 
   validation {
     condition     = var.notifications.alerts_topic_arn == null ? true : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.notifications.alerts_topic_arn))
-    error_message = "notifications.alerts_topic_arn must be the ARN of a standard SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts; it is \"${coalesce(var.notifications.alerts_topic_arn, "null")}\"."
+    error_message = "notifications.alerts_topic_arn must be the ARN of a standard SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts; it is \"${var.notifications.alerts_topic_arn == null ? "null" : var.notifications.alerts_topic_arn}\"."
   }
 
   validation {

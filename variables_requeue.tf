@@ -17,7 +17,7 @@ variable "requeue" {
 
   validation {
     condition     = can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", var.requeue.path))
-    error_message = "requeue.path must begin with / and may hold {primaryId} and {operation}, such as /communications/requeue; it is \"${coalesce(var.requeue.path, "null")}\"."
+    error_message = "requeue.path must begin with / and may hold {primaryId} and {operation}, such as /communications/requeue; it is \"${var.requeue.path == null ? "null" : var.requeue.path}\"."
   }
 
   validation {

@@ -50,7 +50,7 @@ variable "worker" {
 
   validation {
     condition     = var.worker.given_up_path == null ? true : can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", var.worker.given_up_path))
-    error_message = "worker.given_up_path must begin with / and may hold {primaryId} and {operation}, such as /communications/{primaryId}/given-up, or be null; it is \"${coalesce(var.worker.given_up_path, "null")}\"."
+    error_message = "worker.given_up_path must begin with / and may hold {primaryId} and {operation}, such as /communications/{primaryId}/given-up, or be null; it is \"${var.worker.given_up_path == null ? "null" : var.worker.given_up_path}\"."
   }
 }
 
@@ -166,7 +166,7 @@ variable "alarm_topic_arn" {
 
   validation {
     condition     = var.alarm_topic_arn == null ? true : can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.alarm_topic_arn))
-    error_message = "alarm_topic_arn must be the ARN of a standard SNS topic (alarms cannot publish to a FIFO topic), such as arn:aws:sns:eu-west-1:123456789012:operations; it is \"${coalesce(var.alarm_topic_arn, "null")}\"."
+    error_message = "alarm_topic_arn must be the ARN of a standard SNS topic (alarms cannot publish to a FIFO topic), such as arn:aws:sns:eu-west-1:123456789012:operations; it is \"${var.alarm_topic_arn == null ? "null" : var.alarm_topic_arn}\"."
   }
 }
 
@@ -216,7 +216,7 @@ variable "lambda" {
 
   validation {
     condition     = var.lambda.log_format == null ? true : contains(["Text", "JSON"], var.lambda.log_format)
-    error_message = "lambda.log_format must be Text or JSON, or null; it is \"${coalesce(var.lambda.log_format, "null")}\"."
+    error_message = "lambda.log_format must be Text or JSON, or null; it is \"${var.lambda.log_format == null ? "null" : var.lambda.log_format}\"."
   }
 
   validation {

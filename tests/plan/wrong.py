@@ -394,6 +394,16 @@ WRONG = [
     ),
     Wrong("log_retention_days", 31, ("log_retention_days must be what CloudWatch Logs offers", "it is 31")),
     Wrong("kms_key_arn", "alias/logs", ("kms_key_arn must be the ARN of a KMS key, not of an alias", '"alias/logs"')),
+    *(
+        Wrong(variable, value, (f'{example}; it is "".',))
+        for variable, value, example in (
+            ("kms_key_arn", "", "key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+            ("permissions_boundary_arn", "", "policy/boundary"),
+            ("requeue", {"path": ""}, "/communications/requeue"),
+            ("notifications", {"topic_arn": ""}, "123456789012:operations"),
+            ("notifications", {"alerts_topic_arn": ""}, "123456789012:alerts"),
+        )
+    ),
     Wrong("permissions_boundary_arn", "boundary", ("permissions_boundary_arn must be the ARN of an IAM policy",)),
     Wrong("tags", {"Owner": "x" * 257}, ("values of tags must have at most 256 characters", 'not so: "Owner"')),
     Wrong("tags", {"Team": "R&D"}, ("values of tags must have at most 256 characters (letters", 'not so: "Team"')),
