@@ -149,7 +149,7 @@ def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | 
 
 def _seconds(text: str, now: float) -> float | None:
     """Read one wait; of several, as a header that was sent twice is joined, the longest."""
-    waits = [_wait(part.strip(), now) for part in (text, *text.split(","))]
+    waits = [_wait(part.strip(), now) for part in {text, *text.split(",")} if part]
     return max((wait for wait in waits if wait is not None), default=None)
 
 

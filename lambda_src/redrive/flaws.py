@@ -126,8 +126,10 @@ def _went_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
         return isinstance(value, str | int) and not _is_no_error(value)
     if _NOT_SO.fullmatch(name):
         return _word(value) in _NO and f"{name}={_word(value)}" not in asked and not _is_count(entry.holder, value)
-    is_failure = _word(value) in _FAILURES or (name in _STATUSES and bool(re.fullmatch("[45][0-9]{2}", _word(value))))
-    return is_failure and name in (*_STATUSES, "result") and not _is_asked(value, asked)
+    if name not in _STATUSES and name != "result":
+        return False
+    is_failure = _word(value) in _FAILURES or (name != "result" and re.fullmatch("[45][0-9]{2}", _word(value)))
+    return bool(is_failure) and not _is_asked(value, asked)
 
 
 def _may_have_gone_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
@@ -147,7 +149,7 @@ def _may_have_gone_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
 def _is_part(entry: _Entry) -> bool:
     if entry.path in _LEFT_OUT:
         return isinstance(entry.value, int) and entry.value > 0
-    return _word(entry.value) in _YES and _PARTIAL.fullmatch(entry.name) is not None
+    return _PARTIAL.fullmatch(entry.name) is not None and _word(entry.value) in _YES
 
 
 def _entries(items: str, body: dict[str, Any], before: tuple[str, ...], *, is_head: bool) -> Iterator[_Entry]:

@@ -155,11 +155,11 @@ def total_hint(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -
         Those that lead to the list.
     """
     found: list[Total] = []
-    name = _plain(fields[-1]) if fields else ""
-    own = {f"{name}count", f"{name.removesuffix('s')}count", f"{name}total", f"total{name}"} - {"count", "total"}
-    for each in (*_entries(body, towards=fields), *_header_entries(headers)):
+    own = _counts_of(fields[-1]) if fields else frozenset()
+    entries = [*_entries(body, towards=fields), *_header_entries(headers)]
+    for each in entries:
         is_grids = each.key == "records" and {"page", "total"} <= each.names  # jqGrid's, beside a number of pages
-        is_named = each.key in own  # emailsCount beside emails
+        is_named = each.key in own
         if (
             _TOTALS.fullmatch(each.key)
             or is_grids
@@ -172,7 +172,15 @@ def total_hint(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -
                 may_count_page = (each.key in _OF_THE_PAGE or is_named) and bool(each.expression)
                 may_count_page = may_count_page and not each.names & {"next"}
                 found.append(Total(number, each.place, may_count_page, is_least))
-    return max(found, key=itemgetter(0)) if found else _count_beside_list(body)
+    return max(found, key=itemgetter(0)) if found else _count_beside_list(body, entries)
+
+
+@lru_cache(maxsize=64)
+def _counts_of(list_name: str) -> frozenset[str]:
+    """Give the names under which some count a list, in plain: ``emailsCount`` beside ``emails``."""
+    name = _plain(list_name)
+    names = (f"{name}count", f"{name.removesuffix('s')}count", f"{name}total", f"total{name}")
+    return frozenset(names if name else ())
 
 
 def whole_number(value: Any) -> int | None:
@@ -184,15 +192,14 @@ def whole_number(value: Any) -> int | None:
     return int(value)
 
 
-def _count_beside_list(body: Any) -> Total | None:
+def _count_beside_list(body: Any, entries: list[_Entry]) -> Total | None:
     """Give a ``count`` that is larger than the list beside it; one that is not may only say how long that list is."""
-    lengths = [len(value) for value in body.values() if isinstance(value, list)] if isinstance(body, dict) else []
-    if len(lengths) != 1:
-        return None
-    for each in _entries(body, depth=2):
-        number, parent = whole_number(each.value), each.place.rpartition(".")[0]
-        is_beside = not parent or _BESIDE.fullmatch(_plain(parent)) is not None
-        if each.key == "count" and number is not None and number > lengths[0] and is_beside:
+    for each in entries:
+        number, parent = whole_number(each.value) if each.key == "count" else None, each.place.rpartition(".")[0]
+        if number is None or not each.expression or (parent and not _BESIDE.fullmatch(_plain(parent))):
+            continue
+        lengths = [len(value) for value in body.values() if isinstance(value, list)]
+        if len(lengths) == 1 and number > lengths[0]:
             return Total(number, each.place)
     return None
 
