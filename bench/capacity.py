@@ -13,7 +13,7 @@ import re
 import time
 from pathlib import Path
 
-from bench.server import NOT_FOUND, Connection, page, response, serve
+from bench.server import NOT_FOUND, OPAQUE, Connection, page, response, serve
 
 LIST = re.compile(rb"GET /failed\?(?:.*&)?cursor=(\d+)")
 
@@ -41,7 +41,7 @@ class CountedConnection(Connection):
             counting.requests.append(times)
             asyncio.get_running_loop().call_later(counting.seconds, self._accept, times)
         elif listed := LIST.match(head):
-            self.transport.write(page(counting.failed, int(listed[1])))
+            self.transport.write(page(counting.failed, int(listed[1]) % OPAQUE))
         elif head.startswith(b"GET /counted"):
             self.transport.write(response({"requests": counting.requests}))
         else:

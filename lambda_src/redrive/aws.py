@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import botocore
 from botocore.config import Config
 from botocore.loaders import Loader
+
+from redrive.stand_ins import stand_in, standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,25 +24,12 @@ class _Undocumented(str):
         return super().__new__(cls)
 
 
-@contextmanager
-def _without_documentation() -> Iterator[None]:
-    """Import botocore without what writes its manual, a thirtieth of a cold start: nobody asks a function for help().
+_docs = ModuleType("botocore.docs")
+_docs.__path__ = [str(Path(botocore.__file__).parent / "docs")]
 
-    Whatever a version of botocore imports from ``botocore.docs.docstring``, it gets something.
-    """
-    package, docstring = ModuleType("botocore.docs"), ModuleType("botocore.docs.docstring")
-    package.__path__ = [str(Path(botocore.__file__).parent / "docs")]
-    docstring.__getattr__ = lambda name: _Undocumented  # type: ignore[method-assign]  # noqa: ARG005 (PEP 562)
-    put = {module.__name__: module for module in (package, docstring) if module.__name__ not in sys.modules}
-    sys.modules |= put
-    try:
-        yield
-    finally:
-        for name in put:
-            del sys.modules[name]
-
-
-with _without_documentation():
+# Without what writes botocore's manual, a thirtieth of a cold start: nobody asks a function for help(). Whatever a
+# version of botocore imports from there, it gets something.
+with standing_in(_docs, stand_in("botocore.docs.docstring", lambda _: _Undocumented)):
     import botocore.session
 
 SERVICES = {

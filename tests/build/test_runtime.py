@@ -175,3 +175,12 @@ def has_module(folder: Path, module: str) -> bool:
 
 def test_the_libraries_do_their_work(unpacked: Path) -> None:
     assert runs(LIBRARIES_AT_WORK, layer(unpacked)).endswith("done\n")
+
+
+def test_a_cold_start_imports_nothing_that_python_has_itself(unpacked: Path) -> None:
+    """And whoever wants the module afterwards finds it."""
+    code = "import requeue_communication.handler\nwas_there = 'typing_extensions' in sys.modules\n"
+    code += (
+        "import typing_extensions\nprint(was_there is (sys.version_info < (3, 13)), bool(typing_extensions.__file__))"
+    )
+    assert runs(code, unpacked / "requeue_communication", layer(unpacked)) == "True True\n"
