@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any
 
 from redrive.errors import ListingError
-from redrive.models import moment
 
 PHRASES = {
     413: "Content Too Large",
@@ -160,6 +159,8 @@ def _wait(text: str, now: float) -> float | None:
         parts = [(float(number), _unit(name)) for number, name in re.findall(r"(\d[\d.]*)\s*([a-z]+)", text.lower())]
         if all(unit for _, unit in parts):
             return sum(number * unit for number, unit in parts)
+    from redrive.moments import moment  # most write a number, and do not pay for it
+
     at = moment(text)
     return None if at is None else at - now
 

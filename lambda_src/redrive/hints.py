@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from redrive.expressions import is_field
 from redrive.lines import pagination_line
 from redrive.link_header import read_links
-from redrive.models import is_personal, moment
+from redrive.models import is_personal
 from redrive.settings import Pagination, PaginationStyle
 
 DEPTH = 4
@@ -308,6 +308,8 @@ def field_hint(items: list[Any], what: str, configured: str | None) -> str | Non
         ranked = [name for name in scalars if _plain(name) in ("id", "uuid", "guid", "pk", "key")]
         named = ranked + [name for name in scalars if _plain(name).endswith("id")]
         return next((name for name in named if not is_personal(str(fields[name]))), None)
+    from redrive.moments import moment  # asked for in a check alone
+
     times = [name for name, value in fields.items() if isinstance(value, str) and moment(value) is not None]
     return next(iter([name for name in times if "fail" in name.lower()] + times), None)
 

@@ -17,7 +17,7 @@ from redrive.errors import ListingError
 from redrive.expressions import is_field, is_null, leaves_out, list_fields, raw_list, search
 from redrive.flaws import flaw
 from redrive.hints import Total, beside_lists, list_hint, says_more, says_no_next, total_hint
-from redrive.models import MAX_EXACT, MAX_ID_BYTES, moment, primary_id
+from redrive.models import MAX_EXACT, MAX_ID_BYTES, primary_id
 from redrive.settings import Source
 
 FUTURE_SECONDS = 300.0
@@ -208,6 +208,8 @@ def page_of(name: str, source: Source, content: Content) -> Page:
     milliseconds = content.answer.milliseconds
     if not source.failed_at or not (source.min_age_seconds or source.max_age_seconds):
         return Page(ids, (), (), without_id - too_long, too_long, 0, 0, milliseconds)
+    from redrive.moments import moment  # most sources name no such time, and a cold start does not pay for it
+
     found = search(f"map(&({source.failed_at}), @)", content.items, f"sources.{name}.failed_at")
     times, now = [moment(value) for value in found], clock.now()
     young, old, in_future = set[str](), set[str](), 0

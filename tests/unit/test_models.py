@@ -18,12 +18,12 @@ from redrive.errors import ConfigurationError
 from redrive.models import (
     MAX_ID_BYTES,
     idempotency_key,
-    moment,
     operator_run_id,
     primary_id,
     scheduled_run_id,
     shown_id,
 )
+from redrive.moments import moment
 from tests.unit.support import ZONES
 
 RUN = "20261124T021500Z"
@@ -190,7 +190,7 @@ def test_a_day_is_its_beginning(value: object) -> None:
 
 
 def test_a_time_without_a_zone_is_utc_wherever_it_is_read() -> None:
-    code = "import time; from redrive.models import moment; print(time.timezone, moment('2026-11-24T02:15:00'))"
+    code = "import time; from redrive.moments import moment; print(time.timezone, moment('2026-11-24T02:15:00'))"
     environment = os.environ | {"TZ": "IST-5:30", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["-19800", str(MOMENT.timestamp())]
