@@ -21,6 +21,8 @@ _YES = frozenset(("true", "yes", "y", "1"))
 _LEFT_OUT = frozenset((("_shards", "failed"), *(("_clusters", name) for name in ("failed", "partial", "skipped"))))
 """Where Elasticsearch counts what it has not asked, or not to the end."""
 
+_PARTS = frozenset(head for head, _ in _LEFT_OUT)
+
 _STATUSES = frozenset(("status", "statuscode", "code", "httpstatus"))
 _FAILURES = frozenset(("error", "fail", "failure"))
 
@@ -160,7 +162,7 @@ def _entries(items: str, body: dict[str, Any], before: tuple[str, ...], *, is_he
             yield _Entry(path, name, value, body, is_head)
         if not isinstance(value, dict) or len(path) == MAX_DEPTH:
             continue
-        is_parts = key in ("_shards", "_clusters")
+        is_parts = key in _PARTS
         if not before and (name in _HEADS or is_parts):
             for inner, of_it in value.items():
                 if not is_parts or (key, inner) in _LEFT_OUT:

@@ -390,9 +390,10 @@ def _inner(link: dict[str, Any]) -> str:
 def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
     """Give what headers say, as entries: ``X-Total: 500``, ``X-Next-Page: 3``, ``X-Pagination: {"next_page": 3}``."""
     for name, text in headers.items():
-        key, place = _header_key(name), f"the header {name}"
+        key = _header_key(name)
         if not key:
             continue
+        place = f"the header {name}"
         if key == "contentrange":
             key, text = "total", text.rpartition("/")[2]
         if key in _IN_JSON:

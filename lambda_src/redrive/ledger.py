@@ -71,6 +71,7 @@ class Ledger:
         """
         now = clock.now()
         first = to_item(rules.claimed(None, communication, owner, run_id, created_by, now, self._settings))
+        claims = first.pop("claims")
         update = Update(
             key_of(communication),
             {name: first.pop(name) for name in CLAIMED if name in first},
@@ -87,7 +88,7 @@ class Ledger:
                 "max": self._settings.max_attempts,
             },
             defaults=first,
-            added={"claims": first.pop("claims")},
+            added={"claims": claims},
         )
         found = self._table.write(update)
         if not found.done and found.item and entry_of(found.item).is_over(now):

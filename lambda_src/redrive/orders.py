@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from redrive.actions import What
 from redrive.errors import ConfigurationError
-from redrive.parsing import camel_case, parse
+from redrive.parsing import EMPTY, camel_case, parse
 
 MAX_PAGE = 1000
 MAX_NAMED = 100
@@ -195,7 +195,7 @@ class Order:
         for name in _TEXTS:
             text = getattr(self, name)
             if text is not None and not text.strip():
-                raise ConfigurationError(f"event.{name}: empty, which would mean all; leave it out for that")
+                raise ConfigurationError(f"event.{name}: {EMPTY}")
         rate = self.max_requests_per_second
         if self.action is Call.SLOW_DOWN and rate is not None and not LEAST_RATE <= rate <= MOST_RATE:
             words = f"must be from {LEAST_RATE} to {MOST_RATE:.0f}, or null for the configured rate"

@@ -15,6 +15,9 @@ from redrive.errors import ConfigurationError
 
 T = TypeVar("T")
 
+EMPTY = "empty, which would mean all; leave it out for that"
+"""What is wrong with a value that narrows nothing, where whoever wrote it may have meant none."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a character: JSON can say one alone, UTF-8 cannot."""
 
@@ -86,13 +89,12 @@ def _parse(kind: Any, value: Any, where: str, only_known: bool) -> Any:
 
 def _parse_fields(kind: type[Any], value: Mapping[str, Any], where: str, only_known: bool) -> Any:
     if only_known:
-        known = [camel_case(name) for name, _ in _fields(kind)]
+        known = [camel for _, camel, _ in _fields(cast("Hashable", kind))]
         if unknown := sorted(value.keys() - set(known)):
             raise ConfigurationError(f"{where}.{unknown[0]}: unknown; known are {', '.join(known)}")
     hints = _hints(cast("Hashable", kind))
     found: dict[str, Any] = {}
-    for name, is_required in _fields(kind):
-        camel = camel_case(name)
+    for name, camel, is_required in _fields(cast("Hashable", kind)):
         key = next((key for key in (name, camel, camel[0].upper() + camel[1:]) if key in value), None)
         if key is not None:
             found[name] = _parse(hints[name], value[key], f"{where}.{key}", only_known)
@@ -112,11 +114,14 @@ def camel_case(name: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
-def _fields(kind: type[Any]) -> list[tuple[str, bool]]:
-    """Give the names of a kind's fields, and whether each must be there."""
+@cache
+def _fields(kind: Any) -> list[tuple[str, str, bool]]:
+    """Give the names of a kind's fields, as JSON spells them, and whether each must be there."""
     if is_dataclass(kind):
-        return [(each.name, each.default is MISSING and each.default_factory is MISSING) for each in fields(kind)]
-    return [(name, name not in kind._field_defaults) for name in kind._fields]
+        found = [(each.name, each.default is MISSING and each.default_factory is MISSING) for each in fields(kind)]
+    else:
+        found = [(name, name not in kind._field_defaults) for name in kind._fields]
+    return [(name, camel_case(name), is_required) for name, is_required in found]
 
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:

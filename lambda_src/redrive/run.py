@@ -17,7 +17,7 @@ from redrive.ledger_rules import Entry, Refusal, State, judge
 from redrive.listing import Listing
 from redrive.models import Communication, OutcomeKind, operator_run_id, scheduled_run_id
 from redrive.ordering import Candidates, Rank
-from redrive.parsing import camel_case, parse
+from redrive.parsing import EMPTY, camel_case, parse
 from redrive.runs import NOT_LISTED, PENDING, Runs
 from redrive.settings import ListSettings, Source
 from redrive.table import Item
@@ -27,8 +27,6 @@ MAX_SHOWN = 10_000
 
 MAX_IDS = 100
 """Communications that an operator may name: as many as may go beside another run."""
-
-EMPTY = "empty, which would mean all; leave it out for that"
 
 RUNS_LOOKED_BACK = 100
 """Earlier runs that are looked at: for their deliveries, and for what was wrong when the last one ended."""

@@ -213,17 +213,21 @@ def _of_session(leader: int) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()  # after the name: state ppid pgrp session
-            if int(fields[3]) == leader and int(entry.name) != leader:
+            if int(_stat(entry)[3]) == leader and int(entry.name) != leader:
                 found.append(int(entry.name))
     return found
+
+
+def _stat(process: Path) -> list[str]:
+    """Give what the system says of a process after its name: state, parent, group, session, and more."""
+    return (process / "stat").read_text().rpartition(")")[2].split()
 
 
 def _has_living_child(pid: int) -> bool:
     for file in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in file.read_text().split():
-                if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                if _stat(Path("/proc", child))[0] != "Z":
                     return True
     return False
 
