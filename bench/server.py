@@ -89,7 +89,7 @@ def answer(head: bytes, body: bytes) -> bytes:
             return known_of_page(int(first[1])) if first else response(items_of_run(KEY.findall(body)))
         if action in ("GetItem", "UpdateItem") and (run := OF_A_RUN.search(body)):
             return response(record(action, int(run[1]), body))
-        return aws("UpdateItem that shows it" if b'"ALL_NEW"' in body else action)
+        return aws(action)
     if listed := LIST.match(head):
         return page(int(listed[1]), int(listed[2]) % OPAQUE)
     return ACCEPTED if head.startswith(b"POST /requeue") else NOT_FOUND
@@ -204,7 +204,6 @@ def item_of_run(pk: str, sk: str) -> dict[str, Any] | None:
 
 AWS: dict[str, Any] = {
     "UpdateItem": {},
-    "UpdateItem that shows it": {"Attributes": claimed()},
     "PutItem": {},
     "GetItem": {},
     "BatchWriteItem": {"UnprocessedItems": {}},

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from redrive import clock
@@ -69,8 +71,17 @@ class Ledger:
         force
             Ignore the cooldown, never a live lease.
         """
-        now = clock.now()
-        first = to_item(rules.claimed(None, communication, owner, run_id, created_by, now, self._settings))
+        now = round(clock.now(), 6)  # as the table keeps it: the next try of this attempt must say the same time
+        claimed = partial(
+            rules.claimed,
+            communication=communication,
+            owner=owner,
+            run_id=run_id,
+            created_by=created_by,
+            now=now,
+            settings=self._settings,
+        )
+        first = to_item(claimed(None))
         claims = first.pop("claims")
         update = Update(
             key_of(communication),
@@ -89,17 +100,18 @@ class Ledger:
             },
             defaults=first,
             added={"claims": claims},
+            returns="ALL_OLD",  # of one that is new, as most are, there is nothing to read
         )
         found = self._table.write(update)
         if not found.done and found.item and entry_of(found.item).is_over(now):
             # Forgotten, and not deleted yet: it begins anew, unless somebody else was quicker.
             self._table.write(Delete(update.key, "expiry <= :now", {"now": now}))
             found = self._table.write(update)
-        if found.item is None:
-            raise AssertionError("a write that was refused shows the item")
-        entry = entry_of(found.item)
+        entry = entry_of(found.item) if found.item else None
         if found.done:
-            return Claim(entry)
+            return Claim(claimed(entry))
+        if entry is None:
+            raise AssertionError("a write that was refused shows the item")
         reason = judge(entry, now, self._settings.max_attempts, owner=owner, force=force, listed_at=listed_at)
         return Refused(reason or Refusal.LEASED, entry)
 
@@ -278,10 +290,12 @@ def _waiting_item(entry: Entry) -> Item:
 
 
 def _difference(before: Entry, after: Entry, condition: str, operands: dict[str, Any]) -> Update:
-    old, new = to_item(before), to_item(after)
+    old, new = _attributes(before), to_item(after)
+    if before.history:  # as it was read, and so as it is there
+        old["history"] = list(map(list, before.history))
     changed = {name: value for name, value in new.items() if old.get(name) != value}
     gone = sorted(old.keys() - new.keys())
-    return Update(key_of(after.communication), changed, condition, operands, removed=gone, shows=False)
+    return Update(key_of(after.communication), changed, condition, operands, removed=gone, returns="NONE")
 
 
 def _alive(entry: Entry) -> Entry | None:
@@ -336,17 +350,24 @@ CLAIMED = ("source", "operation", "state", "leaseOwner", "leaseUntil", "runId", 
 
 def to_item(entry: Entry) -> Item:
     """Give an entry's attributes but its key, from which the id and its space are read."""
-    item: Item = {name: getattr(entry, field) for field, name in _ALWAYS.items()}
-    item |= {name: value for field, name in _WHERE_SET.items() if (value := getattr(entry, field))}
-    communication = entry.communication
-    item |= {"operation": communication.operation, "source": communication.source}
-    if entry.body:
-        item["body"] = list(entry.body)
+    item = _attributes(entry)
     if entry.history:
-        room = MAX_ITEM - size({**key_of(communication)._asdict(), **item, **_LONGEST_CLAIM, "history": []})
+        stays = {name: value for name, value in item.items() if name not in _LONGEST_CLAIM}
+        room = MAX_ITEM - _KEPT_FREE - size(stays | {"pk": entry.communication.key})
         item["history"] = _that_fit(entry.history, room)
     return item
 
+
+def _attributes(entry: Entry) -> Item:
+    item: Item = dict(zip(_ALWAYS.values(), _always_of(entry), strict=True))
+    item |= {name: value for name, value in zip(_WHERE_SET.values(), _set_of(entry), strict=True) if value}
+    item |= {"operation": entry.communication.operation, "source": entry.communication.source}
+    if entry.body:
+        item["body"] = list(entry.body)
+    return item
+
+
+_always_of, _set_of = attrgetter(*_ALWAYS), attrgetter(*_WHERE_SET)
 
 _LONGEST_CLAIM = {
     "claims": 9999,
@@ -355,6 +376,9 @@ _LONGEST_CLAIM = {
     "body": ["x" * 64, "x" * 128, 1.5e9 + 1e-6],
 }
 """What the next claim may write; it cannot shorten the history."""
+
+_KEPT_FREE = size(_LONGEST_CLAIM | {"sk": SORT_KEY, "history": []})
+"""Bytes of an item for what is in all of them, and for the next claim."""
 
 
 def _that_fit(history: Sequence[Event], room: int) -> list[list[Any]]:

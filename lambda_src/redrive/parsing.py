@@ -7,7 +7,6 @@ import re
 import types
 from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -58,6 +57,8 @@ def parse_json(kind: type[T], text: str, where: str) -> T:
 
 
 def _parse(kind: Any, value: Any, where: str, only_known: bool) -> Any:
+    if kind in _NAMES:
+        return _scalar(kind, value, where)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         if value is None and types.NoneType in arguments:
@@ -74,10 +75,12 @@ def _parse(kind: Any, value: Any, where: str, only_known: bool) -> Any:
         return tuple(_parse(arguments[0], item, f"{where}[{index}]", only_known) for index, item in enumerate(value))
     if is_dataclass(kind) or issubclass(kind, tuple):
         return _parse_fields(cast("type[Any]", kind), _mapping(value, where), where, only_known)
-    if issubclass(kind, StrEnum):
-        if value not in list(kind):
-            raise _wrong(where, "one of " + ", ".join(kind), value)
-        return kind(value)
+    if value not in list(kind):
+        raise _wrong(where, "one of " + ", ".join(kind), value)
+    return kind(value)
+
+
+def _scalar(kind: type[Any], value: Any, where: str) -> Any:
     if kind is float and type(value) is int:
         return float(str(value))  # one beyond a float's range is infinite, as 1e400 is, and not an OverflowError
     if type(value) is not kind:  # not isinstance: JSON's true is no number

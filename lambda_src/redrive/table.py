@@ -8,9 +8,9 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -43,7 +43,7 @@ class Key(NamedTuple):
 class Updated(NamedTuple):
     """Whether a conditional write was made, and the item after it; else as it was, None where there is none.
 
-    After an update that does not show it, the item is empty.
+    After an update that returns something else (:attr:`Update.returns`), the item is that.
     """
 
     done: bool
@@ -61,8 +61,9 @@ class Update(NamedTuple):
     values, defaults, added, removed
         Attributes to set, to set where there are none yet, to add numbers to, and to remove. A name may hold any
         character.
-    shows
-        Whether the item is wanted as it is afterwards; to read it takes an eighth of the write's time.
+    returns
+        Whether the item is wanted as it is afterwards, or as it was, empty where there was none; to read it takes an
+        eighth of the write's time.
     """
 
     key: Key
@@ -73,42 +74,23 @@ class Update(NamedTuple):
     added: Mapping[str, float] = MappingProxyType({})
     removed: Sequence[str] = ()
     names: Mapping[str, str] = MappingProxyType({})
-    shows: bool = True
+    returns: Literal["ALL_NEW", "ALL_OLD", "NONE"] = "ALL_NEW"
 
     def request(self, table: str) -> dict[str, Any]:
         """Give the API's parameters."""
-        names = {f"#{name}": self.names.get(name, name) for name in re.findall(r"#(\w+)", self.condition)}
+        changed = self.values, self.defaults, self.added
+        text, names = _expression(*map(tuple, changed), tuple(self.removed), self.condition, tuple(self.names.items()))
         operands = {f":{name}": value for name, value in self.operands.items()}
-        changes = [
-            *((name, f"{{}} = {self._operand(operands, value)}") for name, value in self.values.items()),
-            *(
-                (name, f"{{0}} = if_not_exists({{0}}, {self._operand(operands, v)})")
-                for name, v in self.defaults.items()
-            ),
-        ]
-        sets = [text.format(self._name(names, name)) for name, text in changes]
-        adds = [f"{self._name(names, name)} {self._operand(operands, value)}" for name, value in self.added.items()]
-        removes = [self._name(names, name) for name in self.removed]
-        clauses = {"SET": sets, "ADD": adds, "REMOVE": removes}
+        operands |= {
+            f":v{number}": value for number, value in enumerate(value for of in changed for value in of.values())
+        }
         request: dict[str, Any] = {
             "TableName": table,
             "Key": written(self.key),
-            "UpdateExpression": " ".join(f"{word} {', '.join(parts)}" for word, parts in clauses.items() if parts),
-            "ExpressionAttributeNames": names,
+            "UpdateExpression": text,
+            "ExpressionAttributeNames": dict(names),
         }
         return request | _optional(ConditionExpression=self.condition, ExpressionAttributeValues=serialized(operands))
-
-    @staticmethod
-    def _name(names: dict[str, str], name: str) -> str:
-        placeholder = f"#{name}" if re.fullmatch(r"[A-Za-z0-9_]+", name) else f"#n{len(names)}"
-        names[placeholder] = name
-        return placeholder
-
-    @staticmethod
-    def _operand(operands: dict[str, Any], value: Any) -> str:
-        placeholder = f":v{len(operands)}"
-        operands[placeholder] = value
-        return placeholder
 
 
 class Put(NamedTuple):
@@ -178,8 +160,8 @@ class Table:
             Delete: self._client.delete_item,
         }
         request = write.request(self._name) | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        if isinstance(write, Update) and write.shows:
-            request["ReturnValues"] = "ALL_NEW"
+        if isinstance(write, Update):
+            request["ReturnValues"] = write.returns
         try:
             with _errors_in_words():
                 answer = methods[type(write)](**request)
@@ -297,6 +279,40 @@ class Table:
                 return
 
 
+@lru_cache(maxsize=64)
+def _expression(
+    values: tuple[str, ...],
+    defaults: tuple[str, ...],
+    added: tuple[str, ...],
+    removed: tuple[str, ...],
+    condition: str,
+    given: tuple[tuple[str, str], ...],
+) -> tuple[str, dict[str, str]]:
+    """Give an update's expression, and its condition's and its own names; kept, for a sandbox makes the same few.
+
+    The values' operands are ``:v0`` and so on, in the order of the attributes.
+    """
+    names = {f"#{name}": dict(given).get(name, name) for name in _named(condition)}
+    operands = (f":v{number}" for number in itertools.count())
+
+    def placeholder(name: str) -> str:
+        found = f"#{name}" if re.fullmatch(r"[A-Za-z0-9_]+", name) else f"#n{len(names)}"
+        names[found] = name
+        return found
+
+    sets = [f"{placeholder(name)} = {next(operands)}" for name in values]
+    sets += [f"{(own := placeholder(name))} = if_not_exists({own}, {next(operands)})" for name in defaults]
+    adds = [f"{placeholder(name)} {next(operands)}" for name in added]
+    removes = [placeholder(name) for name in removed]
+    clauses = {"SET": sets, "ADD": adds, "REMOVE": removes}
+    return " ".join(f"{word} {', '.join(parts)}" for word, parts in clauses.items() if parts), names
+
+
+def _named(condition: str) -> list[str]:
+    """Give what a condition names by ``#name``."""
+    return re.findall(r"#(\w+)", condition)
+
+
 def written(key: Key) -> dict[str, Any]:
     """Write a key as DynamoDB does."""
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
@@ -314,14 +330,14 @@ def read(item: Mapping[str, Any]) -> Item:
 
 def size(item: Mapping[str, Any]) -> int:
     """Give the bytes that DynamoDB counts for an item, or one or two more (developer guide, "item sizes")."""
-    return sum(len(name.encode()) + _size(value) for name, value in item.items())
+    return sum(_size(name) + _size(value) for name, value in item.items())
 
 
 def _size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value if value.isascii() else value.encode())
     if value is None or isinstance(value, bool):
         return 1
-    if isinstance(value, str):
-        return len(value.encode())
     if isinstance(value, int | float):
         return len(repr(round(value, 6))) // 2 + 2
     if isinstance(value, Mapping):
@@ -331,12 +347,12 @@ def _size(value: Any) -> int:
 
 def _written(value: Any) -> dict[str, Any]:
     """Write a value; of a time not more than microseconds: slots of 500 requests a second are 2 ms apart."""
+    if isinstance(value, str):
+        return {"S": str(value)}
     if value is None:
         return {"NULL": True}
     if isinstance(value, bool):
         return {"BOOL": value}
-    if isinstance(value, str):
-        return {"S": str(value)}
     if isinstance(value, int | float):
         return {"N": repr(round(value, 6))}
     if isinstance(value, Mapping):
@@ -360,7 +376,7 @@ def _read(value: Mapping[str, Any]) -> Any:
 
 def _conditional(write: Put | Delete, table: str) -> dict[str, Any]:
     operands = serialized({f":{name}": value for name, value in write.operands.items()})
-    names = {f"#{name}": name for name in re.findall(r"#(\w+)", write.condition)}
+    names = {f"#{name}": name for name in _named(write.condition)}
     return {"TableName": table} | _optional(
         ConditionExpression=write.condition, ExpressionAttributeValues=operands, ExpressionAttributeNames=names
     )

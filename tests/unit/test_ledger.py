@@ -80,6 +80,13 @@ def test_a_crash_leads_to_the_same_attempt_again_with_the_same_body(ledger: Ledg
     assert (again.attempt, again.number, again.body) == (first.attempt, first.number, first.body)
 
 
+def test_a_claim_says_at_once_what_is_read_of_it_later(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("redrive.clock.now", lambda: 1000.9999996)  # more digits than the table keeps
+    first = claimed(ledger)
+    assert entry_of(ledger, EMAIL) == first.entry
+    assert claimed(ledger).body == first.body
+
+
 def test_who_comes_back_keeps_its_lease_and_who_does_not_gives_it_up(ledger: Ledger, time: Time) -> None:
     ledger.note_turned_away(claimed(ledger), 503, "HTTP 503", comes_back=True)
     time.passes(1)
@@ -367,6 +374,7 @@ def test_the_table_claims_exactly_what_the_rules_allow(
     found = ledger.claim(EMAIL, owner, "run", listed_at, created_by="now", force=force)
     if expected is None:
         assert found == Claim(rules.claimed(entry, EMAIL, owner, "run", "now", 1000, LEDGER))
+        assert ledger.show(EMAIL) == found.entry, "the table did the same"
     else:
         assert found == Refused(expected, entry)
 

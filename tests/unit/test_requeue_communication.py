@@ -217,8 +217,8 @@ def test_the_happy_path_is_one_post_two_writes_and_no_read(
 ) -> None:
     invoke(ITEM, context)
     assert front.calls == ["UpdateItem", "UpdateItem"]
-    assert [body.get("ReturnValues") for _, body in front.requests] == ["ALL_NEW", None], (
-        "the last one's is not looked at"
+    assert [body.get("ReturnValues") for _, body in front.requests] == ["ALL_OLD", "NONE"], (
+        "of a new one there is nothing to read, and the last one's is not looked at"
     )
     assert len(api.requests) == 1
 
