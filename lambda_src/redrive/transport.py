@@ -9,6 +9,7 @@ import math
 import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import urljoin
@@ -285,7 +286,7 @@ class _Session(requests.Session):
         """
         made = requests.PreparedRequest()
         made.prepare_method(method)
-        made.prepare_url(url, params)
+        made.url = _prepared_url(url, params)
         made.prepare_headers({**self.headers, **headers})
         made.prepare_body(None, None, json)
         made.prepare_auth(auth)
@@ -305,6 +306,14 @@ class _Session(requests.Session):
         if key not in self._settings:
             self._settings[key] = super().merge_environment_settings(url, *settings)
         return dict(self._settings[key])
+
+
+@lru_cache(maxsize=16)
+def _prepared_url(url: str, params: str | None) -> str | None:
+    """Write a URL as it is sent: of most requests it is the same, whatever communication they are about."""
+    made = requests.PreparedRequest()
+    made.prepare_url(url, params)
+    return made.url
 
 
 def open_session(url: str, deadline: Deadline, retry: Retry, body_seconds: float) -> _Session:
