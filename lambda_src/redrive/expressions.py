@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from functools import cache
 from itertools import chain
 from typing import Any, cast
@@ -22,6 +23,12 @@ _PLAIN = frozenset({"field", "subexpression", "index_expression", "index", "iden
 
 _TAKING = frozenset({"projection", "filter_projection", "value_projection", "flatten"})
 """Nodes that take some of a list's elements, or something of each; their first child is where that list is."""
+
+_MISFITS = (
+    *(JMESPathError, InvalidEnvelopeExpressionError, ValueError, RecursionError),
+    *(OverflowError, OSError, EOFError, zlib.error),  # of the infinite rounded, and of what is not packed
+)
+"""What comes of an expression that does not fit an answer."""
 
 
 def search(expression: str, data: Any, where: str) -> Any:
@@ -44,7 +51,7 @@ def search(expression: str, data: Any, where: str) -> Any:
     _parsed(expression, where)
     try:
         return query(data, expression)
-    except (JMESPathError, InvalidEnvelopeExpressionError, ValueError, RecursionError):
+    except _MISFITS:
         raise ListingError(f"{where}: {expression!r} does not fit the answer", f"{where} = …") from None
 
 

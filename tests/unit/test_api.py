@@ -211,6 +211,8 @@ def test_a_2xx_is_a_requeue_where_its_body_is_empty_json_or_plain(
         ("length(@)", "[1]", True),
         ("length(@)", "3", False),
         ("id == 'ü'", b'{"id": "\xfc"}', True),
+        ("ceil(wait) < `1`", '{"wait": 1e999}', False),
+        ("powertools_base64_gzip(packed)", '{"packed": "YWJj"}', False),
         ("success", json.dumps({"rows": ["<html>"] * 20_000, "success": True}), True),
     ],
 )
