@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from redrive.answers import in_full
 from redrive.errors import ListingError
+from redrive.expressions import search
 from redrive.hints import read_hints
 from redrive.page import Content
 from redrive.page_requests import NUMBERED, first_number, first_setting, number_param
@@ -101,12 +102,19 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
                 f"{where}.style: none, yet the API pages its list: there is {place} in the answer",
                 hints.line(where, pagination),
             )
-    elif hints.next_at:
+    elif hints.next_at and not _is_denied(where, source, content):
         setting = f"{where}.style" if pagination.style in NUMBERED else f"{where}.next"
         setting = f"{where}.style" if pagination.style is PaginationStyle.LINK_HEADER else setting
         raise ListingError(
             f"{setting}: the last answer says in {hints.next_at} that more follow", hints.line(where, pagination)
         )
+
+
+def _is_denied(where: str, source: Source, content: Content) -> bool:
+    """Tell whether what ``next`` names says no: ``has_more && next`` is for APIs that name a next page on each one."""
+    pagination = source.pagination
+    is_named = pagination.next is not None and pagination.style in (PaginationStyle.CURSOR, PaginationStyle.NEXT_URL)
+    return is_named and search(pagination.next or "", content.body, f"{where}.next") is False
 
 
 def _part_of_a_range(progress: Progress, content: Content) -> str | None:

@@ -199,9 +199,9 @@ class Pass:
         if isinstance(found, Unlisted):
             is_silent = is_full
         else:
-            # An API that does not give one item, and had room for more on its page, may well have no more.
+            # An API that gives no fewer items, and had room for more on its page, may well have no more.
             is_named = following(name, source, self._api, first_request(source, self._api, size=1), found).request
-            is_silent = is_named is None and (is_full or found.extent == 1)
+            is_silent = is_named is None and (is_full or found.extent <= max(1, progress.lengths[0] // 2))
         if is_silent:
             raise never_a_next(name, source, progress)
 
@@ -247,19 +247,18 @@ class Pass:
         if progress.empty and self._style in NUMBERED:
             progress.evidence = EMPTY_PAGE  # this was only asked for to be sure
             return None
-        is_end = self._is_end(unlisted)
-        if status == HTTPStatus.NO_CONTENT and (is_first or self._style not in NUMBERED):
-            is_end = True
-        if not is_end:  # it may pass
+        is_nothing = status == HTTPStatus.NO_CONTENT  # of a page that the API named itself, it is the end
+        if not (self._is_end(unlisted) or (is_first and is_nothing)):  # it may pass
             yield None
             again = self.get(request, f"page {len(progress.asked)} again")
             if isinstance(again, Content):
                 return again
-            if not (is_first and again.answer.status == status):
+            is_same = again.answer.status == status
+            if not (is_same and (is_first or (is_nothing and self._style not in NUMBERED))):
                 if is_first or self._style not in NUMBERED or not again.is_definite:
                     raise self._refused_next(request, again)
                 yield from self._look_around(request, again)
-        if progress.last:
+        if progress.last and self._style in NUMBERED:  # else what it leads to is this
             must_lead_nowhere(self._name, self._source, progress, progress.last[1])
         progress.evidence = f"{HTTP}{status}"
         return None

@@ -356,6 +356,63 @@ def test_a_list_that_is_one_full_page_ends_there(
     assert complete(listing) == names_next
 
 
+@pytest.mark.parametrize("style", TOKENS)
+@pytest.mark.parametrize(("least", "is_refused"), [(1, False), (5, False), (10, False), (5, True), (10, True)])
+def test_a_capped_page_without_a_next_is_not_the_end_where_the_api_gives_no_page_of_one_item(
+    api: ScriptedApi, read: Read, style: PaginationStyle, least: int, is_refused: bool
+) -> None:
+    """It gives 20 of the 100 asked for, and names the next page where nobody looks; too few it refuses or rounds up."""
+
+    def answer(request: Request) -> Response:
+        size = int(request.args["limit"])
+        if is_refused and size < least:
+            return as_json({"error": f"limit: at least {least}"}, 400)
+        return as_json({"emails": items(ids(200)[: min(max(size, least), 20)]), "kursor": "b"})
+
+    api.answer = answer
+    found, listing = read(source(style, size=100))
+    assert found == ids(20)
+    assert not complete(listing)
+    assert "nothing shows whether more follow" in listing.problems[0]
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
+@pytest.mark.parametrize("expression", ["has_more && next", "next && has_more == `true` && next"])
+def test_what_next_itself_names_as_the_end_goes_before_a_token_that_stays(
+    api: ScriptedApi, read: Read, style: PaginationStyle, expression: str
+) -> None:
+    """Zendesk's links.next, for one, stands on the last page too."""
+    pages = {"0": (ids(10), True), "1": ([*ids(14)[10:]], False)}
+
+    def answer(request: Request) -> Response:
+        number = request.args.get("c") or request.args.get("cursor") or "0"
+        listed, more = pages[number]
+        follows = int(number) + 1
+        url = f"/emails?c={follows}" if style is PaginationStyle.NEXT_URL else str(follows)
+        return as_json({"emails": items(listed), "has_more": more, "next": url})
+
+    api.answer = answer
+    found, listing = read(source(style, pagination={"next": expression}))
+    assert found == ids(14)
+    assert complete(listing)
+    assert not listing.problems
+
+
+@pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
+def test_no_content_behind_a_next_page_is_the_end_where_it_stays(
+    api: ScriptedApi, read: Read, style: PaginationStyle
+) -> None:
+    first = as_json({"emails": items(ids(10)), "next": "/emails?c=b"})
+    api.answers(first, Response(status=204), Response(status=204), first, Response(status=204))
+    found, listing = read(source(style))
+    assert found == ids(10)
+    assert complete(listing)
+    api.answers(first, Response(status=204), as_json({"emails": items(["x"]), "next": None}))
+    found, listing = read(source(style))
+    assert found == [*ids(10), "x"]
+    assert complete(listing)
+
+
 @pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
 @pytest.mark.parametrize("end", [None, "", False, 0, -1, "-1", "null", " None", "undefined", "#", {}, []])
 def test_an_answer_that_says_that_nothing_follows_is_the_end(
