@@ -164,9 +164,7 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
         words = f"{where}: HTTP {answer.status}, but {_no_json(answer)}"
         return Unlisted(answer, words, is_definite=False, line=f"{where}.path = …")
     try:
-        items = search(source.items, body, f"{where}.items")
-        if items is None and body is not None and is_null(source.items, body, f"{where}.items"):
-            items = []  # so some languages write an empty list
+        items = _listed(source.items, body, f"{where}.items")
         content = _content(name, source, answer._replace(body=b""), body, items) if isinstance(items, list) else None
         wrong = flaw(where, source, body, is_empty=content is None or content.is_empty)
         if wrong and (content is None or not content.items):
@@ -177,8 +175,23 @@ def read_page(name: str, source: Source, answer: ListAnswer) -> Content | Unlist
         return Unlisted(answer, str(error), is_definite=True, line=error.line)
     found = "null" if items is None else type(items).__name__
     words = f"{where}.items: {source.items!r} must give a list, and gives {found}"
-    hint = list_hint(body)
+    is_by_ids = isinstance(items, dict) and items is not body and all(isinstance(item, dict) for item in items.values())
+    # PHP writes such an object for a list with gaps, and a list for one without.
+    hint = f"{source.items}[*] || values({source.items})" if is_by_ids else list_hint(body)
     return Unlisted(answer, words, is_definite=True, line=f"{where}.items = {json.dumps(hint) if hint else '…'}")
+
+
+def _listed(expression: str, body: Any, where: str) -> Any:
+    """Give what ``items`` gives; an empty list as whichever empty thing the API's language writes it."""
+    try:
+        items = search(expression, body, where)
+    except ListingError:
+        if raw_list(expression, body, where) == []:  # an empty object, by PHP; keys() takes no list
+            return []
+        raise
+    if items is None and body is not None and is_null(expression, body, where):
+        return []  # Go
+    return [] if items == {} != body else items  # Lua
 
 
 def _no_json(answer: ListAnswer) -> str:
@@ -187,7 +200,16 @@ def _no_json(answer: ListAnswer) -> str:
     kind = answer.headers.get("Content-Type", "no Content-Type")
     # Others than those that were asked for are not unpacked.
     packed = answer.headers.get("Content-Encoding") or ("gzip" if answer.body.startswith(GZIP) else "")
+    if not packed and not _is_text(answer.body):
+        return f"the body is not JSON ({kind}, and not in UTF-8)"
     return f"the body is not JSON ({kind}{f', packed as {packed}' if packed else ''})"
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        return bool(body.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def is_null_alone(unlisted: Unlisted) -> bool:

@@ -270,11 +270,13 @@ class Pass:
     def _refused_next(self, request: PageRequest, unlisted: Unlisted) -> ListingError:
         """Give the error for a next page that the API named and does not give."""
         more, status = self._put_back(request), unlisted.answer.status
-        if len(self.progress.asked) == 1 or status not in REFUSED_PARAMS or not more:
-            return unlisted.error(self._other_path(request))
-        # Not the words for a first page: that one took the page's size.
-        path = urlsplit(unlisted.answer.url).path
-        return ListingError(f"sources.{self._name}: GET {path}: {in_full(status)}{more}", self._filters_line)
+        # Not the words for a first page: that one was there, and took the page's size.
+        words = f"sources.{self._name}: GET {urlsplit(unlisted.answer.url).path}: {in_full(status)}"
+        if len(self.progress.asked) > 1 and status in REFUSED_PARAMS and more:
+            return ListingError(f"{words}{more}", self._filters_line)
+        if len(self.progress.asked) > 1 and status == HTTPStatus.NOT_FOUND:
+            return ListingError(f"{words} for the next page that the API named{self._other_path(request)}")
+        return unlisted.error(self._other_path(request))
 
     def _put_back(self, request: PageRequest) -> str:
         """Say which parameters went along with the next page that the API named; empty for none."""

@@ -413,6 +413,16 @@ def test_no_content_behind_a_next_page_is_the_end_where_it_stays(
     assert complete(listing)
 
 
+@pytest.mark.parametrize("style", TOKENS)
+def test_the_error_for_a_next_page_that_is_not_there_is_not_that_of_a_wrong_path(
+    api: ScriptedApi, read: Read, style: PaginationStyle
+) -> None:
+    first = as_json({"emails": items(ids(10)), "next": "/emails?c=b"}, Link="</emails?c=b>; rel=next")
+    api.answers(first, Response(status=404))
+    (problem,) = read(source(style))[1].problems
+    assert problem.endswith("GET /emails: HTTP 404 Not Found for the next page that the API named")
+
+
 @pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
 @pytest.mark.parametrize("end", [None, "", False, 0, -1, "-1", "null", " None", "undefined", "#", {}, []])
 def test_an_answer_that_says_that_nothing_follows_is_the_end(
@@ -1474,6 +1484,7 @@ def test_a_page_of_html_is_not_the_end(api: ScriptedApi, read: Read) -> None:
         (as_json({}, 404), (204, 404)),
         (as_json(None), (204,)),
         (as_json({"emails": None, "next": None}), (204,)),
+        (as_json({"emails": {}, "next": None}), (204,)),  # Lua
         (as_json({"emails": []}), ()),
     ],
 )
@@ -1483,6 +1494,49 @@ def test_an_empty_list_is_no_problem(
     api.answers(answer)
     found, listing = read(source(style, empty_statuses=statuses))
     assert found == []
+    assert complete(listing)
+    assert not listing.problems
+
+
+@pytest.mark.parametrize("expression", ["keys(emails)", "values(emails)", "values(emails)[?status]"])
+@pytest.mark.parametrize("nothing", [[], {}])
+def test_an_object_that_is_empty_is_an_empty_list_also_as_php_writes_it(
+    api: ScriptedApi, read: Read, expression: str, nothing: object
+) -> None:
+    api.answers(as_json({"emails": nothing, "next": None}))
+    found, listing = read(source(PaginationStyle.CURSOR, items=expression))
+    assert (found, complete(listing), listing.problems) == ([], True, [])
+
+
+@pytest.mark.parametrize("nothing", ["", 0, False, "none"])
+def test_what_is_no_empty_list_in_any_language_is_none(api: ScriptedApi, read: Read, nothing: object) -> None:
+    for expression in ("emails", "keys(emails)", "@"):
+        api.answers(as_json({"emails": nothing, "next": None}))
+        assert not complete(read(source(PaginationStyle.CURSOR, items=expression))[1])
+    api.answers(as_json({}))
+    assert not complete(read(source(PaginationStyle.NONE, items="@"))[1])
+
+
+@pytest.mark.parametrize("is_object", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 10, 23])
+def test_a_list_that_php_writes_as_an_object_is_read_as_the_error_says(
+    api: ScriptedApi, read: Read, count: int, is_object: bool
+) -> None:
+    """``json_encode`` after ``array_filter`` gives an object where the list has gaps, and else a list."""
+
+    def answer(request: Request) -> Response:
+        start = 10 * int(request.args.get("cursor", 0))
+        shown = items(ids(count)[start : start + 10])
+        listed: object = dict(enumerate(shown)) if is_object and shown else shown
+        return as_json({"emails": listed, "next": start // 10 + 1 if start + 10 < count else None})
+
+    api.answer = answer
+    if is_object and count:
+        (error, line, *_) = read(source(PaginationStyle.CURSOR))[1].errors["email"]
+        assert error.endswith("must give a list, and gives dict")
+        assert line == 'sources.email.items = "emails[*] || values(emails)"'
+    found, listing = read(source(PaginationStyle.CURSOR, items="emails[*] || values(emails)"))
+    assert found == ids(count)
     assert complete(listing)
     assert not listing.problems
 

@@ -282,6 +282,10 @@ def test_every_style_sets_apart_what_is_too_young(
         (Response("<h1>Sign in</h1>", content_type="text/html"), "body is not JSON (text/html)"),
         (Response("", content_type="application/json"), "the body is empty"),
         (Response("[" * 100_000, content_type="application/json"), "body is not JSON"),
+        (
+            Response('["ü"]'.encode("latin-1")),
+            "(text/plain; charset=utf-8, and not in UTF-8)",
+        ),
         (as_json({"data": "gone"}), "sources.email.items: 'emails' must give a list, and gives null"),
         (as_json({"error": "gone"}), "HTTP 200, but the answer says in error that something went wrong"),
         (as_json({"emails": {"id": 1}}), "must give a list, and gives dict"),
