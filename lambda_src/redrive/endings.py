@@ -30,6 +30,9 @@ ONE_ANSWER = "one answer"
 REFUSED_PARAMS = frozenset({400, 422})
 """Statuses with which an API refuses a parameter, or its value; so do some with 403, where a URL is signed."""
 
+COUNTS_NOTHING = "`0`"
+"""``total`` of an API that says nothing of how long its list is, whatever looks as if it did."""
+
 HTTP = "HTTP "
 """Before the status of an answer that ends a list."""
 
@@ -97,9 +100,10 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
     hints = read_hints(content.body, content.answer.headers)
     where = f"sources.{name}.pagination"
     if pagination.style is PaginationStyle.NONE:
-        if place := hints.next_at or hints.pages_at or _part_of_a_range(progress, content):
+        place = hints.next_at or hints.pages_at or _part_of_a_range(progress, content)
+        if place and pagination.total != COUNTS_NOTHING:
             raise ListingError(
-                f"{where}.style: none, yet the API pages its list: there is {place} in the answer",
+                f"{where}.style: none, yet the API pages its list: there is {place} in the answer{_unless(where)}",
                 hints.line(where, pagination),
             )
     elif hints.next_at and not _is_denied(where, source, content):
@@ -108,6 +112,10 @@ def must_lead_nowhere(name: str, source: Source, progress: Progress, content: Co
         raise ListingError(
             f"{setting}: the last answer says in {hints.next_at} that more follow", hints.line(where, pagination)
         )
+
+
+def _unless(where: str) -> str:
+    return f'; if it says something else there, set {where}.total to "{COUNTS_NOTHING}", for nothing'
 
 
 def _is_denied(where: str, source: Source, content: Content) -> bool:
@@ -169,9 +177,11 @@ def believed(name: str, source: Source, progress: Progress, came: int) -> str:
         return TOTAL_REACHED if progress.is_reached else progress.evidence
     if pagination.style is PaginationStyle.NONE:
         raise ListingError(
-            f"{where}.style: none, yet the API pages its list: {came} of {total} came ({place})", f"{where}.style = …"
+            f"{where}.style: none, yet the API pages its list: {came} of {total} came ({place}){_unless(where)}",
+            f"{where}.style = …",
         )
-    advice = "" if pagination.total else f'; if that counts something else, set {where}.total, or to "`0`" for nothing'
+    otherwise = f'; if that counts something else, set {where}.total, or to "{COUNTS_NOTHING}" for nothing'
+    advice = "" if pagination.total else otherwise
     raise ListingError(f"sources.{name}: {came} of {total} items came, as {place} says{advice}", f"{where}.total = …")
 
 

@@ -31,21 +31,36 @@ MAX_LETTERS = 256
 
 _TOTALS = re.compile(
     "odatacount|numfound|nbhits|fullcount|recordsfiltered|filter(ed)?count|"
-    "total(count|elements|items|results|size|records|entries|rows|hits|docs|number|num|objects|found|cnt)?|"
-    "total(record|item|row|result)s?count"
+    "total(count|elements?|items?|results?|size|records?|entries|rows?|hits?|docs|number|num|objects?|found|cnt)?|"
+    "total(record|item|row|result)s?count|(record|item|row|result|element)s?total"
 )
+_TOTALS_BESIDE = {
+    "records": {"page", "total"},  # jqGrid's, beside a number of pages
+    "size": {"pagelen"},  # Bitbucket's
+    "found": {"outof"},  # Typesense's
+    "length": {"records"},  # Odoo's
+}
+"""Names that say how long the list is beside these others."""
+
 _OF_THE_PAGE = frozenset(("total", "totalcount", "totalrecords", "totalrows", "count", "records"))
 """Names under which some APIs say how many items are on the page."""
 
+_COUNT = re.compile(
+    "count|cnt|(all|overall|grand)(count|total)|"
+    "((num|number|n)(of)?)?(total)?(hit|item|row|record|result|entrie|element|doc|document|object|match(e)?)s?(count|cnt|size)"
+    "|(num|number|n)(of)?(hit|item|row|record|result|entrie|element|doc|document|object|matche)s"
+)
+"""What counts a list, or only this page of it."""
+
 _BESIDE = re.compile(
     "meta(data)?|info|pag(ing|ination)(info)?|pager|paginator|pageable|summary|cursor|range|header|"
-    "(list|search|page|response|result|query|collection)(meta(data)?|info(rmation)?|context)|page"
+    "(list|search|page|response|result|query|collection)(meta(data)?|info(rmation)?|context)|page|resultset|collection"
 )
 """Objects beside a list that say how long it is."""
 
 _NEXT = re.compile(
     r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path|start|id|key|batch"
-    "|index|from|skip|range|maxid|position)?|(next)?(ms)?continu(e|ation)(token|next[a-z]*key)?|"
+    "|index|from|skip|range|maxid|sinceid|position|state|after|item|row|record)?|(next)?(ms)?continu(e|ation)(token|next[a-z]*key)?|"
     "lastevaluatedkey|resumptiontoken|cursornext|linknext|more(?!info)[a-z]*(link|url|uri|href)"
 )
 _OBJECT = re.compile(".*(key|token|cursor)")
@@ -58,26 +73,40 @@ NO_NEXT = frozenset(("", "0", "-1", "null", "none", "nil", "undefined", "false",
 """What some write for a next page where there is none."""
 
 _MORE = re.compile(
-    "(has|is)?more(items?|results?|pages?|records?|rows|data)?(available|exists?)?|hasnext(page)?|(is)?truncated|"
+    "(has|is)?more(items?|results?|pages?|records?|rows|data)?(available|exists?|coming)?|hasnext(page)?|"
+    "(is)?nextpage(available|exists)|((results?|list|items|response|output)?(is|was)?)truncated|overflow|"
+    "exceeded(transfer)?limit|(results?|size|items?|rows?|records?)limit(ed|reached|exceeded)|"
     "remaining(items?|results?|records?|rows)?count|(items?|results?|records?|rows)remaining"
 )
-_PAGES = re.compile("totalpages?|pagecount|lastpage|numpages|numberofpages|nbpages|pages|pagestotal")
+_PAGES = re.compile(
+    "totalpages?|pages?(count|cnt)|(last|max|final)page(number|num|no)?|(num|number|nb|count|amount)(of)?pages|pages(total)?"
+)
 _PREVIOUS = re.compile(r"(odata)?prev(ious)?(page)?(link|url|uri|href)?")
 _NUMBER = re.compile(r"([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3}){1,4})(\.0+)?")
 """As some write one in a text: 1,234 or 500.0."""
 
 _PREFIX = re.compile("^(x-)?(wp-|(pagination|paging)-(?=.))?")
-_IN_JSON = frozenset(("pagination", "paging"))
+_IN_JSON = frozenset(f"{of}{what}" for of in ("pagination", "paging") for what in ("", "headers", "info", "metadata"))
 """Headers that some write an object into."""
 
 _TOKEN = re.compile("(end|after|scan)?cursor|after|bookmark|marker|offset|scrollid")
 """What may name the next page, or this one, or stand there also on the last one."""
 
+_ENVELOPES = frozenset(("data", "result", "results", "response", "body", "d"))
+"""Objects in which some put the whole of what they answer."""
+
 _BEFORE = frozenset(("hasprevious", "hasprev", "haspreviouspage", "hasprevpage"))
-_LAST = frozenset(("last", "lastpage", "islast", "islastpage", "endofstream", "endoflist"))
+_WHOLE = frozenset(("done", "isdone", "complete", "iscomplete", "finished", "isfinished", "end", "atend", "eof"))
+"""Also what else is done, where it stands in another object than the list, or is a number."""
+
+_LAST = _WHOLE | {"last", "islast", "endofstream", "endoflist", "endreached", "reachedend", "exhausted"}
+_LAST |= {f"{before}{which}page" for before in ("", "is") for which in ("last", "final")}
 _FIRST = frozenset(("first", "isfirst", "isfirstpage"))
-_NUMBERS = frozenset(("first", "last", "lastpage"))
-"""Of these names those that may hold a page's number, which may be 0."""
+_NUMBERS = _WHOLE | {"first", "last", "lastpage", "finalpage"}
+"""Of these names those that may hold a page's number, or a count, which may be 0."""
+
+_QUOTA = re.compile("(api|rate)?(limit(s|ing|er)?|quotas?|usage)")
+"""Objects that say how much whoever asks may still ask for."""
 
 
 MAX_LINKS = 16
@@ -158,11 +187,11 @@ def total_hint(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -
     own = _counts_of(fields[-1]) if fields else frozenset()
     entries = [*_entries(body, towards=fields), *_header_entries(headers)]
     for each in entries:
-        is_grids = each.key == "records" and {"page", "total"} <= each.names  # jqGrid's, beside a number of pages
+        is_ambiguous = each.key in _TOTALS_BESIDE and _TOTALS_BESIDE[each.key] <= each.names
         is_named = each.key in own
         if (
             _TOTALS.fullmatch(each.key)
-            or is_grids
+            or is_ambiguous
             or is_named
             or (each.key == "count" and each.names & {"next", "results"})
         ):
@@ -193,9 +222,9 @@ def whole_number(value: Any) -> int | None:
 
 
 def _count_beside_list(body: Any, entries: list[_Entry]) -> Total | None:
-    """Give a ``count`` that is larger than the list beside it; one that is not may only say how long that list is."""
+    """Give a count that is larger than the list beside it; one that is not may only say how long that list is."""
     for each in entries:
-        number, parent = whole_number(each.value) if each.key == "count" else None, each.place.rpartition(".")[0]
+        number, parent = whole_number(each.value) if _COUNT.fullmatch(each.key) else None, each.place.rpartition(".")[0]
         if number is None or not each.expression or (parent and not _BESIDE.fullmatch(_plain(parent))):
             continue
         lengths = [len(value) for value in body.values() if isinstance(value, list)]
@@ -213,6 +242,8 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
         if (_NEXT.fullmatch(key) and (_leads_on(value) or _is_object(each))) or (
             _is_yes(value) if _says_of_more(each) else is_no and key in _LAST
         ):
+            if _is_elsewhere(each):
+                continue
             found.setdefault("next_at", each.place)
             found["next"] = found.get("next") or (_named_by(each) if each.expression else None)
         elif _PAGES.fullmatch(key) and (pages := whole_number(value) or 0) > 1:
@@ -229,6 +260,14 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
             found.setdefault("next_at", "the header Link")
             found["next"] = found.get("next") or (PaginationStyle.LINK_HEADER, "")
     return Hints(**found)
+
+
+def _is_elsewhere(each: _Entry) -> bool:
+    """Tell whether an entry is about something else than a list, by the objects that hold it."""
+    parents = [_plain(name) for name in each.place.split(".")[:-1]] if each.expression else []
+    if each.key in _WHOLE:
+        return not all(name in _ENVELOPES or _BESIDE.fullmatch(name) for name in parents)
+    return any(map(_QUOTA.fullmatch, parents))
 
 
 def says_more(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -> bool | None:
@@ -410,7 +449,8 @@ def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
 @lru_cache(maxsize=1024)
 def _header_key(name: str) -> str:
     """Give a header's name in plain; empty where it is none that says something of a list."""
-    key = _plain(_PREFIX.sub("", name.lower()))
+    whole = _plain(name.lower().removeprefix("x-"))
+    key = whole if whole in _IN_JSON else _plain(_PREFIX.sub("", name.lower()))
     known = key == "contentrange" or key in _IN_JSON
     return key if known or any(each.fullmatch(key) for each in (_TOTALS, _NEXT, _MORE, _PAGES, _TOKEN)) else ""
 

@@ -191,7 +191,7 @@ def _listed(expression: str, body: Any, where: str) -> Any:
         raise
     if items is None and body is not None and is_null(expression, body, where):
         return []  # Go
-    return [] if items == {} != body else items  # Lua
+    return [] if items == {} and items is not body else items  # Lua
 
 
 def _no_json(answer: ListAnswer) -> str:

@@ -733,6 +733,29 @@ def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read,
         ({"total_emails": 500}, None),
         ({"totalFound": 500}, None),
         ({"total": "1,234"}, None),
+        ({"done": False}, None),
+        ({"data": {"isComplete": False}}, None),
+        ({"eof": False}, None),
+        ({"isFinalPage": False}, None),
+        ({"exceededTransferLimit": True}, None),
+        ({"resultsTruncated": True}, None),
+        ({"sizeLimitExceeded": True}, None),
+        ({"moreComing": True}, None),
+        ({"isNextPageAvailable": True}, None),
+        ({"itemCount": 500}, None),
+        ({"hitCount": 500}, None),
+        ({"numResults": 500}, None),
+        ({"numberOfItems": 500}, None),
+        ({"cnt": 500}, None),
+        ({"recordTotal": 500}, None),
+        ({"resultSet": {"total": 500}}, None),
+        ({"size": 500, "pagelen": 20}, None),
+        ({"found": 500, "out_of": 900}, None),
+        ({"lastPageNumber": 25}, None),
+        ({"num_of_pages": 25}, None),
+        ({"nextPageState": "abc"}, None),
+        ({"next_since_id": 20}, None),
+        ({}, {"Paging-Headers": '{"totalCount": 500}'}),
         ({"total": "500.0"}, None),
         ({}, {"Link": '</emails?page=2>; rel="last next"'}),
         ({}, {"X-Total-Count": "500"}),
@@ -786,6 +809,9 @@ def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, re
         ({"next": {"after": None}, "links": [{"rel": "self", "href": "/emails"}], "more_emails_url": None}, {}),
         ({"cursor": "this page", "truncated": False, "metadata": {"continue": ""}}, {"X-Has-More": "false"}),
         ({"emailsCount": 20, "lastPage": 0, "last": 0, "has_more": 0, "LastEvaluatedKey": {}}, {}),
+        ({"done": 0, "complete": 3, "job": {"done": False}, "end": 0, "isComplete": True}, {}),
+        ({"itemCount": 20, "size": 100, "found": 500, "length": 99, "unreadMessageCount": 500}, {}),
+        ({"quota": {"remainingCount": 95, "more": True}, "api_limits": {"next": "2027"}, "overflow": False}, {}),
         ({"rateLimit": {"count": 5, "remaining": 95}, "links": [{"rel": ["self", 1], "href": "/emails"}]}, {}),
         ({}, {"Content-Range": "emails 0-19/20"}),
         ({}, {"X-Pagination": "of no use", "Next-Run": "2", "Total-Time": "3 s"}),
@@ -796,6 +822,20 @@ def test_one_answer_is_the_whole_list_where_nothing_speaks_against_it(
 ) -> None:
     api.answers(as_json({"emails": items(ids(20)), **more}, **headers))
     _, listing = read(source(PaginationStyle.NONE))
+    assert complete(listing)
+    assert not listing.problems
+
+
+@pytest.mark.parametrize(
+    "more", [{"account": {"hasMore": True}}, {"summary": {"total": 900}}, {"pages": 3}, {"next": "/news/5"}]
+)
+def test_what_only_looks_like_paging_is_told_to_be_none_by_a_total_of_nothing(
+    api: ScriptedApi, read: Read, more: dict[str, Any]
+) -> None:
+    api.answers(as_json({"emails": items(ids(20)), **more}))
+    (problem,) = read(source(PaginationStyle.NONE))[1].problems
+    assert problem.endswith('set sources.email.pagination.total to "`0`", for nothing')
+    _, listing = read(source(PaginationStyle.NONE, pagination={"total": "`0`"}))
     assert complete(listing)
     assert not listing.problems
 
