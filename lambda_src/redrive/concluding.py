@@ -73,28 +73,36 @@ def end_of(event: Mapping[str, Any]) -> End:
     """Read what reached ``conclude``; raises ``ConfigurationError`` where it is none of the events it knows."""
     try:
         if "runId" in event:
-            if event["status"] == reporting.REPORT:
-                return End(event["runId"], is_report=True)
-            is_ordinary = event["status"] == "SUCCEEDED" or event.get("error") == RUN_INCOMPLETE
-            return End(event["runId"], ending=None if is_ordinary else digest.Ending(event["status"]))
+            run_id, status = _text(event["runId"]), _text(event["status"])
+            if status == reporting.REPORT:
+                return End(run_id, is_report=True)
+            is_ordinary = status == "SUCCEEDED" or event.get("error") == RUN_INCOMPLETE
+            return End(run_id, ending=None if is_ordinary else digest.Ending(status))
         if "run" in event:
             run = event["run"]
-            return End(run["runId"], run["request"], by=BY_EXECUTION, is_early="stopped" in run)
+            return End(_text(run["runId"]), _text(run["request"]), by=BY_EXECUTION, is_early="stopped" in run)
         if event.get("detail-type") == "Step Functions Execution Status Change":
             detail = event["detail"]
             why = ": ".join(str(detail[key]) for key in ("error", "cause") if detail.get(key))
-            return End(detail["name"], ending=digest.Ending(detail["status"], _in_a_line(why)))
+            return End(_text(detail["name"]), ending=digest.Ending(_text(detail["status"]), _in_a_line(why)))
         # Whoever invoked the lister may have sent it anything, and what no longer ran has answered nothing.
         context, *payloads = event["requestContext"], event.get("requestPayload"), event.get("responsePayload")
         payload, response = (each if isinstance(each, Mapping) else {} for each in payloads)
         why = f"{response.get('errorType', context.get('condition'))}: {response.get('errorMessage', 'no message')}"
         return End(
-            _run_id(payload, context["requestId"]),
+            _run_id(payload, _text(context["requestId"])),
             context["requestId"],
             digest.Ending(digest.COULD_NOT_START, _in_a_line(why)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"event: not one that conclude handles ({type(error).__name__}: {error})") from None
+
+
+def _text(value: object) -> str:
+    """Expect a text that the table can hold; raises ``TypeError`` for anything else."""
+    if not (isinstance(value, str) and value.isprintable() and value):
+        raise TypeError(f"a text is wanted where {type(value).__name__} is")
+    return value
 
 
 def _in_a_line(why: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from redrive.errors import ConfigurationError
 from redrive.html import Html, joined, tag
 
 MAX_VALUE = 2000
@@ -35,8 +36,10 @@ class Visit(NamedTuple):
         return self.values.get(name, "")
 
 
-def visit_of(event: Mapping[str, Any]) -> Visit:
-    """Read the event of a custom widget."""
+def visit_of(event: object) -> Visit:
+    """Read the event of a custom widget; raises ``ConfigurationError`` where it is none."""
+    if not isinstance(event, Mapping):
+        raise ConfigurationError("event: must be an object, as CloudWatch sends it for a custom widget")
     context = event.get("widgetContext")
     context = context if isinstance(context, Mapping) else {}
     params, forms = context.get("params"), context.get("forms")

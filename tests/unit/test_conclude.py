@@ -816,7 +816,15 @@ def test_a_digest_that_the_runs_event_has_published_its_execution_does_not_publi
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"runId": RUN}, {"run": None}, {"run": {}}, {"detail-type": "x"}, {"requestContext": 5}]
+    "event",
+    [
+        *({}, {"runId": RUN}, {"run": None}, {"run": {}}, {"detail-type": "x"}, {"requestContext": 5}),
+        *({"runId": value, "status": "SUCCEEDED"} for value in (None, "", 5, ["x"], {"x": 1}, "\ud800")),
+        {"runId": RUN, "status": ["FAILED"]},
+        {"run": {"runId": RUN, "request": {}}},
+        {"detail-type": "Step Functions Execution Status Change", "detail": {"name": 5, "status": "FAILED"}},
+        {"requestContext": {"requestId": None}},
+    ],
 )
 def test_an_event_that_conclude_does_not_know_is_refused(context: Context, event: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="event: not one that conclude handles"):

@@ -18,6 +18,7 @@ from ledger_admin import handler as ledger_admin
 from redrive import clock
 from redrive.actions import KEPT_SECONDS
 from redrive.control import Controls
+from redrive.errors import ConfigurationError
 from redrive.html import VOID, capped, joined, table, tag
 from redrive.ledger import Ledger
 from redrive.ledger_rules import State
@@ -565,6 +566,13 @@ def test_no_text_becomes_markup_wherever_it_stands(one: str, two: str, three: st
 
 
 VALUES = st.recursive(st.none() | st.booleans() | st.text(max_size=30) | st.integers(), st.lists, max_leaves=10)
+
+
+@pytest.mark.parametrize("event", [None, "list", [], 5, True])
+def test_what_no_widget_sends_is_refused_in_words(context: Context, event: Any) -> None:
+    for function in (console_view, console_operate):
+        with pytest.raises(ConfigurationError, match="event: must be an object"):
+            function.handler(event, context)  # type: ignore[arg-type]
 
 
 @given(st.dictionaries(st.text(max_size=30), VALUES))
