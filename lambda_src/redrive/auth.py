@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -299,7 +300,8 @@ def _required(value: str | None, field: str, auth_type: AuthType) -> str:
 
 
 def _sign_bearer(request: PreparedRequest, token: str) -> None:
-    request.headers["Authorization"] = f"Bearer {token}"
+    # Some keep the whole header in their secret; a token has no blanks (RFC 6750, 2.1).
+    request.headers["Authorization"] = f"Bearer {re.sub('^bearer +', '', token, flags=re.IGNORECASE)}"
 
 
 def _sign_header(header: str) -> Callable[[PreparedRequest, str], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004 (botocore's own)
 
 from redrive import aws
+from redrive.answers import json_of
 from redrive.errors import ApiUnavailable, ConfigurationError
 from redrive.transport import Deadline
 
@@ -107,16 +107,12 @@ class Secrets:
             Where the secret has another shape. Names what is missing, never what is there.
         """
         text = self.text(arn, fresh=fresh)
-        if len(names) == 1 and not text.startswith("{"):
-            values = {names[0]: text}
-        else:
-            try:
-                values = json.loads(text)
-            except (ValueError, RecursionError):
-                values = None
+        values = json_of(text.encode())
+        if len(names) == 1 and not text.startswith("{") and not isinstance(values, list):
+            values = {names[0]: values if isinstance(values, str) else text}
         fields = values if isinstance(values, dict) else {}
-        is_usable = is_header_safe if len(names) == 1 else _is_printable
-        found = tuple(value for name in names if is_usable(value := fields.get(name)))
+        read = _in_a_header if len(names) == 1 else _printable
+        found = tuple(value for name in names if (value := read(fields.get(name))))
         if len(found) < len(names):
             shape = ", ".join(f'"{name}": "…"' for name in names)
             bare = " or the bare text, in printable ASCII" if len(names) == 1 else ", each a printable text"
@@ -149,5 +145,11 @@ def is_header_safe(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
-def _is_printable(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value != "" and value.isprintable()
+def _in_a_header(value: object) -> str:
+    """Give a text as a header can hold it, which has no blanks at its ends; empty for what cannot stand there."""
+    text = value.strip() if isinstance(value, str) else None
+    return text if is_header_safe(text) else ""
+
+
+def _printable(value: object) -> str:
+    return value if isinstance(value, str) and value.isprintable() else ""

@@ -69,11 +69,29 @@ def test_no_auth_sends_no_credentials(api: ScriptedApi) -> None:
     assert "Authorization" not in api.requests[0].headers
 
 
-@pytest.mark.parametrize("value", ["s3cret", {"token": "s3cret"}, "s3cret\n"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "s3cret",
+        {"token": "s3cret"},
+        "s3cret\n",
+        {"token": " s3cret\n"},
+        '"s3cret"',
+        "Bearer s3cret",
+        {"token": "bearer  s3cret"},
+    ],
+)
 def test_a_bearer_token_is_a_text_or_a_field(api: ScriptedApi, secret: Callable[[Any], str], value: Any) -> None:
     api.answers(as_json({}))
     requeue(api, type=AuthType.BEARER, secret_arn=secret(value))
     assert api.requests[0].headers["Authorization"] == "Bearer s3cret"
+
+
+@pytest.mark.parametrize("key", ["k3y", "[k3y", '"k3y', "12345", "true", "Bearer k3y"])
+def test_an_api_key_may_be_any_text(api: ScriptedApi, secret: Callable[[Any], str], key: str) -> None:
+    api.answers(as_json({}))
+    requeue(api, type=AuthType.API_KEY, secret_arn=secret(key))
+    assert api.requests[0].headers["X-Api-Key"] == key
 
 
 def test_an_api_key_goes_into_the_header_of_its_name(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
@@ -570,6 +588,8 @@ def test_a_secret_is_read_once_for_many_calls(
 @pytest.mark.parametrize(
     ("auth_type", "value", "names"),
     [
+        (AuthType.BEARER, ["s3cret-value"], ["token"]),
+        (AuthType.BEARER, {"token": "  "}, ["token"]),
         (AuthType.BEARER, {"tokens": "s3cret-value"}, ["token"]),
         (AuthType.BEARER, "s3cret-value\r\nX-Evil: 1", ["token"]),
         (AuthType.BEARER, "s3cret-value-€", ["token"]),
