@@ -102,10 +102,16 @@ class Request(NamedTuple):
             raise ConfigurationError("event.filters: of no source in event.sources, so they would narrow nothing")
         if empty := [name for name, filters in self.filters.items() if not filters]:
             raise ConfigurationError(f"event.filters.{empty[0]}: {EMPTY}")
+        chosen = {name: source for name, source in configured.items() if name in self.sources or not self.sources}
+        for name, source in chosen.items():
+            if own := [param for param in source.pagination.params if param in self.filters.get(name, {})]:
+                raise ConfigurationError(
+                    f"event.filters.{name}.{own[0]}: is set by sources.{name}.pagination, and would narrow nothing; "
+                    "event.limit sends fewer"
+                )
         return {
             name: source._replace(filters={**source.filters, **self.filters.get(name, {})})
-            for name, source in configured.items()
-            if name in self.sources or not self.sources
+            for name, source in chosen.items()
         }
 
     def wanted(self) -> Callable[[Communication], bool]:

@@ -107,6 +107,17 @@ class Pagination(NamedTuple):
     next: str | None = None
     total: str | None = None
 
+    @property
+    def params(self) -> tuple[str, ...]:
+        """Give the query parameters that paging sets, over filters of the same name."""
+        own = {
+            PaginationStyle.PAGE: self.page_param,
+            PaginationStyle.OFFSET: self.offset_param,
+            PaginationStyle.CURSOR: self.cursor_param,
+        }
+        named = (own.get(self.style), self.size_param if self.style is not PaginationStyle.NONE else None)
+        return tuple(name for name in named if name)
+
 
 class Source(NamedTuple):
     """``sources.*``: one endpoint that lists failed communications; items, id and failed_at are JMESPath.
