@@ -338,8 +338,8 @@ def given_back(entry: Entry, now: float, *, was_refused: bool = False) -> Entry:
 
 def was_answered_so(entry: Entry, before: float) -> bool:
     """Tell whether its open attempt got the same answer before some time: one that repeats is noted once."""
-    is_same = any(event.at < before and event.detail == entry.error for event in entry.history)
-    return is_same and 0 < entry.turned_away < before
+    its_own = [event for event in entry.history if 0 < entry.turned_away <= event.at < before]
+    return any(event.detail == entry.error for event in its_own)
 
 
 def charged(entry: Entry, run_id: str, now: float, settings: LedgerSettings) -> Entry:

@@ -40,6 +40,7 @@ from tests.unit.support import (
     Time,
     concluded,
     entry_of,
+    made_manual,
     new_sandbox,
 )
 
@@ -226,6 +227,20 @@ def test_alone_it_is_for_a_person_when_the_same_answer_comes_in_two_runs(
         states.append(entry_of(ledger, ONE).state)
         time.passes(ONE_COOLDOWN)
     assert states == [*[State.OPEN] * (len(statuses) - 1), State.MANUAL if is_manual else State.OPEN]
+
+
+def test_what_an_attempt_before_its_release_was_answered_is_not_held_against_it(
+    running: Running, ledger: Ledger, context: Context, time: Time
+) -> None:
+    released = made_manual(ledger, ONE, error=in_full(422))
+    assert ledger.release(released, "ann", "mended")
+    for number, status in enumerate([503, 422, 422]):
+        assert entry_of(ledger, ONE).state is not State.MANUAL
+        time.passes(ONE_COOLDOWN)
+        running.begins([ONE], run_id=next_run(number))
+        running.sends(1, {ONE: status})
+        invoke(done(next_run(number)), context)
+    assert entry_of(ledger, ONE).state is State.MANUAL
 
 
 @pytest.mark.parametrize("status", [404, 403, 500, 503, NO_ANSWER])
