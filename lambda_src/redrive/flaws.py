@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 from redrive.settings import Source
 
-_ERRORS = re.compile("(is|has)?err(or)?s?|err(or)?(message|msg|text|description|detail)s?|faults?(string)?|exceptions?")
+_ERRORS = re.compile(
+    "(is|has|odata|api|server)?err(or)?s?|err(or)?(message|msg|text|description|detail)s?|faults?(string)?"
+    "|exceptions?(message|type)?|stacktrace|traceback"
+)
 _ERROR_CODES = re.compile("(sub)?err(or)?(code|no|number)|faultcode")
 _NOT_SO = re.compile("(is|was)?(success|successful|succeeded|ok)")
 _NO = frozenset(("false", "no", "n", "0"))
@@ -28,7 +31,7 @@ _FAILURES = frozenset(("error", "fail", "failure"))
 
 _CODES = re.compile(
     "(status|http|httpstatus|result|return|ret|rtn|response|resp|res|biz|business|api|service|sys|system|sub)?code"
-    "|(http|result|response)?status|result|outcome|ack(nowledge)?|ret|rc"
+    "|(http|result|response)?status|state|result|outcome|ack(nowledge)?|ret|rc"
 )
 """Names of what says how a request went; other codes are a country's, a campaign's, …"""
 
@@ -38,7 +41,8 @@ _BAD_CODE = re.compile("-0*[1-9][0-9]*|[a-z]{0,3}[45][0-9]{2,}|[136-9][0-9]{2,}[
 _BAD_WORD = re.compile(
     ".*(error|exception|fail|failed|failure|timeout|timedout|deadlineexceeded|unavailable|denied|forbidden"
     "|(not|un)(authori[sz]ed|authenticated)|(rate|quota|limit)(limit)?(ed|exceeded)?|toomanyrequests|throttl(ed|ing)"
-    "|rejected|aborted|cancell?ed|maintenance|outofservice)|(invalid|expired).*|internal|down|err|ko|ng|nok|notok"
+    "|rejected|aborted|cancell?ed|maintenance|outofservice|pending|processing|inprogress|notready|loading|starting)"
+    "|(invalid|expired|throttling).*|internal|down|err|ko|ng|nok|notok"
 )
 
 _NO_ERROR = re.compile(
@@ -46,6 +50,19 @@ _NO_ERROR = re.compile(
     "|no(ne|(errors?|exceptions?|faults?)?(found|occurred)?)|[a-z]?0+"
 )
 """The ways to write that there is no error, without what stands between letters and digits."""
+
+_BAD_TYPE = re.compile(".*(error|exception|fault)")
+"""AWS's ``__type``, Hydra's ``@type``."""
+
+_BAD_STATES = frozenset(("degraded", "failed", "maintenance", "offline", "unavailable", "timeout", "stale"))
+
+_TELLS = frozenset(("message", "msg", "detail", "details"))
+_TELLS_OF_NOTHING = re.compile(
+    r"((there|we|it) )?((is|are|was|were|has|have|had|found) )?(no|nothing|none|0|zero|empty)\b.*"
+    r"|.*\b(ok|okay|success\w*|empty|done|completed?)\b.*",
+    re.DOTALL,
+)
+"""How a text says that there is nothing to list; of others it may be an error."""
 
 _MESSAGES = re.compile("(error|user|developer)?(message|msg|text|description|detail|details|title|reason)s?")
 
@@ -138,14 +155,27 @@ def _may_have_gone_wrong(entry: _Entry, asked: frozenset[str]) -> bool:
     name, value = entry.name, entry.value
     if _ERRORS.fullmatch(name) and isinstance(value, int | float):
         return value != 0
-    if name in ("degraded", "failed"):
+    if name in _BAD_STATES:
         return value is True and f"{name}=true" not in asked
+    if name == "type":
+        return _BAD_TYPE.fullmatch(_letters(value)) is not None and not _is_asked(value, asked)
+    if name in _TELLS and isinstance(value, str):
+        return _word(value) in _FAILURES or (_is_all_it_says(entry) and not _TELLS_OF_NOTHING.fullmatch(_word(value)))
     if _CODES.fullmatch(name) and value is False:
         return f"{name}=false" not in asked
     if _CODES.fullmatch(name) and not _is_asked(value, asked):
         is_bad = _BAD_CODE.fullmatch(_word(value)) or _BAD_WORD.fullmatch(_letters(value))
         return bool(is_bad) and not _is_no_error(value)
     return _went_wrong(entry, asked)
+
+
+def _is_all_it_says(entry: _Entry) -> bool:
+    """Tell whether an answer has a text, and nothing else that says how it went or in which a list could be."""
+    is_bare = len(entry.path) == 1 and not any(
+        each is None or isinstance(each, list | dict) for each in entry.holder.values()
+    )
+    names = map(_plain, entry.holder)
+    return is_bare and bool(_word(entry.value)) and not any(_is_code(name) or _NOT_SO.fullmatch(name) for name in names)
 
 
 def _is_part(entry: _Entry) -> bool:

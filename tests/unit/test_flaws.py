@@ -83,6 +83,7 @@ def found(body: dict[str, Any], of: Source | None = None, *, items: int = 0) -> 
         {"err": None, "errmsg": "ok"},
         {"errorMessage": "Completed successfully"},
         {"failed": 0},
+        {"type": "failed", "state": "ok", "stale": False, "maintenance": 0, "message": "operación"},
         {"_clusters": {"total": 0, "successful": 0, "skipped": 0}, "_shards": {"total": 0, "successful": 0}},
     ],
 )
@@ -122,6 +123,8 @@ def test_a_list_of_nothing_is_no_error(value: object) -> None:
         ({"errorMessage": "Only partially successful"}, "errorMessage"),
         ({"errorMessage": "Not successful"}, "errorMessage"),
         ({"errNo": 17}, "errNo"),
+        ({"@odata.error": {"code": "x"}}, '"@odata.error"'),
+        ({"ExceptionMessage": "x"}, "ExceptionMessage"),
         ({"ResponseStatus": {"ErrorCode": "Unauthorized"}}, "ResponseStatus.ErrorCode"),
     ],
 )
@@ -155,6 +158,13 @@ def test_what_plainly_says_that_it_went_wrong_is_heard_whatever_is_listed(
         ({"degraded": True}, "degraded"),
         ({"status": False}, "status"),
         ({"failed": True}, "failed"),
+        ({"maintenance": True}, "maintenance"),
+        ({"stale": True}, "stale"),
+        ({"state": "ERROR"}, "state"),
+        ({"status": "processing"}, "status"),
+        ({"__type": "ThrottlingException"}, "__type"),
+        ({"@type": "hydra:Error"}, '"@type"'),
+        ({"msg": "fail"}, "msg"),
         ({"_status": "ERR"}, "_status"),
         ({"result": "NG"}, "result"),
         ({"Ack": "Failure"}, "Ack"),
@@ -163,7 +173,15 @@ def test_what_plainly_says_that_it_went_wrong_is_heard_whatever_is_listed(
             ({"code": code}, "code")
             for code in (
                 *("RATE_LIMIT", "RateLimitExceeded", "TooManyRequests", "ThrottlingException", "DEADLINE_EXCEEDED"),
-                *("UNAUTHENTICATED", "NotAuthorized", "invalid_token", "INTERNAL", "Aborted", "MAINTENANCE"),
+                *(
+                    "Throttling.User",
+                    "UNAUTHENTICATED",
+                    "NotAuthorized",
+                    "invalid_token",
+                    "INTERNAL",
+                    "Aborted",
+                    "MAINTENANCE",
+                ),
             )
         ),
     ],
@@ -171,6 +189,41 @@ def test_what_plainly_says_that_it_went_wrong_is_heard_whatever_is_listed(
 def test_what_may_mean_a_failure_is_one_where_nothing_is_listed(body: dict[str, Any], place: str) -> None:
     assert f"says in {place} that {WENT_WRONG}" in found(body)
     assert not found(body, items=3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "Internal server error"},
+        {"detail": "Not authenticated"},
+        {"Message": "An error has occurred."},
+        {"message": "401 Unauthorized", "documentation_url": "https://docs.example"},
+    ],
+)
+def test_a_text_instead_of_a_list_is_an_error_also_where_items_takes_nothing_for_an_empty_list(
+    body: dict[str, Any],
+) -> None:
+    of = source("emails || `[]`")
+    assert isinstance(read(body, of), Unlisted)
+    assert isinstance(read(body | {"emails": []}, of), Content)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"nextPageToken": ""},
+        {"message": "No failed emails found"},
+        {"message": "There are no results."},
+        {"msg": "Success"},
+        {"detail": ""},
+        {"code": 0, "msg": "操作成功"},
+        {"code": 200, "msg": "操作成功", "data": None},
+        {"success": True, "message": "Keine Einträge"},
+    ],
+)
+def test_a_text_that_tells_of_nothing_is_no_error(body: dict[str, Any]) -> None:
+    assert isinstance(read(body, source("emails || `[]`")), Content)
 
 
 @pytest.mark.parametrize("items", [0, 3])
