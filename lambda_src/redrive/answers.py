@@ -28,7 +28,7 @@ PAGE = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
 INVISIBLE = "\ufeff\u200b\u2060\0"
 """Byte order marks and spaces of no width, which ``str.strip`` leaves there."""
 
-UNTRUE = frozenset(("", "0", "false", "no", "null", "none"))
+UNTRUE = frozenset(("", "0", "false", "no", "n", "off", "null", "none"))
 """Texts that some write for false."""
 
 RATE_LIMITED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
@@ -148,7 +148,7 @@ def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | 
 
 def _seconds(text: str, now: float) -> float | None:
     """Read one wait; of several, as a header that was sent twice is joined, the longest."""
-    waits = [_wait(part.strip(), now) for part in {text, *text.split(",")} if part]
+    waits = [_wait(part.strip(" \t;\"'"), now) for part in {text, *text.split(",")} if part]
     return max((wait for wait in waits if wait is not None), default=None)
 
 

@@ -91,6 +91,8 @@ def test_whatever_comes_it_is_a_page_or_not(body: bytes, content_type: str) -> N
         ("120, 60", 120),
         ("120, soon", 120),
         ("120s", 120),
+        ('"120"', 120),
+        ("120;", 120),
         ("120 seconds", 120),
         ("1 second", 1),
         ("2 min", 120),

@@ -205,6 +205,7 @@ def test_a_2xx_is_a_requeue_where_its_body_is_empty_json_or_plain(
         ("success", '{"success": " No"}', False),
         ("success", '{"success": 0}', False),
         ("success", '{"success": "0"}', False),
+        ("success", '{"success": "N"}', False),
         ("success", '{"success": 1}', True),
         ("queueId", '{"queueId": "00"}', True),
         ("length(@)", "[]", False),
