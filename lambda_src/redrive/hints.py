@@ -79,7 +79,7 @@ _MORE = re.compile(
     "remaining(items?|results?|records?|rows)?count|(items?|results?|records?|rows)remaining"
 )
 _PAGES = re.compile(
-    "totalpages?|pages?(count|cnt)|(last|max|final)page(number|num|no)?|(num|number|nb|count|amount)(of)?pages|pages(total)?"
+    "totalpages?|pages?(count|cnt)|(last|final)page(number|num|no)?|(num|number|nb|count|amount)(of)?pages|pages(total)?"
 )
 _PREVIOUS = re.compile(r"(odata)?prev(ious)?(page)?(link|url|uri|href)?")
 _NUMBER = re.compile(r"([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3}){1,4})(\.0+)?")
