@@ -23,6 +23,9 @@ UNCLEAR = re.compile(r"[\x00-\x1f\x7f-\x9f]|^[^?#]*[\\\s]|\s$")
 A space or a backslash in the query is neither: no reader looks for a host there, and it is percent-encoded when asked.
 """
 
+SLASHES = re.compile(r"(https?:)?/{3}|https?:(?!//)", re.IGNORECASE)
+"""What browsers take for a host behind it (WHATWG, URL), and Python for a path."""
+
 
 @lru_cache(maxsize=64)  # the API's own is asked for with every page, and a requeue's URL is mostly the one before
 def origin(url: str) -> Origin:
@@ -73,6 +76,8 @@ def on_own_origin(url: str, base: str, base_url: str) -> str:
     """
     if UNCLEAR.search(url):
         raise ListingError("the next page's URL holds a character that no URL may hold; not followed")
+    if SLASHES.match(url):
+        raise ListingError("the next page's URL is invalid or ambiguous; not followed")
     try:
         joined = urljoin(base, url)
         found, own = urlsplit(joined), urlsplit(base_url)

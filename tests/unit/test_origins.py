@@ -71,6 +71,21 @@ def test_another_origin_or_two_readings_are_refused_or_stay_at_home(url: str) ->
 @pytest.mark.parametrize(
     "url",
     [
+        "///evil.example/x",
+        "////evil.example/x",
+        "https:evil.example/x",
+        "https:/evil.example/x",
+        "HTTP:///evil.example",
+    ],
+)
+def test_what_browsers_take_for_a_host_is_refused(url: str) -> None:
+    with pytest.raises(ListingError, match="ambiguous"):
+        on_own_origin(url, ASKED, BASE)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         "/emails\t?page=2",
         "/emails?page=2\n",
         "/ema\x00ils",
