@@ -121,8 +121,12 @@ def _unless(where: str) -> str:
 def _is_denied(where: str, source: Source, content: Content) -> bool:
     """Tell whether what ``next`` names says no: ``has_more && next`` is for APIs that name a next page on each one."""
     pagination = source.pagination
-    is_named = pagination.next is not None and pagination.style in (PaginationStyle.CURSOR, PaginationStyle.NEXT_URL)
-    return is_named and search(pagination.next or "", content.body, f"{where}.next") is False
+    if pagination.next is None or pagination.style not in (PaginationStyle.CURSOR, PaginationStyle.NEXT_URL):
+        return False
+    try:
+        return search(pagination.next, content.body, f"{where}.next") is False
+    except ListingError:  # it looks into the list, which is not kept
+        return False
 
 
 def _part_of_a_range(progress: Progress, content: Content) -> str | None:

@@ -398,6 +398,13 @@ def test_what_next_itself_names_as_the_end_goes_before_a_token_that_stays(
     assert not listing.problems
 
 
+def test_what_next_takes_from_the_list_is_not_looked_for_where_that_is_gone(api: ScriptedApi, read: Read) -> None:
+    expression = "length(emails) == `10` && max_by(emails, &id).id || `null`"
+    api.answers(as_json({"emails": items(ids(10))}), as_json({"emails": items(["x"]), "links": {"next": "y"}}))
+    (problem,) = read(source(PaginationStyle.CURSOR, pagination={"next": expression}))[1].problems
+    assert "the last answer says in links.next that more follow" in problem
+
+
 @pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
 def test_no_content_behind_a_next_page_is_the_end_where_it_stays(
     api: ScriptedApi, read: Read, style: PaginationStyle
