@@ -47,7 +47,7 @@ _OF_THE_PAGE = frozenset(("total", "totalcount", "totalrecords", "totalrows", "c
 
 _COUNT = re.compile(
     "count|cnt|(all|overall|grand)(count|total)|"
-    "((num|number|n)(of)?)?(total)?(hit|item|row|record|result|entrie|element|doc|document|object|match(e)?)s?(count|cnt|size)"
+    "((num|number|n)(of)?)?(total)?(hit|item|row|record|result|entrie|element|doc|document|object|match(e)?)s?(count|cnt)"
     "|(num|number|n)(of)?(hit|item|row|record|result|entrie|element|doc|document|object|matche)s"
 )
 """What counts a list, or only this page of it."""

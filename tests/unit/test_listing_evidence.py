@@ -817,7 +817,7 @@ def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, re
         ({"cursor": "this page", "truncated": False, "metadata": {"continue": ""}}, {"X-Has-More": "false"}),
         ({"emailsCount": 20, "lastPage": 0, "last": 0, "has_more": 0, "LastEvaluatedKey": {}}, {}),
         ({"done": 0, "complete": 3, "job": {"done": False}, "end": 0, "isComplete": True}, {}),
-        ({"itemCount": 20, "size": 100, "found": 500, "length": 99, "unreadMessageCount": 500}, {}),
+        ({"itemCount": 20, "size": 100, "resultSize": 100, "maxPage": 100, "found": 500, "length": 99, "unreadMessageCount": 500}, {}),
         ({"quota": {"remainingCount": 95, "more": True}, "api_limits": {"next": "2027"}, "overflow": False}, {}),
         ({"rateLimit": {"count": 5, "remaining": 95}, "links": [{"rel": ["self", 1], "href": "/emails"}]}, {}),
         ({}, {"Content-Range": "emails 0-19/20"}),
