@@ -69,7 +69,7 @@ _OBJECT = re.compile(".*(key|token|cursor)")
 _INNER = ("href", "url", "uri", "link", "cursor", "token", "after", "start", "offset", "page", "number")
 """Where an object that stands for a next page may say which one that is."""
 
-NO_NEXT = frozenset(("", "0", "-1", "null", "none", "nil", "undefined", "false", "#"))
+NO_NEXT = frozenset(("", "0", "-1", "null", "none", "nil", "undefined", "false", "no", "#"))
 """What some write for a next page where there is none."""
 
 _MORE = re.compile(

@@ -431,7 +431,7 @@ def test_the_error_for_a_next_page_that_is_not_there_is_not_that_of_a_wrong_path
 
 
 @pytest.mark.parametrize("style", [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL])
-@pytest.mark.parametrize("end", [None, "", False, 0, -1, "-1", "null", " None", "undefined", "#", {}, []])
+@pytest.mark.parametrize("end", [None, "", False, 0, -1, "-1", "null", " None", "No", "undefined", "#", {}, []])
 def test_an_answer_that_says_that_nothing_follows_is_the_end(
     api: ScriptedApi, read: Read, style: PaginationStyle, end: Any
 ) -> None:
@@ -817,10 +817,22 @@ def test_what_only_looks_like_a_next_page_can_be_left_aside(api: ScriptedApi, re
         ({"cursor": "this page", "truncated": False, "metadata": {"continue": ""}}, {"X-Has-More": "false"}),
         ({"emailsCount": 20, "lastPage": 0, "last": 0, "has_more": 0, "LastEvaluatedKey": {}}, {}),
         ({"done": 0, "complete": 3, "job": {"done": False}, "end": 0, "isComplete": True}, {}),
-        ({"itemCount": 20, "size": 100, "resultSize": 100, "maxPage": 100, "found": 500, "length": 99, "unreadMessageCount": 500}, {}),
+        (
+            {
+                "itemCount": 20,
+                "size": 100,
+                "resultSize": 100,
+                "maxPage": 100,
+                "found": 500,
+                "length": 99,
+                "unreadMessageCount": 500,
+            },
+            {},
+        ),
         ({"quota": {"remainingCount": 95, "more": True}, "api_limits": {"next": "2027"}, "overflow": False}, {}),
         ({"rateLimit": {"count": 5, "remaining": 95}, "links": [{"rel": ["self", 1], "href": "/emails"}]}, {}),
         ({}, {"Content-Range": "emails 0-19/20"}),
+        ({}, {"Paging-Headers": '{"totalCount": 20, "totalPages": 1, "previousPage": "No", "nextPage": "No"}'}),
         ({}, {"X-Pagination": "of no use", "Next-Run": "2", "Total-Time": "3 s"}),
     ],
 )
