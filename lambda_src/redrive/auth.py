@@ -42,6 +42,9 @@ TOKEN_SECONDS = 10.0
 REFUSED = frozenset({400, 401, 403})
 """What a token endpoint says to wrong credentials (RFC 6749, 5.2), or some say instead."""
 
+ELSEWHERE = frozenset({301, 302, 303, 307, 308, 404, 405, 410})
+"""What is said where there is no token endpoint."""
+
 LATER = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 """Errors that pass, which some give with one of these (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
 
@@ -160,7 +163,7 @@ class ClientCredentialsAuth(ApiAuth):
                 if not self._has_rotated():
                     raise
                 self._fetch_token(fresh_secret=False)
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        _sign_bearer(request, self._token)
         return request
 
     def renew(self, *, only_if_changed: bool = False) -> bool:
@@ -187,7 +190,8 @@ class ClientCredentialsAuth(ApiAuth):
             more = f", {error}: see {setting}" if setting else ""
             raise CredentialsRefused(f"token endpoint: HTTP {status} for the client's credentials{more}")
         if not 200 <= status < 300:
-            raise ApiUnavailable(f"token endpoint: {in_full(status)}", retry_after=asked)
+            more = "; see api.auth.token_url" if status in ELSEWHERE else ""
+            raise ApiUnavailable(f"token endpoint: {in_full(status)}{more}", retry_after=asked)
         token = given.get("access_token") if isinstance(given, dict) else None
         if not is_header_safe(token):
             raise ApiUnavailable("token endpoint: the answer holds no usable access_token")

@@ -478,6 +478,24 @@ def test_a_client_may_be_refused_with_a_200(api: ScriptedApi, secret: Callable[[
         requeue(api, oauth(api, secret(CLIENT)))
 
 
+@pytest.mark.parametrize(
+    ("status", "is_elsewhere"), [(404, True), (405, True), (302, True), (503, False), (429, False)]
+)
+def test_where_there_is_no_token_endpoint_the_setting_is_named(
+    api: ScriptedApi, secret: Callable[[Any], str], status: int, is_elsewhere: bool
+) -> None:
+    api.answers(Response(status=status))
+    with pytest.raises(ApiUnavailable) as error:
+        requeue(api, oauth(api, secret(CLIENT)))
+    assert str(error.value).endswith("; see api.auth.token_url") is is_elsewhere
+
+
+def test_a_token_that_is_given_as_a_whole_header_is_sent_as_one(api: ScriptedApi, secret: Callable[[Any], str]) -> None:
+    api.answers(as_json({"access_token": "Bearer token-1"}), as_json({}))
+    assert requeue(api, oauth(api, secret(CLIENT)))
+    assert api.requests[1].headers["Authorization"] == "Bearer token-1"
+
+
 @pytest.mark.parametrize("kind", ["Bearer", "BearerToken", "", None, "DPoP", "mac"])
 def test_a_token_that_is_worth_nothing_by_itself_is_not_sent(
     api: ScriptedApi, secret: Callable[[Any], str], kind: str | None
