@@ -25,7 +25,6 @@ from local.aws.functions import Functions
 from local.aws.mail import Mailer
 from local.aws.mappings import Mappings
 from local.aws.moves import Moves
-from local.aws.polling import Polling
 from local.aws.protocol import ACCOUNT, answer, body, credential, operation, refused, region
 from local.aws.queues import Queues
 from local.aws.repeated import Repeated
@@ -64,8 +63,7 @@ class Front:
         self._executions = executions.Executions(Events(self._asynchronous.send))
         self._queues = Queues()
         self._moves = Moves(self._queues)
-        self._polling = Polling(self._queues, self._functions)
-        self._mappings = Mappings(self._queues, self._functions, self._polling)
+        self._mappings = Mappings(self._queues, self._functions)
         self._faults = Faults()
         self._repeated = Repeated()
         self._one_at_a_time = threading.Lock()
@@ -73,7 +71,7 @@ class Front:
 
     def close(self) -> None:
         """Stop every process."""
-        self._polling.close()
+        self._mappings.close()
         self._asynchronous.close()
         self._functions.close()
 
