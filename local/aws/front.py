@@ -16,7 +16,7 @@ from moto.core.exceptions import AWSError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from local.aws import alarms, dynamodb, executions, logs, permissions, scheduler
+from local.aws import alarms, dynamodb, logs, machines, permissions, scheduler
 from local.aws.asynchronous import Asynchronous
 from local.aws.errors import Refusal
 from local.aws.events import Events
@@ -60,7 +60,7 @@ class Front:
         self._mailer = Mailer(smtp)
         self._functions = Functions(runtime, endpoint, folder)
         self._asynchronous = Asynchronous(self._functions)
-        self._executions = executions.Executions(Events(self._asynchronous.send))
+        machines.use(Events(self._asynchronous.send))
         self._queues = Queues()
         self._moves = Moves(self._queues)
         self._mappings = Mappings(self._queues, self._functions)
@@ -107,18 +107,8 @@ class Front:
             permissions.check(request, service)
         if request.method == "POST" and (invocation := INVOCATION.fullmatch(request.path)):
             return self._invoke(request, invocation["name"])
-        if action == "AWSStepFunctions.ValidateStateMachineDefinition":
-            return answer(executions.validation_of(body(request)["definition"]))
-        if action == "AWSStepFunctions.ListStateMachineVersions":
-            return answer({"stateMachineVersions": []})
-        if action == "AWSStepFunctions.StartExecution":
-            return self._start_execution(request)
-        if action == "AWSStepFunctions.StopExecution":
-            return answer(self._executions.stop(body(request)))
-        if action == "AWSStepFunctions.DescribeExecution":
-            return answer(executions.describe(str(body(request).get("executionArn"))))
-        if action == "AWSStepFunctions.ListExecutions" and (run := body(request).get("mapRunArn")):
-            return answer(executions.backend(run).list_children(run, body(request)))
+        if service == "states" and (told := machines.answer(action.rpartition(".")[2], body(request))) is not None:
+            return answer(told)
         if service == "dynamodb":
             # moto looks whether a condition holds and then writes: of two requests at once both would pass
             with self._one_at_a_time:
@@ -164,19 +154,6 @@ class Front:
         if outcome.error:
             headers["X-Amz-Function-Error"] = "Unhandled"
         return Response(outcome.payload, headers=headers, content_type="application/json")
-
-    def _start_execution(self, request: Request) -> Response:
-        """Let moto start it, one at a time, and watch it.
-
-        moto keeps AWS's rule (Step Functions API reference, StartExecution): a running execution's name with the same
-        input is that execution again, any other use of the name ExecutionAlreadyExists; of two at once it is not sure.
-        """
-        named = json.dumps(executions.named(body(request))).encode()
-        with self._executions.starting:
-            response = self._from_moto(request, named)
-        if response.status_code == HTTPStatus.OK:
-            self._executions.watch(json.loads(response.get_data())["executionArn"])
-        return response
 
     def _fire(self, request: Request, group: str, name: str) -> Response:
         asked = body(request) if request.content_length else {}

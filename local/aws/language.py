@@ -170,7 +170,7 @@ class DistributedMap(distributed_item_processor.DistributedItemProcessor):
         inputs, running = self._inputs(env, asked), list[Any]()
         most = min(asked.max_concurrency or CHILDREN, CHILDREN)
 
-        def wake() -> None:
+        def wake(_: Any) -> None:
             with changed:
                 changed.notify()
 

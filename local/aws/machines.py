@@ -1,22 +1,24 @@
-"""State machines and their executions: moto's, with children of Map Runs and an end that is decided once.
+"""State machines and their executions: moto's, with children of Map Runs and an end that is decided once, and told.
 
 moto goes on with an execution that is stopped until its running tasks have ended, and then calls one that was inside a
 Map FAILED. Step Functions API reference, StopExecution and DescribeExecution: it is ABORTED, with the error and cause
-of the request. Children are kept, with their histories, until the server ends.
+of the request. Children are kept, with their histories, until the server ends; no event tells of them.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import re
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+from moto.core.base_backend import AccountSpecificBackend
 from moto.core.utils import iso_8601_datetime_with_milliseconds
 from moto.stepfunctions import exceptions
 from moto.stepfunctions.parser.api import ExecutionStatus
@@ -25,12 +27,17 @@ from moto.stepfunctions.parser.asl.eval import environment
 from moto.stepfunctions.parser.asl.eval.evaluation_details import EvaluationDetails, ExecutionDetails
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramTimedOut
 from moto.stepfunctions.parser.backend import execution, execution_worker
-from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
 from local.aws import permissions
+from local.aws.events import Events
 from local.aws.language import parse
+from local.aws.protocol import ACCOUNT
 
-LONGEST_INPUT_BYTES = 262_144  # API reference, StartExecution
+# API reference, StartExecution: what a name and an input may not be.
+INVALID_IN_NAMES = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
+LONGEST_NAME = 80
+LONGEST_INPUT_BYTES = 262_144
 A_PAGE = 100  # ListExecutions
 
 
@@ -85,25 +92,36 @@ class Communication(execution.BaseExecutionWorkerCommunication):
 
 
 class Execution(execution.Execution):
-    """An execution.
+    """An execution; ``on_change`` is called with one whose status has changed.
 
     Attributes
     ----------
     map_run_arn
         Of the Map Run it is a child of, or None.
-    ended
-        Set when its status is final.
     """
 
-    def __init__(self, program: Program, machine: Any, name: str, text: str, map_run_arn: str | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        machine: Any,
+        name: str,
+        text: str,
+        on_change: Callable[[Execution], None],
+        map_run_arn: str | None = None,
+    ) -> None:
         _, _, _, region, account, *_ = machine.arn.split(":")
         arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{name}"
         kind, now = machine.sm_type, datetime.now(UTC)
         super().__init__(name, kind, machine.roleArn, arn, account, region, machine, now, None, {}, text)
         self.map_run_arn = map_run_arn
-        self.ended = threading.Event()
-        self.on_end: Callable[[], None] = self.ended.set
+        self._on_change = on_change
         self._program, self._ending = program, threading.Lock()
+
+    def start(self) -> None:
+        """Start it."""
+        with self._ending:  # it is told of before its end is
+            super().start()
+            self._on_change(self)
 
     def end(
         self, status: ExecutionStatus, *, output: Any = None, error: str | None = None, cause: str | None = None
@@ -114,8 +132,7 @@ class Execution(execution.Execution):
                 return False
             self.stop_date, self.output, self.error, self.cause = datetime.now(UTC), output, error, cause
             self.exec_status = status  # last, for it is looked at first
-        self.ended.set()
-        self.on_end()
+        self._on_change(self)
         return True
 
     def stop(self, stop_date: datetime, error: str | None, cause: str | None) -> None:
@@ -125,17 +142,12 @@ class Execution(execution.Execution):
 
     def describe(self) -> dict[str, Any]:
         """Give what DescribeExecution answers; moto's has no end of one that timed out."""
-        described = {
-            **self.to_execution_list_item(),
-            "input": self.execution_input,
-            "inputDetails": {"included": True},
-            "mapRunArn": self.map_run_arn,
-            "error": self.error,
-            "cause": self.cause,
-        }
-        if self.exec_status is ExecutionStatus.SUCCEEDED:
-            described |= {"output": json.dumps(self.output), "outputDetails": {"included": True}}
-        return _plain(described)
+        return _plain({**self.to_describe_output(), "mapRunArn": self.map_run_arn})
+
+    def event(self) -> dict[str, Any]:
+        """Give the detail of the event of its status (developer guide, "Automating ... delivery with EventBridge")."""
+        told: dict[str, Any] = {"stopDate": None, "output": None, "error": None, "cause": None, **self.describe()}
+        return told | {name: int(told[name] * 1000) for name in ("startDate", "stopDate") if told[name] is not None}
 
     def get_start_execution_details(self) -> ExecutionDetails:
         """Give what its context object holds: a time in words, and not as Python's object."""
@@ -152,43 +164,57 @@ class Execution(execution.Execution):
 
 
 class Backend(StepFunctionsParserBackend):
-    """moto's backend, which also knows children."""
+    """moto's backend, which also knows children, and puts events on the bus."""
+
+    events: Events
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self._children: dict[str, Execution] = {}
         self._map_runs: dict[str, list[Execution]] = {}
+        self._starting = threading.Lock()
 
     def start_execution(  # type: ignore[override]
         self, state_machine_arn: str, name: str | None = None, execution_input: str | None = "{}", _: Any = None
     ) -> Execution:
-        """Start one of a deployed machine; raises ``ValidationException``: the input is longer than 256 KiB."""
-        machine, text = self.describe_state_machine(state_machine_arn), execution_input or "{}"
+        """Start one of a deployed machine; raises ``InvalidName`` or ``ValidationException``.
+
+        moto keeps AWS's rule: a running execution's name with the same input is that execution again, any other use of
+        the name ExecutionAlreadyExists. Of two at once it is not sure.
+        """
+        machine, text, name = self.describe_state_machine(state_machine_arn), execution_input or "{}", name or _random()
+        if len(name) > LONGEST_NAME or INVALID_IN_NAMES.search(name):
+            raise exceptions.InvalidName(f"Invalid Name: '{name}'")
         if len(text.encode()) > LONGEST_INPUT_BYTES:
             constraint = f"Member must have length less than or equal to {LONGEST_INPUT_BYTES}"
             message = f"1 validation error detected: Value at 'input' failed to satisfy constraint: {constraint}"
             raise exceptions.ValidationException(message)
         machine._validate_execution_input(text)
-        if existing := machine._handle_name_input_idempotency(str(name), text):
-            return existing  # type: ignore[return-value]
-        started = Execution(parse(machine.definition), copy.copy(machine), str(name), text)  # a change sets new values
-        _assume(machine)
-        machine.executions.append(started)  # type: ignore[arg-type]
-        started.start()
+        with self._starting:
+            if existing := machine._handle_name_input_idempotency(name, text):
+                return existing  # type: ignore[return-value]
+            snapshot = copy.copy(machine)  # a change sets new values
+            started = Execution(parse(machine.definition), snapshot, name, text, self._tell)
+            _assume(machine)
+            machine.executions.append(started)  # type: ignore[arg-type]
+            started.start()
         return started
+
+    def _tell(self, execution: Execution) -> None:
+        kind = "Step Functions Execution Status Change"
+        self.events.put(execution.exec_arn, "aws.states", kind, execution.event())
 
     def open_map_run(self, map_run_arn: str) -> list[Execution]:
         """Give the list that a Map Run's children will be in."""
         return self._map_runs.setdefault(map_run_arn, [])
 
     def start_child(
-        self, run: Any, machine_arn: str, program: Program, given: Any, on_end: Callable[[], None]
+        self, run: Any, machine_arn: str, program: Program, given: Any, on_change: Callable[[Execution], None]
     ) -> Execution:
-        """Start a child of a Map Run; ``on_end`` is called when it has ended."""
+        """Start a child of a Map Run; ``on_change`` is called when it has started, and when it has ended."""
         machine = copy.copy(self.describe_state_machine(machine_arn))
         machine.arn = run.map_state_machine_arn
-        child = Execution(program, machine, str(uuid.uuid4()), json.dumps(given), run.map_run_arn)
-        child.on_end = on_end
+        child = Execution(program, machine, _random(), json.dumps(given), on_change, run.map_run_arn)
         _assume(machine)
         self._children[child.exec_arn] = child
         self._map_runs[run.map_run_arn].append(child)
@@ -230,6 +256,51 @@ class Backend(StepFunctionsParserBackend):
         for counts in ("itemCounts", "executionCounts"):
             described[counts] |= counted
         return described
+
+
+def use(events: Events) -> None:
+    """Have moto work so in this process."""
+    Backend.events = events
+    stepfunctions_parser_backends[ACCOUNT] = AccountSpecificBackend("stepfunctions", ACCOUNT, Backend, True, None)
+
+
+def answer(operation: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """Answer a request; None where moto does."""
+    match operation:
+        case "DescribeExecution":
+            described: dict[str, Any] = (
+                _backend(asked["executionArn"]).describe_execution(asked["executionArn"]).describe()
+            )
+            return described
+        case "StopExecution":
+            given = asked["executionArn"], asked.get("error"), asked.get("cause")
+            return {"stopDate": _backend(given[0]).stop_execution(*given).stop_date.timestamp()}
+        case "ListExecutions" if run := asked.get("mapRunArn"):
+            return _backend(run).list_children(run, asked)
+        case "ListStateMachineVersions":
+            return {"stateMachineVersions": []}
+        case "ValidateStateMachineDefinition":
+            return _validation_of(asked["definition"])
+    return None
+
+
+def _backend(arn: str) -> Backend:
+    _, _, _, region, account, *_ = arn.split(":")
+    return cast(Backend, stepfunctions_parser_backends[account][region])
+
+
+def _validation_of(definition: str) -> dict[str, Any]:
+    """Let moto's parser judge, for what it cannot parse cannot run here."""
+    try:
+        parse(definition)
+    except Exception as reason:  # noqa: BLE001 - the parser raises whatever its grammar runs into
+        diagnostic = {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": str(reason), "location": "/"}
+        return {"result": "FAIL", "diagnostics": [diagnostic], "truncated": False}
+    return {"result": "OK", "diagnostics": [], "truncated": False}
+
+
+def _random() -> str:
+    return str(uuid.uuid4())
 
 
 def _assume(machine: Any) -> None:
