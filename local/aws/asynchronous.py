@@ -16,7 +16,7 @@ from typing import Any
 
 from moto.awslambda.models import LambdaFunction
 
-from local.aws import logs, permissions
+from local.aws import permissions
 from local.aws.errors import Refusal, unknown_function
 from local.aws.functions import Functions
 from local.aws.sandbox import Outcome
@@ -118,7 +118,7 @@ def _record(invocation: Invocation, condition: str) -> dict[str, Any]:
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "requestContext": {
             "requestId": invocation.request_id,
-            "functionArn": f"{function.function_arn}:{logs.version(function)}",
+            "functionArn": f"{function.function_arn}:{function.version}",
             "condition": condition,
             "approximateInvokeCount": invocation.attempts,
         },
@@ -126,7 +126,7 @@ def _record(invocation: Invocation, condition: str) -> dict[str, Any]:
     }
     outcome = invocation.outcome
     if outcome is not None:
-        record["responseContext"] = {"statusCode": 200, "executedVersion": logs.version(function)}
+        record["responseContext"] = {"statusCode": 200, "executedVersion": function.version}
         if outcome.error:
             record["responseContext"]["functionError"] = "Unhandled"
         record["responsePayload"] = json.loads(outcome.payload or b"null")

@@ -16,7 +16,7 @@ from moto.core.exceptions import AWSError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from local.aws import alarms, dynamodb, logs, machines, permissions, scheduler
+from local.aws import alarms, dynamodb, machines, permissions, scheduler
 from local.aws.asynchronous import Asynchronous
 from local.aws.errors import Refusal
 from local.aws.events import Events
@@ -150,7 +150,7 @@ class Front:
             request_id = self._asynchronous.submit(function, payload)
             return Response(status=HTTPStatus.ACCEPTED, headers={"x-amzn-RequestId": request_id})
         outcome = self._functions.invoke(function, payload)
-        headers = {"X-Amz-Executed-Version": logs.version(function), "x-amzn-RequestId": outcome.request_id}
+        headers = {"X-Amz-Executed-Version": str(function.version), "x-amzn-RequestId": outcome.request_id}
         if outcome.error:
             headers["X-Amz-Function-Error"] = "Unhandled"
         return Response(outcome.payload, headers=headers, content_type="application/json")

@@ -9,7 +9,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from moto.awslambda.exceptions import LambdaClientError
@@ -26,44 +25,21 @@ from local.aws.sandbox import Outcome, Sandbox, SandboxStopped
 SANDBOXES = 40
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """All that a sandbox was started with. Where it differs from what is deployed now, the sandbox is retired."""
-
-    arn: str
-    version: str
-    code_sha256: str
-    layers: tuple[str, ...]
-    handler: str
-    timeout_seconds: int
-    memory_mb: int
-    environment: tuple[tuple[str, str], ...]
-
-    @classmethod
-    def of(cls, function: LambdaFunction) -> Configuration:
-        """Read what is deployed."""
-        return cls(
-            arn=function.function_arn,
-            version=logs.version(function),
-            code_sha256=function.code_sha_256,
-            layers=tuple(layer["Arn"] for layer in function.layers),
-            handler=function.handler or "",
-            timeout_seconds=int(function.timeout),
-            memory_mb=int(function.memory_size),
-            environment=tuple(sorted(function.environment_vars.items())),
-        )
-
-
 class Functions:
-    """Runs invocations and keeps the sandboxes."""
+    """Runs invocations and keeps the sandboxes.
+
+    A sandbox is kept with its function and with what that was configured as, ``repr`` of it: it is retired where that
+    differs from what is deployed now.
+    """
 
     def __init__(self, runtime: Runtime, endpoint: str, folder: Path) -> None:
         self._runtime = runtime
         self._endpoint = endpoint
-        self._folder = folder
         self._packages = Packages(folder / "code")
+        self._temporary = folder / "tmp"
+        self._temporary.mkdir()
         self._lock = threading.Lock()
-        self._idle: list[tuple[Configuration, Sandbox]] = []
+        self._idle: list[tuple[str, LambdaFunction, Sandbox]] = []
         self._all: set[Sandbox] = set()
         self._busy: Counter[str] = Counter()
         self._slots = threading.Semaphore(SANDBOXES)
@@ -78,26 +54,26 @@ class Functions:
             raise unknown_function(name) from None
 
     @staticmethod
-    def is_deployed(function: LambdaFunction) -> bool:
-        """Tell whether a function, as it is now or was before, has not been deleted."""
+    def is_deployed(function: LambdaFunction, configured: str = "") -> bool:
+        """Tell whether a function has not been deleted, and is still configured so, where that is asked."""
         try:
-            Functions.find(function.account_id, function.region, function.function_name)
+            found = Functions.find(function.account_id, function.region, function.function_arn)
         except Refusal:
             return False
-        return True
+        return not configured or repr(found) == configured
 
     def invoke(self, function: LambdaFunction, payload: bytes) -> Outcome:
         """Run one invocation in a warm or a new sandbox, write its log, and give what came out.
 
         Raises ``Refusal``: TooManyRequestsException above the function's reserved concurrency.
         """
-        configuration = Configuration.of(function)
+        configured = repr(function)
         with self._place(function):
-            sandbox = self._take_idle(configuration)
+            sandbox = self._take_idle(configured)
             try:
                 if sandbox is None:
-                    sandbox = self._start(function, configuration)
-                outcome = sandbox.invoke(payload, configuration.timeout_seconds)
+                    sandbox = self._start(function)
+                outcome = sandbox.invoke(payload, float(function.timeout))
             except SandboxStopped as stopped:
                 raise Refusal(500, "ServiceException", str(stopped)) from stopped
             try:
@@ -105,7 +81,7 @@ class Functions:
                     logs.write(function, sandbox.log_stream, outcome.lines)
             finally:
                 if outcome.reusable:
-                    self._put_idle(configuration, sandbox)
+                    self._put_idle(configured, function, sandbox)
                 else:
                     self._discard(sandbox)
         return outcome
@@ -113,9 +89,9 @@ class Functions:
     def retire_outdated(self) -> None:
         """Stop idle sandboxes whose function was changed or deleted; a busy one is stopped when it is done."""
         with self._lock:
-            outdated = [pair for pair in self._idle if not _is_deployed(pair[0])]
-            self._idle = [pair for pair in self._idle if pair not in outdated]
-        for _, sandbox in outdated:
+            outdated = [each for each in self._idle if not self.is_deployed(each[1], each[0])]
+            self._idle = [each for each in self._idle if each not in outdated]
+        for _, _, sandbox in outdated:
             self._discard(sandbox)
 
     def close(self) -> None:
@@ -145,22 +121,22 @@ class Functions:
             with self._lock:
                 self._busy[function.function_arn] -= 1
 
-    def _take_idle(self, configuration: Configuration) -> Sandbox | None:
+    def _take_idle(self, configured: str) -> Sandbox | None:
         """Take the sandbox used last, as Lambda does; one whose emulator died while idle is dropped."""
         while True:
             with self._lock:
-                found = next((pair for pair in reversed(self._idle) if pair[0] == configuration), None)
+                found = next((each for each in reversed(self._idle) if each[0] == configured), None)
                 if found is None:
                     return None
                 self._idle.remove(found)
-            if found[1].alive():
-                return found[1]
-            self._discard(found[1])
+            if found[2].alive():
+                return found[2]
+            self._discard(found[2])
 
-    def _put_idle(self, configuration: Configuration, sandbox: Sandbox) -> None:
+    def _put_idle(self, configured: str, function: LambdaFunction, sandbox: Sandbox) -> None:
         with self._lock:
-            if not self._closed and _is_deployed(configuration):
-                self._idle.append((configuration, sandbox))
+            if not self._closed and self.is_deployed(function, configured):
+                self._idle.append((configured, function, sandbox))
                 return
         self._discard(sandbox)
 
@@ -169,72 +145,55 @@ class Functions:
         with self._lock:
             self._all.discard(sandbox)
 
-    def _start(self, function: LambdaFunction, configuration: Configuration) -> Sandbox:
-        root, layers = self._packages.task_root(function), self._packages.layers(function)
-        sandbox = Sandbox(logs.new_stream(function))
+    def _start(self, function: LambdaFunction) -> Sandbox:
+        environment = self._environment(function)
+        sandbox = Sandbox(environment["AWS_LAMBDA_LOG_STREAM_NAME"])
         with self._lock:
             if self._closed:
                 raise SandboxStopped("The embedded AWS is shutting down.")
             self._all.add(sandbox)
-            surplus = self._idle.pop(0)[1] if self._idle and len(self._all) > SANDBOXES else None
+            surplus = self._idle.pop(0)[2] if self._idle and len(self._all) > SANDBOXES else None
         if surplus is not None:
             self._discard(surplus)
-        environment = self._environment(function, configuration, sandbox, root, layers)
         try:
-            sandbox.start(self._runtime, configuration.handler, root, environment)
+            sandbox.start(self._runtime, function.handler or "", Path(environment["LAMBDA_TASK_ROOT"]), environment)
         except SandboxStopped:
             self._discard(sandbox)
             raise
         return sandbox
 
-    def _environment(
-        self, function: LambdaFunction, configuration: Configuration, sandbox: Sandbox, root: Path, layers: list[Path]
-    ) -> dict[str, str]:
+    def _environment(self, function: LambdaFunction) -> dict[str, str]:
         """Give what Lambda sets (developer guide, "Using Lambda environment variables"), and nothing of this process.
 
         Three are other than on AWS: the endpoint of this AWS, ``PYTHONPATH`` for what lies in ``/opt/python`` there,
         and ``TMPDIR`` for the sandbox's own ``/tmp``.
         """
-        python, session = self._runtime.version, permissions.of_function(function)
+        python, session, layers = (
+            self._runtime.version,
+            permissions.of_function(function),
+            self._packages.layers(function),
+        )
         search = [str(layer / part) for layer in layers for part in ("python", f"python/lib/{python}/site-packages")]
-        temporary = tempfile.mkdtemp(dir=_made(self._folder / "tmp"))
         return {
             "PATH": os.defpath.strip(":"),
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PYTHONPATH": os.pathsep.join(search),
-            "TMPDIR": temporary,
-            **dict(configuration.environment),  # what comes after it is reserved: a function cannot set it
+            "TMPDIR": tempfile.mkdtemp(dir=self._temporary),
+            **function.environment_vars,  # what comes after it is reserved: a function cannot set it
             "AWS_REGION": function.region,
             "AWS_DEFAULT_REGION": function.region,
-            "AWS_ACCESS_KEY_ID": session.access_key_id if session else "ASIAIOSFODNN7EXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": session.secret_access_key
-            if session
-            else "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-            "AWS_SESSION_TOKEN": session.session_token if session else "local",
+            "AWS_ACCESS_KEY_ID": session.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+            "AWS_SESSION_TOKEN": session.session_token,
             "AWS_ENDPOINT_URL": self._endpoint,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
-            "AWS_LAMBDA_FUNCTION_VERSION": configuration.version,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory_mb),
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(configuration.timeout_seconds),  # the emulator's own; it enforces it
+            "AWS_LAMBDA_FUNCTION_VERSION": str(function.version),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),  # the emulator's own; it enforces it
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_LAMBDA_LOG_GROUP_NAME": logs.group(function),
-            "AWS_LAMBDA_LOG_STREAM_NAME": sandbox.log_stream,
-            "LAMBDA_TASK_ROOT": str(root),
+            "AWS_LAMBDA_LOG_GROUP_NAME": function.logs_group_name,
+            "AWS_LAMBDA_LOG_STREAM_NAME": logs.new_stream(function),
+            "LAMBDA_TASK_ROOT": str(self._packages.task_root(function)),
         }
-
-
-def _is_deployed(configuration: Configuration) -> bool:
-    """Tell whether a function is still deployed as its sandbox has it."""
-    _, _, _, region, account, _, name, *_ = configuration.arn.split(":")
-    qualifier = None if configuration.version == "$LATEST" else configuration.version
-    try:
-        return Configuration.of(Functions.find(account, region, name, qualifier)) == configuration
-    except Refusal:
-        return False
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -7,7 +7,6 @@ import uuid
 from datetime import UTC, datetime
 
 from moto.awslambda.models import LambdaFunction
-from moto.logs.models import logs_backends
 
 from local.aws import permissions
 
@@ -16,30 +15,19 @@ _lock = threading.Lock()  # moto looks whether a group is there and then makes i
 
 def new_stream(function: LambdaFunction) -> str:
     """Name the log stream of a new sandbox as Lambda does: date, version, random."""
-    return f"{datetime.now(UTC):%Y/%m/%d}/[{version(function)}]{uuid.uuid4().hex}"
-
-
-def version(function: LambdaFunction) -> str:
-    """Give the function's version as Lambda spells it."""
-    return str(function.version)
-
-
-def group(function: LambdaFunction) -> str:
-    """Name the function's log group."""
-    return f"/aws/lambda/{function.function_name}"
+    return f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
 
 
 def write(function: LambdaFunction, stream: str, lines: list[tuple[int, str]]) -> None:
     """Put lines, each with its time in milliseconds, into the function's log group, which is made if it is missing."""
     if not lines:
         return
-    backend = logs_backends[function.account_id][function.region]
-    in_group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{group(function)}:log-stream:any"
+    backend, group = function.logs_backend, function.logs_group_name
     for action in ("CreateLogStream", "PutLogEvents"):
+        in_group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{group}:log-stream:any"
         permissions.note(function.role, f"logs:{action}", in_group)
     with _lock:
-        if group(function) not in backend.groups:
-            backend.create_log_group(group(function), {})
-        backend.ensure_log_stream(group(function), stream)
-        events = [{"timestamp": time, "message": text} for time, text in lines]
-        backend.put_log_events(group(function), stream, events)
+        if group not in backend.groups:
+            backend.create_log_group(group, {})
+        backend.ensure_log_stream(group, stream)
+        backend.put_log_events(group, stream, [{"timestamp": time, "message": text} for time, text in lines])

@@ -112,24 +112,22 @@ def _context(given: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name.replace("__", ":"), value) for name, value in given.items()))
 
 
-def of_function(function: LambdaFunction) -> AssumedRole | None:
-    """Assume a function's role for it, as Lambda does; None where the role is not there, which AWS would refuse.
+def of_function(function: LambdaFunction) -> AssumedRole:
+    """Assume a function's role for it, as Lambda does; raises ``Refusal`` where the role is not there.
 
     Lambda developer guide, "Working with Lambda execution environment credentials": what the function's code asks for
     carries ``lambda:SourceFunctionArn``; what Lambda itself asks for with the same role does not.
     """
-    role, name = str(function.role), str(function.function_name)
-    session = assumed(role, name)
-    if session is not None:
-        note("lambda.amazonaws.com", "sts:AssumeRole", role)
-        _contexts[session.access_key_id] = _context({"lambda__SourceFunctionArn": str(function.function_arn)})
+    session = assumed(str(function.role), str(function.function_name))
+    note("lambda.amazonaws.com", "sts:AssumeRole", str(function.role))
+    _contexts[session.access_key_id] = _context({"lambda__SourceFunctionArn": str(function.function_arn)})
     return session
 
 
-def assumed(role_arn: str, name: str) -> AssumedRole | None:
-    """Give a role's session of this name, made once; None where there is no such role."""
+def assumed(role_arn: str, name: str) -> AssumedRole:
+    """Give a role's session of this name, made once; raises ``Refusal`` where there is no such role."""
     if _policies(role_arn) is None:
-        return None
+        raise Refusal(403, "AccessDeniedException", f"The role {role_arn} cannot be assumed.")
     with _lock:
         if (role_arn, name) not in _sessions:
             backend = sts_backends[protocol.ACCOUNT][role_arn.split(":")[1]]

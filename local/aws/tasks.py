@@ -30,7 +30,7 @@ _making = threading.Lock()
 
 
 def client(region: str, service: str, state_credentials: StateCredentials) -> Any:
-    """Give the client of a role, which is made once; of a role that is not there, one that may do everything."""
+    """Give the client of a role, which is made once."""
     role = state_credentials.role_arn
     with _making:
         if (region, service, role) not in _clients:
@@ -39,9 +39,9 @@ def client(region: str, service: str, state_credentials: StateCredentials) -> An
                 service,
                 endpoint_url=f"http://localhost:{moto_server_port()}",
                 region_name=region,
-                aws_access_key_id=session.access_key_id if session else "ak",
-                aws_secret_access_key=session.secret_access_key if session else "sk",
-                aws_session_token=session.session_token if session else None,
+                aws_access_key_id=session.access_key_id,
+                aws_secret_access_key=session.secret_access_key,
+                aws_session_token=session.session_token,
                 config=CONFIG,
             )
         return _clients[region, service, role]
