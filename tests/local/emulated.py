@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -41,15 +40,21 @@ class Aws:
         if service.startswith("_"):
             raise AttributeError(service)
         if service not in self._clients:
-            self._clients[service] = boto3.client(
-                service.rstrip("_"),  # type: ignore[call-overload]
-                endpoint_url=self.endpoint,
-                region_name=REGION,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-                config=boto3.session.Config(retries={"total_max_attempts": 1}),
-            )
+            self._clients[service] = self.client(service.rstrip("_"))
         return self._clients[service]
+
+    def client(self, service: str, credentials: dict[str, str] | None = None, **config: Any) -> Any:
+        """Make a client of a service, which tries once; without credentials it may do everything."""
+        given = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test"}
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given.get("SessionToken"),
+            config=boto3.session.Config(retries={"total_max_attempts": 1}, **config),
+        )
 
     def deploy(self, name: str, code: str, **settings: Any) -> str:
         """Deploy a function whose module ``f`` holds ``code`` and give its ARN."""
@@ -186,24 +191,3 @@ def start(folder: Path, inbox: MailSink) -> tuple[subprocess.Popen[bytes], dict[
     process = subprocess.Popen(command, cwd=ROOT)
     eventually(lambda: ready.exists() or process.poll() is not None, PATIENCE)
     return process, json.loads(ready.read_text())
-
-
-def processes_of(endpoint: str) -> list[int]:
-    """List the processes that were started with an AWS endpoint: its emulators and their runtimes."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            environment = (entry / "environ").read_bytes()
-        except OSError:
-            continue
-        if f"AWS_ENDPOINT_URL={endpoint}\0".encode() in environment:
-            found.append(int(entry.name))
-    return found
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False

@@ -23,6 +23,7 @@ DESTINATIONS = {name: {"Destination": DESTINATION} for name in ("OnFailure", "On
 @pytest.fixture(autouse=True)
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asynchronous, "RETRY_AFTER_SECONDS", (0, 0))
+    monkeypatch.setattr(asynchronous, "THROTTLED_FIRST_SECONDS", 0.01)
     monkeypatch.setattr(asynchronous.permissions, "allowed", lambda _role, _action, _resource: True)
 
 
@@ -63,30 +64,19 @@ def test_the_events_of_a_deleted_function_are_gone() -> None:
     assert attempts == [b"{}"]
 
 
-def test_a_failure_is_tried_twice_more_unless_configured() -> None:
-    record = record_of([FAILURE, FAILURE, FAILURE])
-    assert record["requestContext"]["condition"] == "RetriesExhausted"
-    assert record["requestContext"]["approximateInvokeCount"] == 3
-
-
-def test_a_retry_that_succeeds_is_a_success() -> None:
-    record = record_of([FAILURE, SUCCESS])
-    assert record["requestContext"]["condition"] == "Success"
-    assert record["responsePayload"] == 1
-
-
-def test_without_retries_one_failure_is_the_end() -> None:
-    record = record_of([FAILURE], MaximumRetryAttempts=0)
-    assert record["requestContext"]["approximateInvokeCount"] == 1
-
-
-def test_an_event_that_is_throttled_for_too_long_is_given_up() -> None:
-    record = record_of([throttled("limit")], MaximumEventAgeInSeconds=0)
-    assert record["requestContext"]["condition"] == "EventAgeExceeded"
-    assert "responsePayload" not in record
-
-
-def test_throttling_does_not_count_as_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asynchronous, "THROTTLED_FIRST_SECONDS", 0)
-    record = record_of([throttled("limit"), SUCCESS], MaximumRetryAttempts=0)
-    assert record["requestContext"]["approximateInvokeCount"] == 1
+@pytest.mark.parametrize(
+    ("outcomes", "config", "condition", "attempts"),
+    [
+        ([FAILURE, FAILURE, FAILURE], {}, "RetriesExhausted", 3),
+        ([FAILURE, SUCCESS], {}, "Success", 2),
+        ([FAILURE], {"MaximumRetryAttempts": 0}, "RetriesExhausted", 1),
+        ([throttled("limit"), SUCCESS], {"MaximumRetryAttempts": 0}, "Success", 1),
+        ([throttled("limit")], {"MaximumEventAgeInSeconds": 0}, "EventAgeExceeded", 0),
+    ],
+    ids=["twice more", "until it succeeds", "once", "throttling is no attempt", "too old"],
+)
+def test_an_event_is_tried_as_often_as_it_is_configured(
+    outcomes: list[Any], config: dict[str, Any], condition: str, attempts: int
+) -> None:
+    context = record_of([*outcomes], **config)["requestContext"]
+    assert (context["condition"], context["approximateInvokeCount"]) == (condition, attempts)

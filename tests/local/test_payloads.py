@@ -45,14 +45,10 @@ def test_an_execution_with_too_long_an_input_is_not_started(aws: Aws) -> None:
     assert run(aws, "short-input", {"Type": "Pass"})["status"] == "SUCCEEDED"
 
 
-@pytest.mark.parametrize(
-    "name", ["task-input", "task-result", "state-output", "map-result", "map-run-result", "child-input"]
-)
+@pytest.mark.parametrize("name", ["task-input", "map-result", "map-run-result", "child-input"])
 def test_what_is_too_large_ends_the_execution_although_all_errors_are_caught(aws: Aws, echo: str, name: str) -> None:
     state = {
         "task-input": task(echo, {**TWICE, "big": "", "times": 1}),
-        "task-result": task(echo, {"big.$": "$.big", "times": 2}),
-        "state-output": {**task(echo, {"big.$": "$.big", "times": 1}), "ResultPath": "$.more"},
         "map-result": over("INLINE", ItemSelector={"big.$": "$.big"}),
         "map-run-result": over("DISTRIBUTED", ItemSelector={"big.$": "$.big"}),
         "child-input": over("DISTRIBUTED", ItemSelector=TWICE),
