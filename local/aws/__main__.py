@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 import types
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from local.aws.errors import Unavailable
-from local.aws.runtime import ROOT, find
+from local.aws.runtime import find
 from local.processes import announce, told_to_stop
 
 
@@ -29,14 +28,12 @@ def main() -> None:
 
     from local.aws.server import Server  # moto reads its settings from the environment when it is imported
 
-    (ROOT / ".local").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="aws-", dir=ROOT / ".local"))
-    try:
-        with Server(runtime, folder, options.smtp) as server:
-            announce(options.ready_file, server.port)
-            stop.wait()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        TemporaryDirectory(dir=options.ready_file.parent, ignore_cleanup_errors=True) as folder,
+        Server(runtime, Path(folder), options.smtp) as server,
+    ):
+        announce(options.ready_file, server.port)
+        stop.wait()
 
 
 def _options() -> argparse.Namespace:
