@@ -47,12 +47,11 @@ READS = {"GetItem", "Query", "BatchGetItem"}
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
 MOST_WRITES = 25
 READ_UNIT_BYTES, WRITE_UNIT_BYTES, LARGEST_ITEM_BYTES = 4096, 1024, 409_600
-MOST_DIGITS = 38
 
 EXPRESSIONS = [f"{kind}Expression" for kind in ("Update", "Condition", "Filter", "KeyCondition", "Projection")]
 TOKEN = re.compile(r"[#:]?\w+\b(?!\s*\()")  # all names but those of functions
 KEYWORDS = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"}
-COMPARED = re.compile(r"(?<!<)[<>](?!>)=?\s*(:\w+)")
+RESERVED = {*ReservedKeywords.get_reserved_keywords()} - KEYWORDS
 
 
 def carry_out(
@@ -184,60 +183,36 @@ def _check_value(value: Mapping[str, Any]) -> None:
         what = "has more than one datatypes set" if value else "is empty"
         raise invalid(f"Supplied AttributeValue {what}, must contain exactly one of the supported datatypes")
     ((kind, content),) = value.items()
-    if kind == "N":
-        _check_number(content)
+    if kind == "N" and not _is_number(content):
+        raise invalid(f"The parameter cannot be converted to a numeric value: {content}")
     for inner in {"L": content, "M": content.values() if kind == "M" else ()}.get(kind, ()):
         _check_value(inner)
 
 
-def _check_number(text: str) -> None:
+def _is_number(text: str) -> bool:
     try:
-        number = Decimal(text)
+        return Decimal(text).is_finite()
     except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise invalid(f"The parameter cannot be converted to a numeric value: {text}")
-    if _digits(number) > MOST_DIGITS:
-        raise invalid("Attempting to store more than 38 significant digits in a Number")
+        return False
 
 
 def _check_expressions(part: dict[str, Any]) -> None:
-    """Check names, placeholders and the kinds of operands; moto checks the grammar."""
-    expressions = {name: part[name] for name in EXPRESSIONS if name in part}
-    given = {kind: part.get(f"ExpressionAttribute{kind}") for kind in ("Names", "Values")}
-    for kind, placeholders in given.items():
-        if placeholders is not None and not expressions:
-            raise invalid(f"ExpressionAttribute{kind} can only be specified when using expressions")
-        if placeholders == {}:
-            raise invalid(f"ExpressionAttribute{kind} must not be empty")
-    names, values, used = given["Names"] or {}, given["Values"] or {}, set[str]()
-    for field, text in expressions.items():
+    """Check names and placeholders; moto checks the grammar."""
+    names, values = part.get("ExpressionAttributeNames"), part.get("ExpressionAttributeValues")
+    if {} in (names, values):
+        raise invalid("ExpressionAttributeNames and ExpressionAttributeValues must not be empty")
+    given, used = {*(names or ()), *(values or ())}, set[str]()
+    for field, text in ((name, part[name]) for name in EXPRESSIONS if name in part):
         if not text.strip():
             raise invalid(f"Invalid {field}: The expression can not be empty;")
         for token in TOKEN.findall(text):
             used.add(token)
-            if token[0] == "#" and token not in names:
-                undefined = (
-                    f"An expression attribute name used in the document path is not defined; attribute name: {token}"
-                )
-                raise invalid(f"Invalid {field}: {undefined}")
-            if token[0] == ":" and token not in values:
-                undefined = f"An expression attribute value used in expression is not defined; attribute value: {token}"
-                raise invalid(f"Invalid {field}: {undefined}")
-            if token.upper() in _reserved() - KEYWORDS:
+            if token[0] in "#:" and token not in given:
+                raise invalid(f"Invalid {field}: An expression attribute used in it is not defined: {token}")
+            if token.upper() in RESERVED:
                 raise invalid(f"Invalid {field}: Attribute name is a reserved keyword; reserved keyword: {token}")
-        for placeholder in COMPARED.findall(text):
-            if (kind := next(iter(values[placeholder]), "")) not in "SNB":
-                wrong = f"Incorrect operand type for operator or function; operator: <, operand type: {kind}"
-                raise invalid(f"Invalid {field}: {wrong}")
-    for kind, placeholders in (("Names", names), ("Values", values)):
-        if unused := ", ".join(placeholders.keys() - used):
-            raise invalid(f"Value provided in ExpressionAttribute{kind} unused in expressions: keys: {{{unused}}}")
-
-
-@cache
-def _reserved() -> set[str]:
-    return set(ReservedKeywords.get_reserved_keywords())
+    if unused := ", ".join(given - used):
+        raise invalid(f"Value provided in ExpressionAttributes unused in expressions: keys: {{{unused}}}")
 
 
 def _key_types(table: Table) -> dict[str, str]:
