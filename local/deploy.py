@@ -21,8 +21,8 @@ WORKPLACE = ROOT / ".local" / "terraform"
 """Where Terraform runs, for every stack: a copy of the deployment, initialised once. As deep in the repository as the
 original, so that `../..` is the module there too; and what `init` leaves behind is in nobody's way."""
 
-Watcher = Callable[[dict[str, Any]], None]
-"""Gets each event of Terraform's machine-readable output."""
+Watcher = Callable[[str], None]
+"""Gets each line that Terraform prints."""
 
 
 class DeploymentFailed(Exception):
@@ -42,36 +42,27 @@ class Deployment:
         """Apply with these variables and give the outputs; raises ``DeploymentFailed`` with Terraform's own words."""
         self.variables.write_text(json.dumps(variables, indent=2))
         self._initialise()
-        outputs: dict[str, Any] = {}
-
-        def listen(event: dict[str, Any]) -> None:
-            if event["type"] == "outputs":
-                outputs.update({name: output.get("value") for name, output in event["outputs"].items()})
-            watch(event)
-
-        self._run("apply", "-auto-approve", "-parallelism=30", watch=listen)
-        return outputs
+        self._run("apply", watch)
+        return {name: output["value"] for name, output in json.loads(self.state.read_text())["outputs"].items()}
 
     def destroy(self, watch: Watcher) -> None:
-        """Destroy what was applied."""
-        self._run("destroy", "-auto-approve", "-parallelism=30", watch=watch)
+        """Destroy what was applied; Terraform tells of it in JSON, and so also of what it finds changed."""
+        self._run("destroy", watch, "-json")
 
-    def _run(self, command: str, *settings: str, watch: Watcher) -> None:
-        files = [f"-state={self.state}", f"-var-file={self.variables}"]
-        line = [*terraform.command(), command, "-input=false", "-json", *settings, *files]
+    def _run(self, command: str, watch: Watcher, *more: str) -> None:
+        settings = ["-auto-approve", "-input=false", "-no-color", "-parallelism=30", *more]
+        line = [*terraform.command(), command, *settings, f"-state={self.state}", f"-var-file={self.variables}"]
         options = {"cwd": WORKPLACE, "env": self.environment, "stdout": subprocess.PIPE}
         # No grace: interrupted, Terraform would wait for what it is creating, in an AWS that goes away as well.
-        with running(line, self.log, grace=0, **options) as process:
-            errors = []
-            with self.log.open("a", encoding="utf-8") as log:
-                for text in process.stdout or ():
-                    event = _event(text)
-                    log.write(f"{event['@message']}\n")
-                    if event.get("@level") == "error":
-                        errors.append(_explanation(event))
-                    watch(event)
+        with (
+            running(line, self.log, grace=0, **options) as process,
+            self.log.open("a", buffering=1, encoding="utf-8") as log,
+        ):
+            for text in process.stdout or ():
+                log.write(text)
+                watch(text.strip())
             if process.wait():
-                raise DeploymentFailed("\n".join(errors) or tail(self.log))
+                raise DeploymentFailed(tail(self.log))
 
     def _initialise(self) -> None:
         """Run `terraform init` unless it has been run for these very files; one run at a time."""
@@ -92,22 +83,6 @@ class Deployment:
             if done.returncode:
                 raise DeploymentFailed(done.stdout + done.stderr)
             stamp.write_text(wanted)
-
-
-def _event(text: str) -> dict[str, Any]:
-    """Read a line of Terraform's output; what is no event becomes one."""
-    try:
-        event = json.loads(text)
-    except ValueError:
-        event = None
-    return event if isinstance(event, dict) and "type" in event else {"type": "text", "@message": text.rstrip()}
-
-
-def _explanation(event: dict[str, Any]) -> str:
-    """Write an error as Terraform does: summary, where, detail."""
-    diagnostic = event.get("diagnostic", {})
-    lines = [event["@message"], diagnostic.get("address", ""), diagnostic.get("detail", "")]
-    return "\n".join(line for line in lines if line)
 
 
 def _fingerprint() -> str:

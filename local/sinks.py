@@ -1,5 +1,5 @@
 """Where messages arrive: a mail server and an SMS gateway that keep in memory what they accept, which is everything
-unless their `refusals` say otherwise."""
+unless a test or the demo has told their `refusals` otherwise."""
 
 from __future__ import annotations
 
@@ -7,23 +7,89 @@ import asyncio
 import email
 import email.policy
 import json
+import math
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-
-from local.refusals import Refusal, Refusals
 
 CUSTOMERS = "customers.example"
 """Domain of the application's recipients; mail to any other domain is for the people who run it."""
 
 AWS = "no-reply@sns.amazonaws.com"
 """Sends the notifications; AWS does so over servers of its own, so they arrive whatever is refused to others."""
+
+
+class Refusal(StrEnum):
+    """Why a provider does not take a message."""
+
+    DOWN = "down"
+    FOR_NOW = "for now"
+    FOR_GOOD = "for good"
+
+
+class Refusals:
+    """What a provider refuses: told by a test or the demo, asked by the threads that serve.
+
+    Attributes
+    ----------
+    is_down
+        Whether it takes nothing at all.
+    seconds
+        How long it takes to answer.
+    met
+        How often each recipient was refused.
+    """
+
+    def __init__(self) -> None:
+        self.is_down = False
+        self.seconds = 0.0
+        self.met: Counter[str] = Counter()
+        self._left: dict[str, float] = {}
+        self._for_good: set[str] = set()
+        self._lock = threading.Lock()
+
+    def for_now(self, recipient: str, times: float = math.inf) -> None:
+        """Refuse a recipient so many times, or for ever, as one that may be tried again."""
+        with self._lock:
+            self._left[recipient] = times
+
+    def for_good(self, recipient: str) -> None:
+        """Refuse a recipient every time, as one that nobody should try again."""
+        with self._lock:
+            self._for_good.add(recipient)
+
+    def end(self) -> None:
+        """Take everything again, at once."""
+        with self._lock:
+            self.is_down, self.seconds = False, 0.0
+            self._left.clear()
+            self._for_good.clear()
+
+    def meet(self, recipient: str) -> Refusal | None:
+        """Give what a message for this recipient meets now; None where it is taken."""
+        with self._lock:
+            refusal = self._next(recipient)
+            self.met[recipient] += refusal is not None
+            return refusal
+
+    def _next(self, recipient: str) -> Refusal | None:
+        if recipient in self._for_good:
+            return Refusal.FOR_GOOD
+        if self.is_down:
+            return Refusal.DOWN
+        if self._left.get(recipient, 0) > 0:
+            self._left[recipient] -= 1
+            return Refusal.FOR_NOW
+        return None
+
 
 SMTP_ANSWERS = {
     Refusal.DOWN: "421 4.3.2 Service not available",
@@ -46,7 +112,6 @@ class Mail:
     subject: str
     body: str
     reference: str | None
-    arrived: float
 
 
 class MailSink:
@@ -92,7 +157,6 @@ class MailSink:
                     subject=str(message["Subject"]),
                     body=body.get_content().replace("\r\n", "\n") if body else "",
                     reference=message["X-Communication-Id"],
-                    arrived=time.time(),
                 )
             )
         return "250 Message accepted for delivery"
@@ -167,12 +231,11 @@ class _Messages(BaseHTTPRequestHandler):
         status, text = HTTP_ANSWERS[refusal] if refusal else (202, "accepted")
         if not refusal:
             self.gateway.texts.append(Text(body["to"], body["text"], body["reference"]))
-        answer = json.dumps({"message": text}).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(text.encode())
 
     def log_message(self, *_: object) -> None:
         """Be quiet: the terminal is the demo's."""

@@ -18,21 +18,20 @@ import shutil
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import boto3
+import requests
 from botocore.config import Config
 
 from local.application import seed
 from local.application.store import Store
 from local.deploy import ROOT, Deployment, Watcher, bypass_proxies
 from local.processes import serving
-from local.refusals import Refusals
-from local.sinks import MailSink, SmsGateway
+from local.sinks import MailSink, Refusals, SmsGateway
 
 REGION = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
@@ -141,13 +140,13 @@ class Stack:
                 )
             return self._clients[service]
 
-    def apply(self, watch: Watcher = lambda _event: None, **variables: Any) -> None:
+    def apply(self, watch: Watcher = lambda _line: None, **variables: Any) -> None:
         """Keep the application's token as a secret, then apply the module; outputs are in `outputs`.
 
         Parameters
         ----------
         watch
-            Gets Terraform's events.
+            Gets each line that Terraform prints.
         **variables
             Of `local/deployment`, besides those that say where the stack's servers are.
         """
@@ -212,13 +211,10 @@ class Stack:
         dict
             `scheduledTime` and `executionId` of the firing.
         """
-        where = "/".join(self.schedule().values())
-        body = json.dumps({"scheduledTime": scheduled_time} if scheduled_time else {}).encode()
-        request = urllib.request.Request(
-            f"{self.endpoint}/_local/schedules/{where}/fire", body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            fired: dict[str, Any] = json.load(answer)
+        url = f"{self.endpoint}/_local/schedules/{'/'.join(self.schedule().values())}/fire"
+        answer = requests.post(url, json={"scheduledTime": scheduled_time} if scheduled_time else {}, timeout=30)
+        answer.raise_for_status()
+        fired: dict[str, Any] = answer.json()
         return fired
 
 

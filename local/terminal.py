@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -40,67 +39,23 @@ def pairs(rows: Iterable[tuple[str, str]], width: int = 14) -> None:
             say(f"{paint(name.ljust(width), 'dim') if number == 0 else ' ' * width}{line}")
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]], first: int = 14, others: int = 10) -> None:
-    """Print a table: the first column to the left, the others to the right."""
-
-    def line(cells: Sequence[object]) -> str:
-        return str(cells[0]).ljust(first) + "".join(str(cell).rjust(others) for cell in cells[1:])
-
-    say(paint(line(header).rstrip(), "dim"))
-    for row in rows:
-        say(line(row).rstrip())
-
-
 def letter(headers: Sequence[tuple[str, str]], body: str) -> None:
-    """Print a mail in a frame."""
-    rule = "+" + "-" * (WIDTH - len(INDENT) - 1)
-    say(paint(rule, "cyan"))
-    lines = [f"{name}: {value}" for name, value in headers] + ["", *body.strip().splitlines()]
-    for number, text in enumerate(lines):
+    """Print a mail, with a line at its side."""
+    for text in [*(f"{name}: {value}" for name, value in headers), "", *body.strip().splitlines()]:
         for line in textwrap.wrap(text, WIDTH - len(INDENT) - 2, break_on_hyphens=False) or [""]:
-            shown = paint(line, "bold") if number < len(headers) else line
-            say(f"{paint('|', 'cyan')} {shown}".rstrip())
-    say(paint(rule, "cyan"))
+            say(f"{paint('|', 'cyan')} {line}".rstrip())
 
 
-class Step:
-    """A step under way; `progress` shows how far it is, and for how long, until `clear`."""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been under way."""
-        return time.monotonic() - self.started
-
-    def progress(self, text: str) -> None:
-        """Show how far it is, in the same line; nobody watching, nothing is shown."""
-        if is_live():
-            room = WIDTH - len(INDENT) - len(" 000 s")
-            print(f"\r\033[K{INDENT}{paint(f'{text[:room]} {self.seconds:.0f} s', 'dim')}", end="", flush=True)
-
-    def clear(self) -> None:
-        """Take the progress away, for a line that stays."""
-        if is_live():
-            print("\r\033[K", end="", flush=True)
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Announce a step; leave an empty line after it."""
+    say(paint(title, "bold"), indent="")
+    yield
+    say()
 
 
-class Steps:
-    """Numbers the steps of a program."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.number = 0
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
-        """Announce a step; leave an empty line after it."""
-        self.number += 1
-        say(paint(f"[{self.number}/{self.total}] {title}", "bold"), indent="")
-        step = Step()
-        try:
-            yield step
-        finally:
-            step.clear()
-        say()
+def progress(text: str = "") -> None:
+    """Show how far a step is, in the same line, or take that away; nobody watching, nothing is shown."""
+    if is_live():
+        shown = f"{INDENT}{paint(text[: WIDTH - len(INDENT)], 'dim')}" if text else ""
+        print(f"\r\033[K{shown}", end="", flush=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import requests
 
 from local.application import seed
 
@@ -23,10 +23,10 @@ def compose(url: str, token: str, written: list[dict[str, Any]]) -> list[str]:
     def post(message: dict[str, Any]) -> str:
         path = {"email": "/emails", "sms": "/sms"}[message["kind"]]
         given = {name: message[name] for name in ("recipient", "subject", "body") if message[name]}
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{url}{path}", json.dumps(given).encode(), headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return str(json.load(answer)["id"])
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.post(f"{url}{path}", json=given, headers=headers, timeout=30)
+        answer.raise_for_status()
+        return str(answer.json()["id"])
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         return list(pool.map(post, written))

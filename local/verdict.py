@@ -15,6 +15,10 @@ from local.runs import Run
 from local.sinks import Mail
 from local.stack import MAX_RECEIVES, Stack
 
+SENT = {"sent": 1, "status": "sent", "delivered": 1}
+NEVER = {"sent": 0, "status": "failed", "delivered": 0, "enqueued": 0}
+"""Columns of a communication that was delivered once, and of one that nobody took."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -31,7 +35,17 @@ def equal(promise: str, wanted: object, got: object) -> Check:
 
 def judge(stack: Stack, batch_size: int, answer: dict[str, Any], run: Run | None) -> list[Check]:
     """Check everything that a run over the seeded communications promises."""
-    return [*judge_run(stack, batch_size, answer, run), *_at_the_application(stack), secrecy(stack, run)]
+    requeued = {key for key, outcome in stack.expected.items() if outcome == "requeued"}
+    wanted = {key: SENT | {"enqueued": 1} if key in requeued else NEVER for key in stack.expected}
+    return [
+        *judge_run(stack, batch_size, answer, run),
+        Check(
+            f"{len(requeued)} requeued ones: each enqueued once, delivered once, sent = 1; the others never",
+            _otherwise(stack, wanted),
+        ),
+        *at_the_customers(stack, requeued, "the requeued ones"),
+        secrecy(stack, run),
+    ]
 
 
 def judge_circle(
@@ -39,16 +53,14 @@ def judge_circle(
 ) -> list[Check]:
     """Check everything that the circle promises."""
     failed = sorted(stack.expected)
-    rows = {
-        row.pop("id"): row
-        for row in stack.store.query("SELECT id, sent, status, enqueued, delivered FROM communication")
-    }
-    once = {"sent": 1, "status": "sent", "delivered": 1}
+    ids = [row["id"] for row in stack.store.query("SELECT id FROM communication")]
+    wanted = {key: SENT | {"enqueued": int(key in stack.expected)} for key in ids}
     met = stack.mails.refusals.met + stack.gateway.refusals.met
+    too_often = [
+        f"{one.primary_id}: {one.receives}" for one in letters if one.receives not in range(1, MAX_RECEIVES + 1)
+    ]
+    too_often += [f"{recipient}: {times}" for recipient, times in met.items() if times > MAX_RECEIVES]
     repeated = stack.store.query("SELECT key FROM answer WHERE status = 409")
-    wrong = tuple(
-        f"{key}: {row}" for key, row in rows.items() if row != once | {"enqueued": int(key in stack.expected)}
-    )
     return [
         equal(
             f"{len(failed)} dead letters, one for each that failed", failed, sorted(one.primary_id for one in letters)
@@ -57,16 +69,13 @@ def judge_circle(
             "each with a reason, and the application was told",
             tuple(f"{one.primary_id}: {one}" for one in letters if not (one.reason and one.application_told)),
         ),
-        Check(
-            f"none was received more than {MAX_RECEIVES} times, and no provider asked more often",
-            tuple(
-                f"{one.primary_id}: {one.receives}" for one in letters if not 1 <= (one.receives or 0) <= MAX_RECEIVES
-            )
-            + tuple(f"{recipient}: {times}" for recipient, times in met.items() if times > MAX_RECEIVES),
-        ),
+        Check(f"none was received more than {MAX_RECEIVES} times, and no provider asked more often", tuple(too_often)),
         *judge_run(stack, batch_size, answer, run),
-        Check(f"{len(rows)} composed ones: each delivered once, sent = 1; {len(failed)} requeued, once", wrong),
-        *at_the_customers(stack, rows.keys(), "the composed ones"),
+        Check(
+            f"{len(ids)} composed ones: each delivered once, sent = 1; {len(failed)} requeued, once",
+            _otherwise(stack, wanted),
+        ),
+        *at_the_customers(stack, ids, "the composed ones"),
         equal(f"{len(failed)} dead letters moved back: sent already, says the application", len(failed), len(repeated)),
         secrecy(stack, run, **{"the dead letters": "\n".join(map(repr, letters))}),
     ]
@@ -81,8 +90,8 @@ def judge_run(stack: Stack, batch_size: int, answer: dict[str, Any], run: Run | 
     if run is None:
         return [listed, equal("nothing to send: no execution, no digest", (0, 0), (answer["batches"], len(mails)))]
     sizes = [min(batch_size, total - start) for start in range(0, total, batch_size)]
-    is_incomplete = any(outcome in NOT_OUT for outcome in expected.values())
-    ending = ("FAILED", "RunIncomplete") if is_incomplete else ("SUCCEEDED", "")
+    # what is refused for good is a person's, and said
+    ending = ("FAILED", "RunIncomplete") if "failed" in expected.values() else ("SUCCEEDED", "")
     return [
         listed,
         equal(f"dealt into batches: {in_words(sizes)}", sizes, [len(batch.ids) for batch in run.batches]),
@@ -93,10 +102,6 @@ def judge_run(stack: Stack, batch_size: int, answer: dict[str, Any], run: Run | 
         equal("one digest for the run", 1, len(mails)),
         Check("it counts each listed communication once, and names what failed", _digest_faults(expected, mails)),
     ]
-
-
-NOT_OUT = ("failed",)
-"""Outcomes with which a run ends incomplete; what is refused for good is a person's, and said."""
 
 
 def _digest_faults(expected: Mapping[str, str], mails: list[Mail]) -> tuple[str, ...]:
@@ -134,24 +139,11 @@ def in_words(sizes: list[int]) -> str:
     return " and ".join(filter(None, [", ".join(map(str, sizes[:-1])), str(sizes[-1])]))
 
 
-def _at_the_application(stack: Stack) -> list[Check]:
-    requeued = {key for key, outcome in stack.expected.items() if outcome == "requeued"}
-    others = stack.expected.keys() - requeued
+def _otherwise(stack: Stack, wanted: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
+    """Say which communications are otherwise in the application's database than they should be."""
     rows = stack.store.query("SELECT id, sent, status, enqueued, delivered FROM communication")
     found = {row.pop("id"): row for row in rows}
-    once = {"sent": 1, "status": "sent", "enqueued": 1, "delivered": 1}
-    never = {"sent": 0, "status": "failed", "enqueued": 0, "delivered": 0}
-    return [
-        Check(
-            f"{len(requeued)} requeued ones: each enqueued once, delivered once, sent = 1",
-            tuple(f"{key}: {found[key]}" for key in sorted(requeued) if found[key] != once),
-        ),
-        Check(
-            f"{len(others)} others: never enqueued, never delivered, still failed",
-            tuple(f"{key}: {found[key]}" for key in sorted(others) if found[key] != never),
-        ),
-        *at_the_customers(stack, requeued, "the requeued ones"),
-    ]
+    return tuple(f"{key}: {found[key]}" for key, row in sorted(wanted.items()) if found[key] != row)
 
 
 def at_the_customers(stack: Stack, wanted: Collection[str], named: str) -> list[Check]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import smtplib
-import urllib.error
-import urllib.request
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
+
+import requests
 
 SENDER = "no-reply@shop.example"
 TIMEOUT_SECONDS = 5.0
@@ -87,25 +85,16 @@ class Providers:
             raise Unavailable("mail server", f"{type(error).__name__}: {error}") from error
 
     def _text(self, row: dict[str, Any]) -> None:
-        text = json.dumps({"to": row["recipient"], "text": row["body"], "reference": row["id"]}).encode()
-        request = urllib.request.Request(f"{self.gateway}/messages", text, {"Content-Type": "application/json"})
+        text = {"to": row["recipient"], "text": row["body"], "reference": row["id"]}
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
-                pass
-        except urllib.error.HTTPError as error:
-            is_refusal = 400 <= error.code < 500 and error.code not in TRANSIENT
-            raise (Refused if is_refusal else Unavailable)(f"gateway {error.code}", _said(error)) from error
-        except (OSError, http.client.HTTPException) as error:
+            answer = requests.post(f"{self.gateway}/messages", json=text, timeout=TIMEOUT_SECONDS)
+        except requests.RequestException as error:
             raise Unavailable("gateway", f"{type(error).__name__}: {error}") from error
+        if not answer.ok:
+            is_refusal = answer.status_code < 500 and answer.status_code not in TRANSIENT
+            raise (Refused if is_refusal else Unavailable)(f"gateway {answer.status_code}", answer.text)
 
 
 def _smtp(code: int, text: bytes | str) -> NotDelivered:
     said = text.decode(errors="replace") if isinstance(text, bytes) else text
     return (Refused if 500 <= code < 600 else Unavailable)(f"SMTP {code}", said)
-
-
-def _said(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.load(error)["message"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return error.reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from local.demo import steps
 from local.runs import Run
 from local.stack import OPERATORS, Stack
-from local.terminal import Steps, pairs, say
+from local.terminal import say, step
 from local.verdict import Check, at_the_customers, equal
 
 INTRODUCTION = """
@@ -22,26 +22,23 @@ BREAKER = 50
 def demonstrate(stack: Stack, batch_size: int) -> list[Check]:
     """Run every step; give what was promised and what came."""
     total = len(stack.expected)
-    numbered = Steps(6)
-    with numbered.step("Terraform applies the module") as step:
-        steps.apply(stack, step, batch_size)
-    with numbered.step(f"The API answers 503 to everything; {total} communications wait as failed"):
+    with step("Terraform applies the module"):
+        steps.apply(stack, batch_size)
+    with step(f"The API answers 503 to everything; {total} communications wait as failed"):
         stack.store.let_all("down")
-        pairs([("application", stack.application_url), ("embedded AWS", stack.endpoint)])
         steps.show_counts(stack)
-    with numbered.step("The schedule fires") as step:
-        outage = steps.follow(stack, step, steps.fire(stack, step)["execution"])
+    with step("The schedule fires"):
+        outage = steps.follow(stack, steps.fire(stack)["execution"])
         tried = len(outage.ids) if outage else 0
         say(f"{tried} of {total} were tried before the circuit breaker opened; the rest was spared")
-    with numbered.step(f"The digest, to {OPERATORS}"):
+    with step(f"The digest, to {OPERATORS}"):
         steps.show_digests(stack, wanted=1 if outage else 0)
     manual = stack.invoke("ledger_admin", {"action": "groups"})["groups"]
-    with numbered.step("An hour later the API is well again; the schedule fires") as step:
+    with step("An hour later the API is well again; the schedule fires"):
         stack.store.let_all(None)
         stack.move_clocks(HOUR)
-        answer = steps.fire(stack, step)
-        recovered = steps.follow(stack, step, answer["execution"])
-    with numbered.step("The application afterwards, and the second digest"):
+        recovered = steps.follow(stack, steps.fire(stack)["execution"])
+    with step("The application afterwards, and the second digest"):
         steps.wait_for_deliveries(stack)
         steps.show_digests(stack, wanted=2 if outage else 0, after=1)
     return _judge(stack, total, outage, recovered, manual)

@@ -9,7 +9,7 @@ from local.dead_letters import DeadLetter
 from local.demo import steps
 from local.demo.steps import MOST_ROWS
 from local.stack import OPERATORS, Stack, wait_until
-from local.terminal import Step, Steps, pairs, say
+from local.terminal import progress, say, step
 from local.verdict import Check, judge_circle
 
 INTRODUCTION = """
@@ -19,7 +19,6 @@ schedule fires, the redrive begins: a Lambda lists what failed, a state machine 
 back, and SNS mails how it went. The worker has them sent then. Terraform, the module, its
 Lambdas and the application are real; AWS itself is embedded.
 """
-MOST_SHOWN = 3  # dead letters
 REFUSED = 10
 """Of so many that fail, a provider refuses one for good instead of being out of order."""
 
@@ -28,42 +27,31 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
     """Run every step; give what was promised and what came."""
     messages = users.messages(0, failed + failed // 2)
     fine, doomed = messages[failed:], messages[:failed]
-    numbered = Steps(9)
-    with numbered.step("Terraform applies the module, with the delivery queue") as step:
-        steps.apply(stack, step, batch_size)
-    with numbered.step(f"The application composes {len(fine)} emails and SMS, and the worker has them sent") as step:
+    with step("Terraform applies the module, with the delivery queue"):
+        steps.apply(stack, batch_size)
+    with step(f"The application composes {len(fine)} emails and SMS, and the worker has them sent"):
         users.compose(stack.application_url, stack.token, fine)
-        _wait_until_sent(stack, step, len(fine))
-        pairs([("application", stack.application_url), ("embedded AWS", stack.endpoint)])
-        steps.show_counts(stack)
-    with numbered.step(f"The providers fail; {failed} more are composed, tried, and given up") as step:
+        _wait_until_sent(stack, len(fine))
+    with step(f"The providers fail; {failed} more are composed, tried, and given up"):
         fail(stack, doomed)
         ids = users.compose(stack.application_url, stack.token, doomed)
         stack.expected = dict.fromkeys(ids, "requeued")
-        _wait_until_given_up(stack, step, failed)
-        steps.show_counts(stack)
-    with numbered.step("Dead letters, with their reasons"):
+        _wait_until_given_up(stack, failed)
+    with step("Dead letters, with their reasons"):
         letters = dead_letters.read(stack)
         _show_dead_letters(letters)
-    with numbered.step("The providers recover; the schedule fires") as step:
+    with step("The providers recover; the schedule fires"):
         stack.let_providers_recover()
-        answer = steps.fire(stack, step)
-    with numbered.step(f"One execution of the state machine, with a child for each batch of {batch_size}") as step:
-        run = steps.follow(stack, step, answer["execution"])
-        say()
-        steps.show_outcomes(stack, run)
-    with numbered.step(f"The digest, to {OPERATORS}"):
+        answer = steps.fire(stack)
+    with step(f"One execution of the state machine, with a child for each batch of {batch_size}"):
+        run = steps.follow(stack, answer["execution"])
+    with step(f"The digest, to {OPERATORS}"):
         steps.show_digests(stack, wanted=1 if run else 0)
-    with numbered.step("The delivery queue sends what came back") as step:
-        _wait_until_sent(stack, step, len(messages))
-        steps.show_counts(stack)
-    with numbered.step("The dead letters are moved back into the queue") as step:
+    with step("The delivery queue sends what came back"):
+        _wait_until_sent(stack, len(messages))
+    with step("The dead letters are moved back into the queue"):
         dead_letters.move_back(stack)
-        step.progress("moving")
         wait_until(lambda: _all_through(stack), "the dead letters, through the queue once more")
-        step.clear()
-        steps.show_counts(stack)
-        say()
         say(f"{already_sent(stack)} of {failed} were sent already, as the application told the worker (HTTP 409)")
     return judge_circle(stack, batch_size, answer, run, letters)
 
@@ -75,38 +63,36 @@ def fail(stack: Stack, messages: list[dict[str, str]]) -> None:
     stack.mails.refusals.is_down = stack.gateway.refusals.is_down = True
 
 
-def _wait_until_sent(stack: Stack, step: Step, wanted: int) -> None:
+def _wait_until_sent(stack: Stack, wanted: int) -> None:
     def sent() -> int:
         number = sum(kind.get("sent", 0) for kind in stack.store.counts().values())
-        step.progress(f"{number} of {wanted} sent")
+        progress(f"{number} of {wanted} sent")
         return number
 
     wait_until(lambda: sent() == wanted, f"{wanted} sent", seconds=60 + wanted)
-    step.clear()
+    progress()
+    steps.show_counts(stack)
 
 
-def _wait_until_given_up(stack: Stack, step: Step, wanted: int) -> None:
+def _wait_until_given_up(stack: Stack, wanted: int) -> None:
     def given_up() -> int:
-        tries = sum(provider.refusals.met.total() for provider in (stack.mails, stack.gateway))
         number = dead_letters.count(stack)
-        step.progress(f"tried {tries} times, {number} of {wanted} given up")
+        progress(f"{number} of {wanted} given up")
         return number
 
     wait_until(lambda: given_up() == wanted, f"{wanted} given up", seconds=60 + wanted)
-    step.clear()
+    progress()
+    steps.show_counts(stack)
 
 
 def _show_dead_letters(letters: list[DeadLetter]) -> None:
     if not letters:
         say("none: nothing was given up")
-        return
     kinds = Counter((letter.reason or "no reason", letter.receives or 0) for letter in letters)
     for (reason, receives), number in kinds.most_common(MOST_ROWS):
         say(f"{number:>5} after {receives} receives   {reason}")
-    say()
-    say("some of them, each of the four keys of a queue entry:")
-    some = {letter.reason: letter for letter in reversed(letters)}
-    pairs([(f"  {letter.primary_id}", letter.body) for letter in list(some.values())[:MOST_SHOWN]])
+    if letters:
+        say(f"one of them, the four keys of a queue entry: {letters[0].body}")
 
 
 def _all_through(stack: Stack) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 
 def test_destroy_finds_everything_as_terraform_left_it_and_leaves_nothing(console):
     events = []
-    console.deployment.destroy(events.append)
+    console.deployment.destroy(lambda line: events.append(json.loads(line)))
     assert [event["@message"] for event in events if event["type"] == "resource_drift"] == []
     [summary] = [
         event["changes"]
