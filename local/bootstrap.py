@@ -84,19 +84,9 @@ def make_from(environment: Path, sets: Sets, python: str = sys.executable, *, be
     started = time.monotonic()
     if not begun:
         shutil.rmtree(environment, ignore_errors=True)
-        run(
-            [python, "-m", "venv", str(environment)],
-            "Python's venv module (Debian: apt install python3-venv)",
-        )
+        run([python, "-m", "venv", str(environment)], "Python's venv module (Debian: apt install python3-venv)")
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for file, arguments in sets:
-        pip = [
-            str(environment / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]
         requirements = ["--require-hashes", "-r", str(file)]
         run([*pip, *arguments, *requirements], "a package index pip can reach (see pip config list)")
     (environment / "made-from").write_text(_wanted(sets, python))

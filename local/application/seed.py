@@ -22,22 +22,10 @@ FIRST_EMAIL, FIRST_SMS = 1001, 500_001
 START = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 PEOPLE = ["ada", "bram", "chidi", "dilek", "emil", "farah", "goran", "hanna", "ines", "jonas", "kofi", "lena"]
 TEXTS = [
-    (
-        "Your invoice for November",
-        "Dear {name}, your invoice for November is ready. Thank you for your order.",
-    ),
-    (
-        "Your parcel is on its way",
-        "Dear {name}, your parcel left our warehouse today and should arrive tomorrow.",
-    ),
-    (
-        "Your appointment on Thursday",
-        "Dear {name}, we are looking forward to seeing you on Thursday at 10:30.",
-    ),
-    (
-        "Please confirm your address",
-        "Dear {name}, please confirm your new address with the code we sent you.",
-    ),
+    ("Your invoice for November", "Dear {name}, your invoice for November is ready. Thank you for your order."),
+    ("Your parcel is on its way", "Dear {name}, your parcel left our warehouse today and should arrive tomorrow."),
+    ("Your appointment on Thursday", "Dear {name}, we are looking forward to seeing you on Thursday at 10:30."),
+    ("Please confirm your address", "Dear {name}, please confirm your new address with the code we sent you."),
 ]
 REFUSALS = ["recipient has opted out", "address no longer exists"]
 REASONS = {"email": "SMTP 451: mailbox busy, given up", "sms": "gateway timeout, given up"}

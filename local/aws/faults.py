@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from local.aws.errors import Refusal
@@ -17,20 +16,17 @@ THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "sqs": "Reque
 """Error codes for a client that is too fast, by service; others say ThrottlingException."""
 
 
-class Kind(StrEnum):
-    """What is done to a request: refused for now, or held back before it is carried out until faults end, at most."""
-
-    THROTTLE = "throttle"
-    DELAY = "delay"
-
-
 @dataclass
 class Fault:
-    """Meets ``count`` requests for an operation, beginning with the one that comes ``after`` so many others."""
+    """Meets ``count`` requests for an operation, beginning with the one that comes ``after`` so many others.
+
+    ``fault`` says what is done to a request: ``throttle`` refuses it for now, ``delay`` holds it back before it is
+    carried out, for so many ``seconds`` or until faults end.
+    """
 
     service: str
     operation: str
-    fault: Kind
+    fault: str
     count: int
     after: int = 0
     seconds: float = 1.0
@@ -51,13 +47,9 @@ class Faults:
         self._over = threading.Event()
 
     def switch_on(self, asked: dict[str, Any]) -> None:
-        """Add a fault; raises ``Refusal`` where it is none."""
-        try:
-            fault = Fault(**asked | {"fault": Kind(asked["fault"])})
-        except (KeyError, TypeError, ValueError) as reason:
-            raise Refusal(400, "ValidationException", f"That is no fault: {reason!r}") from reason
+        """Add a fault: the fields of ``Fault``."""
         with self._lock:
-            self._faults.append(fault)
+            self._faults.append(Fault(**asked))
 
     def switch_off(self) -> None:
         """Forget every fault, and let go what is held back."""
@@ -87,10 +79,9 @@ class Faults:
             fault, over = self._next(service, operation), self._over
         if fault is None:
             return
-        if fault.fault is Kind.DELAY:
-            over.wait(fault.seconds)
-            return
-        raise Refusal(400, THROTTLED.get(service, "ThrottlingException"), "Too many requests; slow down.")
+        if fault.fault == "throttle":
+            raise Refusal(400, THROTTLED.get(service, "ThrottlingException"), "Too many requests; slow down.")
+        over.wait(fault.seconds)
 
     def _next(self, service: str, operation: str) -> Fault | None:
         for fault in self._faults:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import threading
 from collections.abc import Iterable
@@ -91,8 +90,6 @@ class Front:
 
     def _answer(self, request: Request) -> Response | None:
         """Give the answer, or None where the request is moto's alone and nothing follows from it."""
-        if request.path == "/_local/health":
-            return answer({"status": "running"})
         if request.path == "/_local/faults":
             return self._switch_faults(request)
         if request.path == "/_local/calls":
@@ -140,13 +137,7 @@ class Front:
         place = name.split(":")[3] if name.startswith("arn:") else region(request)
         function = self._functions.find(ACCOUNT, place, name, request.args.get("Qualifier"))
         payload = request.get_data() or b"{}"
-        try:
-            json.loads(payload)
-        except ValueError as reason:
-            message = f"Could not parse request body into json: {reason}"
-            raise Refusal(400, "InvalidRequestContentException", message) from reason
-        kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        if kind == "Event":
+        if request.headers.get("X-Amz-Invocation-Type") == "Event":
             request_id = self._asynchronous.submit(function, payload)
             return Response(status=HTTPStatus.ACCEPTED, headers={"x-amzn-RequestId": request_id})
         outcome = self._functions.invoke(function, payload)

@@ -39,28 +39,13 @@ ACTIONS = {
 }
 PREFIXES = {"monitoring": "cloudwatch"}
 # DynamoDB developer guide, "IAM policies with transactions": no action is called TransactWriteItems
-IN_TRANSACTIONS = {
-    "ConditionCheck": "ConditionCheckItem",
-    "Delete": "DeleteItem",
-    "Get": "GetItem",
-    "Put": "PutItem",
-    "Update": "UpdateItem",
-}
+IN_TRANSACTIONS = {kind: f"{kind}Item" for kind in ("ConditionCheck", "Delete", "Get", "Put", "Update")}
 # SQS developer guide, "Configuring queue permissions for dead-letter queue redrive"
 OF_MOVES = {
     "StartMessageMoveTask": ("StartMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
     "ListMessageMoveTasks": ("ListMessageMoveTasks", "GetQueueAttributes"),
 }
-ARN_PARAMETERS = (
-    "TopicArn",
-    "TargetArn",
-    "stateMachineArn",
-    "executionArn",
-    "mapRunArn",
-    "RoleArn",
-    "SecretId",
-    "KeyId",
-)
+ARN_PARAMETERS = ("TopicArn", "stateMachineArn", "executionArn", "mapRunArn", "RoleArn", "SecretId", "KeyId")
 TERRAFORM = "Terraform"
 """Who applies: Terraform calls itself so, whoever it acts for."""
 
@@ -136,7 +121,7 @@ def assumed(role_arn: str, name: str) -> AssumedRole:
 
 
 def check(request: Request, service: str) -> None:
-    """Let a request pass, or raise ``Refusal``: AccessDeniedException (AccessDenied by SQS, SNS, STS and S3)."""
+    """Let a request pass, or raise ``Refusal``: AccessDeniedException (AccessDenied by SQS, SNS and STS)."""
     key, region = protocol.credential(request, 0) or "", protocol.region(request)
     session = sts_backends[protocol.ACCOUNT][get_partition(region)].get_assumed_role_from_access_key(key)
     operation = protocol.operation(request, service)

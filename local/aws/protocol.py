@@ -93,9 +93,9 @@ def refused(request: Request, refusal: Refusal) -> Response:
     """Say no as the service would: JSON services by ``__type``, REST services by a header, the others in XML."""
     text = str(refusal)
     query_code = QUERY_CODES.get(refusal.code, refusal.code)
-    if is_query(request) or credential(request, 3) == "s3":
+    if is_query(request):
         error = f"<Error><Type>Sender</Type><Code>{query_code}</Code><Message>{escape(text)}</Message></Error>"
-        whole = f"<ErrorResponse>{error}</ErrorResponse>" if is_query(request) else error
+        whole = f"<ErrorResponse>{error}</ErrorResponse>"
         return Response(whole, status=refusal.status, content_type="text/xml")
     response = answer({"__type": refusal.code, "message": text, "Message": text, "Type": "User"}, refusal.status)
     response.headers["x-amzn-ErrorType"] = refusal.code

@@ -24,7 +24,6 @@ EMULATORS_OWN_LINE = re.compile(r"^\d\d \w{3} \d{4} \d\d:\d\d:\d\d,\d{3} \[\w+\]
 TIMED_OUT = re.compile(r"Task timed out after \d+\.\d\d seconds")
 INVOCATION_PATH = "/2015-03-31/functions/function/invocations"
 INIT_SECONDS = 30.0  # for the emulator to come up. It counts a cold start against the function's timeout; AWS does not
-START_ATTEMPTS = 5
 
 _ports_lock = threading.Lock()
 _ports_in_use: set[int] = set()
@@ -66,28 +65,25 @@ class Sandbox:
 
         Raises ``SandboxStopped``: it was stopped meanwhile, or did not come up.
         """
-        for _ in range(START_ATTEMPTS):
-            with self._lock:
-                if self._stopped:
-                    raise SandboxStopped("The embedded AWS is shutting down.")
-                self._release_ports()
-                self._ports = [_free_port(), _free_port()]
-                self._process = process = subprocess.Popen(
-                    [*_command(runtime, *self._ports), handler],
-                    cwd=folder,
-                    env=dict(environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    errors="replace",
-                    start_new_session=True,  # a Ctrl-C in the terminal reaches the embedded AWS alone, which stops it
-                )
-            threading.Thread(target=self._read, args=(process,), daemon=True).start()
-            if self._wait_until_it_listens(process):
-                return
-        self.stop()
-        raise SandboxStopped(f"The runtime interface emulator did not start: {self._take_lines()[-5:]}")
+        with self._lock:
+            if self._stopped:
+                raise SandboxStopped("The embedded AWS is shutting down.")
+            self._ports = [_free_port(), _free_port()]
+            self._process = process = subprocess.Popen(
+                [*_command(runtime, *self._ports), handler],
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # a Ctrl-C in the terminal reaches the embedded AWS alone, which stops it
+            )
+        threading.Thread(target=self._read, args=(process,), daemon=True).start()
+        if not self._wait_until_it_listens(process):
+            self.stop()
+            raise SandboxStopped(f"The runtime interface emulator did not start: {self._take_lines()[-5:]}")
 
     def alive(self) -> bool:
         """Tell whether the emulator is still running, and its runtime process, which no invocation has had to start."""
@@ -136,7 +132,8 @@ class Sandbox:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-        self._release_ports()
+        with _ports_lock:
+            _ports_in_use.difference_update(self._ports)
 
     def _post(self, payload: bytes, timeout_seconds: float) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(loopback_address(), self._ports[0], timeout=timeout_seconds)
@@ -174,10 +171,6 @@ class Sandbox:
         with self._printed:
             lines, self._lines = self._lines, []
         return lines
-
-    def _release_ports(self) -> None:
-        with _ports_lock:
-            _ports_in_use.difference_update(self._ports)
 
 
 def _command(runtime: Runtime, invocation_port: int, api_port: int) -> list[str]:

@@ -14,35 +14,34 @@ from local.aws.protocol import ACCOUNT
 
 
 def fire(group: str, name: str, scheduled_time: str | None, send: Callable[[str, str], None]) -> dict[str, str]:
-    """Invoke a schedule's target once with its deployed input.
+    """Invoke a schedule's target once with its deployed input; one that cannot be reached is not tried again.
 
     The context attributes are those of the Scheduler user guide, "Adding context attributes in a schedule target".
-    A target that cannot be reached is not tried again, unlike on AWS.
 
     Parameters
     ----------
     group, name
         Of the schedule, in whatever region it is.
     scheduled_time
-        When it was due, in any time zone; now, to the second, if None.
+        When it was due, such as ``2026-11-24T02:15:00Z``; now, if None.
     send
         Delivers a text to a target's ARN.
 
     Returns
     -------
     dict
-        ``scheduledTime``, such as ``2026-11-24T02:15:00Z``, and ``executionId``, the id of this firing.
+        ``scheduledTime`` and ``executionId``, the id of this firing.
 
     Raises
     ------
     Refusal
-        There is no such schedule, it is DISABLED, its role does not let it invoke the target, or the time is not one.
+        There is no such schedule, it is DISABLED, or its role does not let it invoke the target.
     """
     schedule = _find(group, name)
     if schedule.state == "DISABLED":
         raise Refusal(409, "ConflictException", f"Schedule {group}/{name} is DISABLED: it does not fire.")
     _check_role(schedule)
-    due, identity = _utc(scheduled_time), str(uuid.uuid4())
+    due, identity = scheduled_time or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", str(uuid.uuid4())
     attributes = {
         "schedule-arn": schedule.arn,
         "scheduled-time": due,
@@ -72,13 +71,3 @@ def _find(group: str, name: str) -> Schedule:
         if found is not None and name in found.schedules:
             return found.schedules[name]
     raise Refusal(404, "ResourceNotFoundException", f"Schedule {group}/{name} does not exist.")
-
-
-def _utc(moment: str | None) -> str:
-    try:
-        parsed = datetime.now(UTC) if moment is None else datetime.fromisoformat(moment)
-    except ValueError as reason:
-        raise Refusal(400, "ValidationException", f"scheduledTime: {reason}") from reason
-    if parsed.tzinfo is None:
-        raise Refusal(400, "ValidationException", f"scheduledTime {moment} has no time zone; end it with Z.")
-    return f"{parsed.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
