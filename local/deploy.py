@@ -52,10 +52,10 @@ class Deployment:
     def _run(self, command: str, watch: Watcher, *more: str) -> None:
         settings = ["-auto-approve", "-input=false", "-no-color", "-parallelism=30", *more]
         line = [*terraform.command(), command, *settings, f"-state={self.state}", f"-var-file={self.variables}"]
-        options = {"cwd": WORKPLACE, "env": self.environment, "stdout": subprocess.PIPE}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         # No grace: interrupted, Terraform would wait for what it is creating, in an AWS that goes away as well.
         with (
-            running(line, self.log, grace=0, **options) as process,
+            running(line, self.log, grace=0, cwd=WORKPLACE, env=self.environment, **pipes) as process,
             self.log.open("a", buffering=1, encoding="utf-8") as log,
         ):
             for text in process.stdout or ():

@@ -62,16 +62,15 @@ def running(
     Parameters
     ----------
     log
-        File that gets its standard error, and its standard output unless `options` say otherwise.
+        File that gets its standard output and error, unless `options` say otherwise.
     grace
         Seconds it gets to end by itself once it has been asked to.
     **options
         For `subprocess.Popen`.
     """
     with log.open("a", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            command, **({"stdout": output} | options), stderr=output, text=True, start_new_session=True
-        )
+        where = {"stdout": output, "stderr": output} | options
+        process = subprocess.Popen(command, **where, text=True, start_new_session=True)
     try:
         yield process
     finally:

@@ -9,7 +9,7 @@ from local.dead_letters import DeadLetter
 from local.demo import steps
 from local.demo.steps import MOST_ROWS
 from local.stack import OPERATORS, Stack, wait_until
-from local.terminal import progress, say, step
+from local.terminal import pairs, progress, say, step
 from local.verdict import Check, judge_circle
 
 INTRODUCTION = """
@@ -92,7 +92,7 @@ def _show_dead_letters(letters: list[DeadLetter]) -> None:
     for (reason, receives), number in kinds.most_common(MOST_ROWS):
         say(f"{number:>5} after {receives} receives   {reason}")
     if letters:
-        say(f"one of them, the four keys of a queue entry: {letters[0].body}")
+        pairs([("one of them", letters[0].body)])
 
 
 def _all_through(stack: Stack) -> bool:

@@ -136,7 +136,7 @@ def test_a_demo_that_is_interrupted_leaves_no_process_no_port_and_no_folder(numb
 
 def test_a_deployment_that_fails_says_so_in_terraforms_own_words(stack, tmp_path):
     variables = json.loads(stack.deployment.variables.read_text()) | {"stage": "Not A Stage"}
-    with pytest.raises(DeploymentFailed, match=r'stage must be lower-case letters.*it is "Not A Stage"'):
+    with pytest.raises(DeploymentFailed, match=r'(?s)stage must be lower-case letters.*it is "Not A Stage"'):
         Deployment(tmp_path).apply(variables, watch=lambda _line: None)
 
 
