@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local import runs
-from local.dead_letters import DeadLetter
+from local.queues import DeadLetter
 from local.runs import Run
 from local.sinks import Mail
 from local.stack import MAX_RECEIVES, Stack

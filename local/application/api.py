@@ -15,9 +15,8 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from local.application import checks, page, query, sending
-from local.application.composing import compose
 from local.application.providers import Providers
-from local.application.requeueing import requeue
+from local.application.queueing import compose, requeue
 from local.application.store import Answer, Store
 
 OPEN = {"/", "/health"}

@@ -26,13 +26,13 @@ def main() -> None:
     _isolate()
     _leave_out_batch()
 
-    from local.aws.server import Server  # moto reads its settings from the environment when it is imported
+    from local.aws.server import serving  # moto reads its settings from the environment when it is imported
 
     with (
         TemporaryDirectory(dir=options.ready_file.parent, ignore_cleanup_errors=True) as folder,
-        Server(runtime, Path(folder), options.smtp) as server,
+        serving(runtime, Path(folder), options.smtp) as port,
     ):
-        announce(options.ready_file, server.port)
+        announce(options.ready_file, port)
         stop.wait()
 
 

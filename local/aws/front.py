@@ -6,10 +6,10 @@ import io
 import re
 import threading
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from moto.core.exceptions import AWSError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -38,20 +38,6 @@ LAMBDA_CONTROL = re.compile(r"/20\d\d-\d\d-\d\d/(functions|layers)/.+")
 FIRING = re.compile(r"/_local/schedules/(?P<group>[^/]+)/(?P<name>[^/]+)/fire")
 
 
-class Moto(DomainDispatcherApplication):
-    """moto's application; it looks up once which of its services a host is, for to do so it reads its whole folder."""
-
-    def __init__(self, create_app: Any) -> None:
-        super().__init__(create_app)
-        self._services: dict[str | None, Any] = {}
-
-    def get_backend_for_host(self, host: str | None) -> Any:
-        """Give the name of a service."""
-        if host not in self._services:
-            self._services[host] = super().get_backend_for_host(host)
-        return self._services[host]
-
-
 class Front:
     """Answers invocations, schedules' firing and what moto lacks; follows what moto was told."""
 
@@ -66,7 +52,9 @@ class Front:
         self._faults = Faults()
         self._repeated = Repeated()
         self._one_at_a_time = threading.Lock()
-        self._moto = Moto(create_backend_app)
+        self._moto = moto = DomainDispatcherApplication(create_backend_app)
+        # to tell of which of its services a host is, it reads its whole folder
+        moto.get_backend_for_host = cache(moto.get_backend_for_host)  # type: ignore[method-assign]
 
     def close(self) -> None:
         """Stop every process."""

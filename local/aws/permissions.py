@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
@@ -52,48 +51,39 @@ TERRAFORM = "Terraform"
 FUNCTION = re.compile(r"/20\d\d-\d\d-\d\d/functions/(?:arn:[^/]*:function:)?(?P<name>[^/:]+)")
 
 
-@dataclass(frozen=True, order=True)
-class Call:
-    """What IAM is asked: may a principal do this?
-
-    Attributes
-    ----------
-    principal
-        ARN of a role, or a service such as ``events.amazonaws.com``.
-    context
-        Condition keys that AWS sends with such a call and not with every call.
-    """
-
-    principal: str
-    action: str
-    resource: str
-    context: tuple[tuple[str, str], ...] = ()
-
+Context = tuple[tuple[str, str], ...]
+"""Condition keys that AWS sends with such a call and not with every call."""
 
 _lock = threading.Lock()
-_calls: set[Call] = set()
+_calls: set[tuple[str, str, str, Context]] = set()
 _sessions: dict[tuple[str, str], AssumedRole] = {}
-_contexts: dict[str, tuple[tuple[str, str], ...]] = {}
+_contexts: dict[str, Context] = {}
 
 
 def calls() -> list[dict[str, Any]]:
-    """Give every call so far, each once, whether it was allowed or not."""
+    """Give every call so far, each once, whether it was allowed or not.
+
+    A call is what IAM is asked: may a principal, the ARN of a role or a service such as ``events.amazonaws.com``, do
+    this?
+    """
     with _lock:
-        return [{**asdict(call), "context": dict(call.context)} for call in sorted(_calls)]
+        names = ("principal", "action", "resource", "context")
+        return [dict(zip(names, (*call, dict(context)), strict=True)) for *call, context in sorted(_calls)]
 
 
 def note(principal: str, action: str, resource: str, **context: str) -> None:
     """Keep a call that is not checked here; ``aws__SourceArn`` stands for ``aws:SourceArn``."""
-    _note(Call(principal, action, resource, _context(context)))
+    _note(principal, action, resource, _context(context))
 
 
-def _note(call: Call) -> None:
+def _note(principal: str, action: str, resource: str, context: Context) -> None:
+    call = (principal, action, resource, context)
     if call not in _calls:  # nearly always it is
         with _lock:
             _calls.add(call)
 
 
-def _context(given: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def _context(given: dict[str, str]) -> Context:
     return tuple(sorted((name.replace("__", ":"), value) for name, value in given.items()))
 
 
@@ -135,7 +125,7 @@ def check(request: Request, service: str) -> None:
     if operation is None or (service, operation) == ("sts", "GetCallerIdentity"):
         return
     for action, resource in _needed(request, service, operation):
-        _note(Call(session.role_arn, action, resource, _contexts.get(key, ())))
+        _note(session.role_arn, action, resource, _contexts.get(key, ()))
         if not _allowed(session.role_arn, action, resource):
             text = f"User: {session.arn} is not authorized to perform: {action.lower()} on resource: {resource}"
             reason = f"because no identity-based policy allows the {action.lower()} action"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +47,6 @@ def find(environment: Path = ENVIRONMENT) -> Runtime:
         raise Unavailable(
             f"The Lambda runtime is not set up in {environment.name}. Run: python3 local/bootstrap.py runtime"
         )
-    return Runtime(emulator=executable(found), python=python)
-
-
-def executable(program: Path) -> Path:
-    """Give the program itself, or a copy under ``.local`` where the installer dropped its executable bit."""
-    if os.access(program, os.X_OK):
-        return program
-    copy = ROOT / ".local" / "bin" / program.name
-    if not os.access(copy, os.X_OK):
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        own = copy.with_name(f"{copy.name}.{os.getpid()}")  # two starts at once: each copies, the last rename wins
-        shutil.copyfile(program, own)
-        own.chmod(0o755)
-        own.replace(copy)
-    return copy
+    if not os.access(found, os.X_OK):  # not every installer keeps what the package says
+        found.chmod(0o755)
+    return Runtime(emulator=found, python=python)

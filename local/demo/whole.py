@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from local import dead_letters, users
-from local.dead_letters import DeadLetter
+from local import queues, users
 from local.demo import steps
 from local.demo.steps import MOST_ROWS
+from local.queues import DeadLetter
 from local.stack import OPERATORS, Stack, wait_until
 from local.terminal import pairs, progress, say, step
 from local.verdict import Check, judge_circle
@@ -38,7 +38,7 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
         stack.expected = dict.fromkeys(ids, "requeued")
         _wait_until_given_up(stack, failed)
     with step("Dead letters, with their reasons"):
-        letters = dead_letters.read(stack)
+        letters = queues.read_dead_letters(stack)
         _show_dead_letters(letters)
     with step("The providers recover; the schedule fires"):
         stack.let_providers_recover()
@@ -50,7 +50,7 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
     with step("The delivery queue sends what came back"):
         _wait_until_sent(stack, len(messages))
     with step("The dead letters are moved back into the queue"):
-        dead_letters.move_back(stack)
+        queues.move_back(stack)
         wait_until(lambda: _all_through(stack), "the dead letters, through the queue once more")
         say(f"{already_sent(stack)} of {failed} were sent already, as the application told the worker (HTTP 409)")
     return judge_circle(stack, batch_size, answer, run, letters)
@@ -76,7 +76,7 @@ def _wait_until_sent(stack: Stack, wanted: int) -> None:
 
 def _wait_until_given_up(stack: Stack, wanted: int) -> None:
     def given_up() -> int:
-        number = dead_letters.count(stack)
+        number = queues.count_dead_letters(stack)
         progress(f"{number} of {wanted} given up")
         return number
 
@@ -96,7 +96,7 @@ def _show_dead_letters(letters: list[DeadLetter]) -> None:
 
 
 def _all_through(stack: Stack) -> bool:
-    return dead_letters.are_moved(stack) and not dead_letters.count(stack)
+    return queues.are_moved(stack) and not queues.count_dead_letters(stack)
 
 
 def already_sent(stack: Stack) -> int:

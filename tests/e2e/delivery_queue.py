@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import dead_letters, queues, users
+from local import queues, users
 from local.application import seed
 from local.application.store import Store
-from local.dead_letters import DeadLetter
 from local.processes import serving
+from local.queues import DeadLetter
 from local.stack import APPLICATION_ROLE, QUEUE, wait_until
 
 if TYPE_CHECKING:
@@ -80,12 +80,12 @@ class Delivery:
 
     def letters(self) -> list[DeadLetter]:
         """Read the dead letters."""
-        return dead_letters.read(self.stack)
+        return queues.read_dead_letters(self.stack)
 
     def move_back(self) -> None:
         """Move every dead letter back, and wait until the worker is done with them."""
-        dead_letters.move_back(self.stack)
-        wait_until(lambda: dead_letters.are_moved(self.stack), "the move, and the worker")
+        queues.move_back(self.stack)
+        wait_until(lambda: queues.are_moved(self.stack), "the move, and the worker")
 
     def drop(self) -> None:
         """Let there be no dead letters."""

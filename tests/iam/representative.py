@@ -15,7 +15,7 @@ from typing import Any
 
 import boto3
 
-from local import dead_letters, queues, runs
+from local import queues, runs
 from local.application import seed
 from local.stack import APPLICATION_ROLE, REGION, Stack, wait_until
 
@@ -226,7 +226,7 @@ def what_the_queue_gives_up(stack: Stack) -> None:
     queue = stack.outputs["queue"]
     queues.enqueue(as_role(stack, APPLICATION, "sqs"), queue["url"], ["no entry"])
     wait_until(lambda: not queues.waiting(stack.client("sqs"), queue["url"]), "the end of the queue")
-    assert dead_letters.count(stack) >= 2
+    assert queues.count_dead_letters(stack) >= 2
 
 
 def ok(answer: dict[str, Any]) -> dict[str, Any]:

@@ -28,16 +28,6 @@ def test_elsewhere_than_on_linux_a_container_is_advised(monkeypatch: pytest.Monk
         runtime.find()
 
 
-def test_an_emulator_that_is_not_executable_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "ROOT", tmp_path)
-    program = tmp_path / "emulator"
-    program.write_bytes(b"program")
-    copy = runtime.executable(program)
-    assert copy != program
-    assert copy.read_bytes() == b"program"
-    assert os.access(copy, os.X_OK)
-
-
 @pytest.mark.parametrize(
     ("found", "chosen"), [("/pythons/3.13/bin/python", "/pythons/3.13/bin/python"), (None, sys.executable)]
 )

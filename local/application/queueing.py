@@ -1,16 +1,43 @@
-"""Requeue: a failed communication goes into the queue again."""
+"""What goes into the queue: a new email or SMS, and a failed one again."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from local.application import trouble
 from local.application.checks import KINDS
-from local.application.store import Answer, Store, enqueue, find, keep_answer, kept_answer
+from local.application.store import Answer, Store, enqueue, find, insert, keep_answer, kept_answer
 
+FIRST = 1001
+CREATED_BY = "application"
 SETTLED = {"composed": "already composed", "queued": "already queued", "sent": "already sent"}
+
+
+def compose(store: Store, kind: str, message: dict[str, str], status: str) -> Answer:
+    """Write a communication with `sent = 0` and its queue entry.
+
+    Both in one transaction: a communication whose entry is missing would be in nobody's queue.
+
+    Parameters
+    ----------
+    message
+        `recipient`, `body` and, of an email, `subject`.
+    status
+        What it is then: `queued`, or `composed` where the entry has still to get to the queue.
+    """
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with store.transaction() as database:
+        [last] = database.execute("SELECT max(number) FROM communication").fetchone()
+        number = max(FIRST, (last or 0) + 1)
+        identity = f"em-{number}" if kind == "email" else str(number)
+        row = {"number": number, "id": identity, "kind": kind, "created": created, "status": status}
+        insert(database, row | message)
+        entry = {"primaryId": identity, "operation": f"send.{kind}", "createdBy": CREATED_BY, "created": created}
+        enqueue(database, entry)
+    return 201, {"id": identity, "sent": 0, "status": status}
 
 
 def requeue(store: Store, asked: dict[str, str], key: str) -> Answer:
