@@ -119,12 +119,11 @@ def _digest_faults(expected: Mapping[str, str], mails: list[Mail]) -> tuple[str,
     return (*faults, *(f"it names {key}, which did not fail" for key in sorted(ids - failures)))
 
 
-def differences(expected: dict[str, str], got: dict[str, str]) -> tuple[str, ...]:
-    """Say of each communication whose outcome differs what was expected and what came."""
-    keys = sorted(expected.keys() | got.keys())
+def differences(expected: Mapping[str, object], got: Mapping[str, object]) -> tuple[str, ...]:
+    """Say of each communication with which something is otherwise what was expected and what came."""
     return tuple(
         f"{key}: expected {expected.get(key, 'nothing')}, got {got.get(key, 'nothing')}"
-        for key in keys
+        for key in sorted(expected.keys() | got.keys())
         if expected.get(key) != got.get(key)
     )
 
@@ -139,11 +138,10 @@ def in_words(sizes: list[int]) -> str:
     return " and ".join(filter(None, [", ".join(map(str, sizes[:-1])), str(sizes[-1])]))
 
 
-def _otherwise(stack: Stack, wanted: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
+def _otherwise(stack: Stack, wanted: Mapping[str, object]) -> tuple[str, ...]:
     """Say which communications are otherwise in the application's database than they should be."""
     rows = stack.store.query("SELECT id, sent, status, enqueued, delivered FROM communication")
-    found = {row.pop("id"): row for row in rows}
-    return tuple(f"{key}: {found[key]}" for key, row in sorted(wanted.items()) if found[key] != row)
+    return differences(wanted, {key: row for row in rows if (key := row.pop("id")) in wanted})
 
 
 def at_the_customers(stack: Stack, wanted: Collection[str], named: str) -> list[Check]:

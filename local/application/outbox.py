@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 PAUSE = 0.2  # seconds between looks at an empty outbox
-LONGEST_PAUSE = 2.0  # seconds before AWS is asked again after trouble
+PAUSE_IN_TROUBLE = 1.0  # seconds before AWS is asked again
 
 
 @dataclass
@@ -49,20 +49,15 @@ class Relay:
     _sqs: SQSClient | None = field(default=None, init=False)
 
     def run(self, stop: threading.Event) -> None:
-        """Relay until `stop` is set; in trouble with AWS or the database try again, saying what is the matter once."""
-        told, pause = "", PAUSE
+        """Relay until `stop` is set; in trouble with AWS or the database say what is the matter, and try again."""
         while not stop.is_set():
             try:
                 if not self.work():
                     stop.wait(PAUSE)
-                told, pause = "", PAUSE
             except (BotoCoreError, ClientError, sqlite3.Error) as error:
                 self._sqs = None  # its credentials may have expired, or be older than the role's policy
-                if str(error) != told:
-                    told = str(error)
-                    print(f"The outbox waits: {told}", file=sys.stderr, flush=True)
-                stop.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                print(f"The outbox waits: {error}", file=sys.stderr, flush=True)
+                stop.wait(PAUSE_IN_TROUBLE)
 
     def work(self) -> bool:
         """Send the next entry that is due; tell whether there was one.
@@ -98,7 +93,6 @@ class Relay:
         sts = own.client("sts", endpoint_url=self.endpoint, config=settings)
         role = f"arn:aws:iam::{ACCOUNT}:role/{self.role}"
         taken = sts.assume_role(RoleArn=role, RoleSessionName="application")["Credentials"]
-        as_role = boto3.Session(
-            taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"], region_name=REGION
-        )
+        keys = taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"]
+        as_role = boto3.Session(*keys, region_name=REGION)
         return as_role.client("sqs", endpoint_url=self.endpoint, config=settings)

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,17 +26,6 @@ DEFAULT_EVENT_AGE_SECONDS = 21_600
 THROTTLED_FIRST_SECONDS, THROTTLED_LONGEST_SECONDS = 1.0, 300.0
 
 
-@dataclass
-class Invocation:
-    """One event on its way through a function."""
-
-    function: LambdaFunction
-    payload: bytes
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    attempts: int = 0
-    outcome: Outcome | None = None
-
-
 class Asynchronous:
     """Takes events and sees them through."""
 
@@ -47,9 +35,9 @@ class Asynchronous:
 
     def submit(self, function: LambdaFunction, payload: bytes) -> str:
         """Accept an event and give its request id; what becomes of it shows in logs and at the destination."""
-        invocation = Invocation(function, payload)
-        threading.Thread(target=self._see_through, args=(invocation,), daemon=True).start()
-        return invocation.request_id
+        request_id = str(uuid.uuid4())
+        threading.Thread(target=self._see_through, args=(function, payload, request_id), daemon=True).start()
+        return request_id
 
     def send(self, arn: str, text: str) -> None:
         """Accept an event for a function by ARN; what cannot be delivered is said on stderr, for nobody else asks."""
@@ -65,66 +53,61 @@ class Asynchronous:
         """Give up waiting retries."""
         self._closing.set()
 
-    def _see_through(self, invocation: Invocation) -> None:
-        config = _event_invoke_config(invocation.function)
-        retries = config.get("MaximumRetryAttempts", DEFAULT_RETRIES)
-        too_old = time.monotonic() + config.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS)
-        condition = self._attempt_until_settled(invocation, retries, too_old)
-        if condition is None:
+    def _see_through(self, function: LambdaFunction, payload: bytes, request_id: str) -> None:
+        # moto appends every update; the newest is in force
+        config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
+        ended = self._attempt_until_settled(function, payload, config)
+        if ended is None:
             return
+        condition, attempts, outcome = ended
         kind = "OnSuccess" if condition == "Success" else "OnFailure"
         destination = config.get("DestinationConfig", {}).get(kind, {}).get("Destination")
-        if destination:
-            self._report(invocation, condition, destination)
+        if not destination:
+            return
+        if not permissions.allowed(str(function.role), "lambda:InvokeFunction", destination):
+            print(f"Not delivered to {destination}: the policies of {function.role} do not allow it", file=sys.stderr)
+            return
+        context = {"requestId": request_id, "condition": condition, "approximateInvokeCount": attempts}
+        self.send(destination, json.dumps(_record(function, payload, context, outcome)))
 
-    def _attempt_until_settled(self, invocation: Invocation, retries: int, too_old: float) -> str | None:
-        """Give the record's condition, or None where the function is deleted, or this AWS is shutting down."""
-        throttled_wait = THROTTLED_FIRST_SECONDS
-        while self._functions.is_deployed(invocation.function):
+    def _attempt_until_settled(
+        self, function: LambdaFunction, payload: bytes, config: dict[str, Any]
+    ) -> tuple[str, int, Outcome | None] | None:
+        """Give the record's condition, the number of attempts and what the last one gave.
+
+        None where the function is deleted, or this AWS is shutting down.
+        """
+        retries = config.get("MaximumRetryAttempts", DEFAULT_RETRIES)
+        too_old = time.monotonic() + config.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS)
+        attempts, outcome, throttled_wait = 0, None, THROTTLED_FIRST_SECONDS
+        while self._functions.is_deployed(function):
             try:
-                invocation.outcome = self._functions.invoke(invocation.function, invocation.payload)
+                outcome = self._functions.invoke(function, payload)
             except Refusal:  # throttled or no sandbox: tried again, without counting, as long as the event may live
                 wait, throttled_wait = throttled_wait, min(throttled_wait * 2, THROTTLED_LONGEST_SECONDS)
             else:
-                invocation.attempts += 1
-                if not invocation.outcome.error:
-                    return "Success"
-                if invocation.attempts > retries:
-                    return "RetriesExhausted"
-                wait = RETRY_AFTER_SECONDS[invocation.attempts - 1]
+                attempts += 1
+                if not outcome.error:
+                    return "Success", attempts, outcome
+                if attempts > retries:
+                    return "RetriesExhausted", attempts, outcome
+                wait = RETRY_AFTER_SECONDS[attempts - 1]
             if time.monotonic() + wait > too_old:
-                return "EventAgeExceeded"
+                return "EventAgeExceeded", attempts, outcome
             if self._closing.wait(wait):
                 return None
         return None
 
-    def _report(self, invocation: Invocation, condition: str, destination: str) -> None:
-        role = str(invocation.function.role)
-        if permissions.allowed(role, "lambda:InvokeFunction", destination):
-            self.send(destination, json.dumps(_record(invocation, condition)))
-        else:
-            print(f"Not delivered to {destination}: the policies of {role} do not allow it", file=sys.stderr)
 
-
-def _event_invoke_config(function: LambdaFunction) -> dict[str, Any]:
-    # moto appends every update; the newest is in force
-    return function.event_invoke_config[-1].config if function.event_invoke_config else {}
-
-
-def _record(invocation: Invocation, condition: str) -> dict[str, Any]:
-    function = invocation.function
+def _record(
+    function: LambdaFunction, payload: bytes, context: dict[str, Any], outcome: Outcome | None
+) -> dict[str, Any]:
     record: dict[str, Any] = {
         "version": "1.0",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "requestContext": {
-            "requestId": invocation.request_id,
-            "functionArn": f"{function.function_arn}:{function.version}",
-            "condition": condition,
-            "approximateInvokeCount": invocation.attempts,
-        },
-        "requestPayload": json.loads(invocation.payload or b"null"),
+        "requestContext": {"functionArn": f"{function.function_arn}:{function.version}", **context},
+        "requestPayload": json.loads(payload or b"null"),
     }
-    outcome = invocation.outcome
     if outcome is not None:
         record["responseContext"] = {"statusCode": 200, "executedVersion": function.version}
         if outcome.error:

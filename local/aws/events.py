@@ -1,7 +1,6 @@
 """Events on the default bus: the deployed rules decide which functions receive them.
 
-A function receives the whole event. Inputs made of it, other targets, other buses, and events of applications are not
-known here.
+A function receives the whole event. Inputs made of it, other buses, and events of applications are not known here.
 """
 
 from __future__ import annotations
@@ -50,17 +49,11 @@ class Events:
                     self._to_target(rule, target, json.dumps(event))
 
     def _to_target(self, rule: Rule, target: Mapping[str, Any], text: str) -> None:
-        why = ""
-        if made := {"Input", "InputPath", "InputTransformer"} & {name for name, value in target.items() if value}:
-            why = f"{made.pop()} is not known here"
-        elif ":lambda:" not in target["Arn"]:
-            why = f"{target['Arn']} is no function"
-        elif not permissions.invocable(target["Arn"], PRINCIPAL, rule.arn):
-            why = f"the policy of {target['Arn']} does not let {PRINCIPAL} invoke it for {rule.arn}"
-        if why:
-            print(f"rule {rule.name}, target {target['Id']}: {why}", file=sys.stderr)
-        else:
+        if permissions.invocable(target["Arn"], PRINCIPAL, rule.arn):
             self._send(target["Arn"], text)
+        else:
+            why = f"the policy of {target['Arn']} does not let {PRINCIPAL} invoke it for {rule.arn}"
+            print(f"rule {rule.name}, target {target['Id']}: {why}", file=sys.stderr)
 
 
 def _matches(rule: Rule, event: Mapping[str, Any]) -> bool:

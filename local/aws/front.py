@@ -135,8 +135,7 @@ class Front:
         return Response(outcome.payload, headers=headers, content_type="application/json")
 
     def _fire(self, request: Request, group: str, name: str) -> Response:
-        asked = body(request) if request.content_length else {}
-        return answer(scheduler.fire(group, name, asked.get("scheduledTime"), self._asynchronous.send))
+        return answer(scheduler.fire(group, name, body(request).get("scheduledTime"), self._asynchronous.send))
 
     def _switch_faults(self, request: Request) -> Response:
         """Switch a fault on (POST) or all of them off (DELETE), and tell what there was."""

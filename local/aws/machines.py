@@ -245,14 +245,8 @@ class Backend(StepFunctionsParserBackend):
         """Describe a Map Run; its items are its children, and how many are pending is not counted."""
         described = super().describe_map_run(map_run_arn)
         found = Counter(child.status for child in self._map_runs[map_run_arn])
-        counted = {
-            "running": found["RUNNING"],
-            "succeeded": found["SUCCEEDED"],
-            "failed": found["FAILED"],
-            "timedOut": found["TIMED_OUT"],
-            "aborted": found["ABORTED"],
-            "total": found.total(),
-        }
+        counted = {"total": found.total(), "timedOut": found["TIMED_OUT"]}
+        counted |= {name: found[name.upper()] for name in ("running", "succeeded", "failed", "aborted")}
         for counts in ("itemCounts", "executionCounts"):
             described[counts] |= counted
         return described
@@ -268,10 +262,8 @@ def answer(operation: str, asked: dict[str, Any]) -> dict[str, Any] | None:
     """Answer a request; None where moto does."""
     match operation:
         case "DescribeExecution":
-            described: dict[str, Any] = (
-                _backend(asked["executionArn"]).describe_execution(asked["executionArn"]).describe()
-            )
-            return described
+            arn = asked["executionArn"]
+            return dict(_backend(arn).describe_execution(arn).describe())
         case "StopExecution":
             given = asked["executionArn"], asked.get("error"), asked.get("cause")
             return {"stopDate": _backend(given[0]).stop_execution(*given).stop_date.timestamp()}

@@ -54,7 +54,7 @@ module "redrive" {
 
   requeue       = { path = "/communications/requeue" }
   batch_size    = var.batch_size
-  retry         = var.retry
+  retry         = merge({ interval_seconds = 1, max_delay_seconds = 2 }, var.retry) # so that a demo is worth watching
   redrive_limit = var.redrive_limit
   ledger        = { deletion_protection = false }
   queue         = var.queue
