@@ -12,8 +12,8 @@ from typing import Any
 
 from local.aws.errors import Refusal
 
-THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "sqs": "RequestThrottled"}
-"""Error codes for a client that is too fast, by service; others say ThrottlingException."""
+THROTTLED = "ProvisionedThroughputExceededException"
+"""What DynamoDB says to a client that is too fast."""
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Faults:
         if fault is None:
             return
         if fault.fault == "throttle":
-            raise Refusal(400, THROTTLED.get(service, "ThrottlingException"), "Too many requests; slow down.")
+            raise Refusal(400, THROTTLED, "Too many requests; slow down.")
         over.wait(fault.seconds)
 
     def _next(self, service: str, operation: str) -> Fault | None:

@@ -38,7 +38,6 @@ def apply(stack: Stack, batch_size: int) -> None:
     pairs(
         [
             ("applied", f"in {time.monotonic() - started:.0f} s"),
-            ("functions", ", ".join(stack.outputs["function_names"].values())),
             ("state machine", stack.outputs["state_machine_name"]),
             ("schedule", stack.outputs["schedule_name"]),
             ("application", stack.application_url),

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import textwrap
 import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.processes import PATIENCE
-from local.sinks import Mail, MailSink
+from local.sinks import MailSink
 
-ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
@@ -89,21 +84,6 @@ class Aws:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
         return int(found[names[0]]), int(found[names[1]])
-
-    def mails_to(self, recipient: str, count: int) -> list[Mail]:
-        """Give the mails to one recipient when there are so many."""
-
-        def arrived() -> list[Mail]:
-            return [mail for mail in self.inbox.mails if mail.recipient == recipient]
-
-        eventually(lambda: len(arrived()) >= count)
-        return arrived()
-
-    def topic_with_mail(self, name: str, recipient: str) -> str:
-        """Make a topic that mails to one recipient."""
-        arn = self.sns.create_topic(Name=name)["TopicArn"]
-        self.sns.subscribe(TopicArn=arn, Protocol="email", Endpoint=recipient)
-        return str(arn)
 
     def rule_to_function(self, name: str, pattern: dict[str, Any], function: str, *, allowed: bool = True) -> None:
         """Make a rule that invokes a function, if that is allowed to it."""
@@ -182,12 +162,3 @@ def eventually(look: Callable[[], Found], seconds: float = 10) -> Found:
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.02)
     return found
-
-
-def start(folder: Path, inbox: MailSink) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    """Start the embedded AWS and wait until it serves."""
-    ready = folder / "ready.json"
-    command = [sys.executable, "-m", "local.aws", "--ready-file", str(ready), "--smtp", "{}:{}".format(*inbox.address)]
-    process = subprocess.Popen(command, cwd=ROOT)
-    eventually(lambda: ready.exists() or process.poll() is not None, PATIENCE)
-    return process, json.loads(ready.read_text())

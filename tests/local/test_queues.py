@@ -6,10 +6,8 @@ import itertools
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
-import requests
 from moto.sqs.models import sqs_backends
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
@@ -77,23 +75,6 @@ def test_a_message_that_becomes_visible_while_a_queue_is_counted_is_counted(monk
     asked = EnvironBuilder(method="POST", json={"QueueUrl": "http://localhost/crossing"}, headers=headers)
     answer = Queues().carry_out(Request(asked.get_environ()), "GetQueueAttributes", pass_on)
     assert sum(map(int, json.loads(answer.get_data())["Attributes"].values())) == 1
-
-
-def test_a_client_of_a_queue_is_throttled_and_delayed(aws: Aws) -> None:
-    queue = aws.queue("throttled")
-    fault: dict[str, Any] = {"service": "sqs", "operation": "SendMessage", "count": 1}
-    faults = f"{aws.endpoint}/_local/faults"
-    requests.post(faults, json={**fault, "fault": "throttle"}, timeout=10)
-    requests.post(faults, json={**fault, "fault": "delay", "seconds": 0.3}, timeout=10)
-    try:
-        before = requests.get(faults, timeout=10).json()["requests"]["sqs.SendMessage"]
-        assert refusal(aws.sqs.send_message, QueueUrl=queue, MessageBody="m")[0] == "RequestThrottled"
-        began = time.monotonic()
-        aws.sqs.send_message(QueueUrl=queue, MessageBody="m")
-        assert time.monotonic() - began >= 0.3
-    finally:
-        told = requests.delete(faults, timeout=10).json()
-    assert (told["met"], told["requests"]["sqs.SendMessage"]) == (2, before + 2)
 
 
 def test_dead_letters_go_to_a_queue_as_new_messages(aws: Aws) -> None:
