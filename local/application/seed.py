@@ -11,7 +11,6 @@ The rule for n failed communications
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -87,8 +86,3 @@ def expected(store: Store) -> dict[str, str]:
     """Say, from the rows as seeded, which outcome each failed communication should have, by id."""
     rows = store.query("SELECT id, trouble FROM communication WHERE status = 'failed' ORDER BY kind, number")
     return {row["id"]: OUTCOMES.get((row["trouble"] or "").partition(":")[0], "requeued") for row in rows}
-
-
-def counted(outcomes: dict[str, str]) -> dict[str, int]:
-    """Count outcomes, also those that do not occur."""
-    return {outcome: Counter(outcomes.values())[outcome] for outcome in ("requeued", "skipped", "refused", "failed")}

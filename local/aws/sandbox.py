@@ -100,22 +100,20 @@ class Sandbox:
             status, body = self._post(payload, timeout_seconds + INIT_SECONDS)
         except (OSError, http.client.HTTPException):
             status, body = 502, b""
-        if status == 200 and TIMED_OUT.fullmatch(body.decode(errors="replace")):
-            lines = self._take_lines()
-            request_id = _request_id(lines)
-            text = f"RequestId: {request_id} Error: {body.decode()}"
-            lines.append((_now(), f"{request_id} {body.decode()}"))
-            return Outcome(_failure("Sandbox.Timedout", text), True, False, request_id, lines)
-        if status == 200:
+        timed_out = status == 200 and TIMED_OUT.fullmatch(body.decode(errors="replace"))
+        if status == 200 and not timed_out:
             self._wait_for_report()
-            lines = self._take_lines()
-            return Outcome(body, _is_exception(body), True, _request_id(lines), lines)
         lines = self._take_lines()
         request_id = _request_id(lines)
+        if timed_out:
+            lines.append((_now(), f"{request_id} {timed_out[0]}"))
+            report = _failure("Sandbox.Timedout", f"RequestId: {request_id} Error: {timed_out[0]}")
+            return Outcome(report, True, False, request_id, lines)
+        if status == 200:
+            return Outcome(body, _is_exception(body), True, request_id, lines)
         if not _keys(body) >= {"errorMessage", "errorType"}:  # not a report of what went wrong
-            body = _failure(
-                "Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited without providing a reason"
-            )
+            text = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
+            body = _failure("Runtime.ExitError", text)
         return Outcome(body, True, False, request_id, lines)
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 
@@ -64,7 +65,7 @@ def healthy(store, kind):
 class TestTheSeed:
     def test_47_failed_are_27_emails_and_20_sms_of_which_4_are_refused_and_1_never_recovers(self, store):
         outcomes = seed.expected(store)
-        assert seed.counted(outcomes) == {"requeued": 42, "skipped": 0, "refused": 4, "failed": 1}
+        assert Counter(outcomes.values()) == {"requeued": 42, "refused": 4, "failed": 1}
         counts = store.counts()
         assert (counts["email"]["failed"], counts["sms"]["failed"]) == (27, 20)
         flaky = store.query("SELECT count(*) AS n FROM communication WHERE trouble = 'flaky:2'")
