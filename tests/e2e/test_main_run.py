@@ -96,7 +96,7 @@ def test_the_token_is_in_no_log_and_in_no_environment(main_run, stack, function)
 
 
 def test_the_token_is_in_no_file_of_the_run_and_in_no_mail_or_history(main_run, stack):
-    for file in stack.folder.iterdir():
+    for file in (each for each in stack.folder.rglob("*") if each.is_file()):
         with suppress(FileNotFoundError):  # the files beside a database go when its last connection does
             assert stack.token.encode() not in file.read_bytes(), file
     assert stack.secret_arn in (stack.folder / "terraform.tfstate").read_text()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
-import urllib.error
 
 import pytest
+import requests
 
 from local import runs
 from tests.e2e.scene import headline, next_hour
@@ -124,7 +124,7 @@ def test_a_schedule_that_is_off_does_not_fire(as_deployed, stack):
     now = {key: value for key, value in scheduler.get_schedule(**stack.schedule()).items() if key in wanted}
     scheduler.update_schedule(**now, State="DISABLED")
     try:
-        with pytest.raises(urllib.error.HTTPError, match="409"):
+        with pytest.raises(requests.HTTPError, match="409"):
             stack.fire()
     finally:
         scheduler.update_schedule(**now, State="ENABLED")
