@@ -8,11 +8,10 @@ import re
 import time
 from typing import Any
 
-import boto3
 import pytest
 import requests
 
-from local.aws.repeated import TERRAFORM
+from local.aws.permissions import TERRAFORM
 from tests.local.emulated import ACCOUNT, REGION, ROLE, Aws, allow, eventually
 
 FAILING = """
@@ -38,8 +37,7 @@ def test_a_schedule_that_is_disabled_or_not_deployed_does_not_fire(aws: Aws) -> 
 
 
 def test_what_terraform_repeats_is_carried_out_once_and_answered_as_before(aws: Aws) -> None:
-    keys = {"aws_access_key_id": TERRAFORM, "aws_secret_access_key": TERRAFORM, "region_name": REGION}
-    client = boto3.client("logs", endpoint_url=aws.endpoint, **keys)
+    client = aws.client("logs", user_agent_extra=TERRAFORM)
 
     def repeat(request: Any, **_: Any) -> None:
         del request.headers["amz-sdk-invocation-id"]
