@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,10 +24,8 @@ from local.aws.runtime import Runtime
 EMULATORS_OWN_LINE = re.compile(r"^\d\d \w{3} \d{4} \d\d:\d\d:\d\d,\d{3} \[\w+\] \(rapid\)")
 TIMED_OUT = re.compile(r"Task timed out after \d+\.\d\d seconds")
 INVOCATION_PATH = "/2015-03-31/functions/function/invocations"
+PORT, API_PORT = 8080, 9001
 INIT_SECONDS = 30.0  # for the emulator to come up. It counts a cold start against the function's timeout; AWS does not
-
-_ports_lock = threading.Lock()
-_ports_in_use: set[int] = set()
 
 
 class SandboxStopped(Exception):
@@ -56,7 +55,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._stopped = False
         self._process: subprocess.Popen[str] | None = None
-        self._ports: list[int] = []
+        self._address = _address()
         self._printed = threading.Condition()
         self._lines: list[tuple[int, str]] = []
 
@@ -68,9 +67,8 @@ class Sandbox:
         with self._lock:
             if self._stopped:
                 raise SandboxStopped("The embedded AWS is shutting down.")
-            self._ports = [_free_port(), _free_port()]
             self._process = process = subprocess.Popen(
-                [*_command(runtime, *self._ports), handler],
+                [*_command(runtime, self._address), handler],
                 cwd=folder,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -130,11 +128,9 @@ class Sandbox:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-        with _ports_lock:
-            _ports_in_use.difference_update(self._ports)
 
     def _post(self, payload: bytes, timeout_seconds: float) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(loopback_address(), self._ports[0], timeout=timeout_seconds)
+        connection = http.client.HTTPConnection(self._address, PORT, timeout=timeout_seconds)
         with contextlib.closing(connection):
             connection.request("POST", INVOCATION_PATH, payload, {"Content-Type": "application/json"})
             answer = connection.getresponse()
@@ -144,7 +140,7 @@ class Sandbox:
         deadline = time.monotonic() + INIT_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(OSError):
-                socket.create_connection((loopback_address(), self._ports[0]), timeout=1).close()
+                socket.create_connection((self._address, PORT), timeout=1).close()
                 return process.poll() is None
             time.sleep(0.005)
         return False
@@ -171,32 +167,19 @@ class Sandbox:
         return lines
 
 
-def _command(runtime: Runtime, invocation_port: int, api_port: int) -> list[str]:
-    address = loopback_address()
-    listen = ["--runtime-interface-emulator-address", f"{address}:{invocation_port}"]
-    api = ["--runtime-api-address", f"{address}:{api_port}"]
+def _command(runtime: Runtime, address: str) -> list[str]:
+    listen = ["--runtime-interface-emulator-address", f"{address}:{PORT}"]
+    api = ["--runtime-api-address", f"{address}:{API_PORT}"]
     return [str(runtime.emulator), *listen, *api, str(runtime.python), "-m", "awslambdaric"]
 
 
-def loopback_address() -> str:
-    """Give the loopback address that is this process's own, made from its id.
+def _address() -> str:
+    """Draw a loopback address, which on Linux all of 127/8 are.
 
-    All of 127/8 is the loopback interface on Linux. An address nobody else uses makes a port that was free a moment
-    ago still free when the emulator, which cannot be given an open socket, binds it.
+    The emulator cannot be given an open socket: on an address of its own its ports are free whoever else starts one.
     """
-    number = (1 << 23) + os.getpid() % (1 << 23)
+    number = (1 << 23) + secrets.randbelow(1 << 23)
     return f"127.{number >> 16}.{number >> 8 & 255}.{number & 255}"
-
-
-def _free_port() -> int:
-    with _ports_lock:
-        while True:
-            with socket.socket() as probe:
-                probe.bind((loopback_address(), 0))
-                port = int(probe.getsockname()[1])
-            if port not in _ports_in_use:
-                _ports_in_use.add(port)
-                return port
 
 
 def _of_session(leader: int) -> list[int]:
