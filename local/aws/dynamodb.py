@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
-from functools import cache, lru_cache
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -31,14 +31,10 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
-from moto.dynamodb.parsing.tokens import ExpressionTokenizer
 from werkzeug.wrappers import Response
 
 from local.aws import protocol
 from local.aws.errors import Refusal
-
-# A client's expressions are few, and moto takes each apart anew, letter by letter: a tenth of all time.
-ExpressionTokenizer.make_list = lru_cache(maxsize=1000)(ExpressionTokenizer.make_list)  # type: ignore[method-assign]
 
 Pass = Callable[[bytes], Response]
 Item = Mapping[str, Mapping[str, Any]]

@@ -31,7 +31,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfun
 
 from local.aws import permissions
 from local.aws.events import Events
-from local.aws.language import parse
+from local.aws.language import parse, validation_of
 from local.aws.protocol import ACCOUNT
 
 # API reference, StartExecution: what a name and an input may not be.
@@ -272,23 +272,13 @@ def answer(operation: str, asked: dict[str, Any]) -> dict[str, Any] | None:
         case "ListStateMachineVersions":
             return {"stateMachineVersions": []}
         case "ValidateStateMachineDefinition":
-            return _validation_of(asked["definition"])
+            return validation_of(asked["definition"])
     return None
 
 
 def _backend(arn: str) -> Backend:
     _, _, _, region, account, *_ = arn.split(":")
     return cast(Backend, stepfunctions_parser_backends[account][region])
-
-
-def _validation_of(definition: str) -> dict[str, Any]:
-    """Let moto's parser judge, for what it cannot parse cannot run here."""
-    try:
-        parse(definition)
-    except Exception as reason:  # noqa: BLE001 - the parser raises whatever its grammar runs into
-        diagnostic = {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": str(reason), "location": "/"}
-        return {"result": "FAIL", "diagnostics": [diagnostic], "truncated": False}
-    return {"result": "OK", "diagnostics": [], "truncated": False}
 
 
 def _random() -> str:

@@ -1,22 +1,19 @@
 """moto, made quicker where it does the same again with every request: that is most of what it does here.
 
-It reads an expression of DynamoDB up to three times for a request and judges it twice, though what an expression says
-depends on its text alone. It looks for ten types in every value, though a value names its own. And for each field of an
-answer it finds out under which names an object might have it, though that depends on the object's class.
+It reads the expression of an update of DynamoDB up to three times and judges it twice, though what it says depends on
+its text alone. It looks for ten types in every value, though a value names its own. And for each field of an answer it
+finds out under which names an object might have it, though that depends on the object's class.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections import deque
 from functools import lru_cache
 from typing import Any
 
 from moto.core.serialize import AttributePicker, BaseJSONSerializer
 from moto.dynamodb import models
-from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.parsing import validators
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser  # type: ignore[attr-defined]
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
 
 EXPRESSIONS = 1000
@@ -26,8 +23,6 @@ PLAIN = frozenset({"S", "N", "BOOL", "NULL"})
 """Types of values that are written as they are kept."""
 
 _read = UpdateExpressionParser.make
-_split = ConditionExpressionParser._lex_condition_expression
-_types_of = DepthFirstTraverser.nodes_to_be_processed
 _serialize = BaseJSONSerializer._serialize_type_structure
 _pick = AttributePicker.__call__
 _names: dict[Any, tuple[str, ...]] = {}
@@ -40,11 +35,6 @@ def _expression(text: str) -> Any:
     expression.copy = pickle.dumps(expression)
     expression.judged = set()
     return expression
-
-
-@lru_cache(EXPRESSIONS)
-def _words(text: str) -> tuple[Any, ...]:
-    return tuple(_split(ConditionExpressionParser(text, None, None)))
 
 
 class Validator(validators.UpdateExpressionValidator):
@@ -73,11 +63,6 @@ class Validator(validators.UpdateExpressionValidator):
         return node
 
 
-def _types(traverser: Any) -> Any:
-    kept = vars(traverser)
-    return kept.get("types") or kept.setdefault("types", _types_of(traverser))
-
-
 def _write(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
     if shape.name == "AttributeValue" and key and len(value) == 1 and PLAIN.issuperset(value):
         serialized[key] = value
@@ -99,9 +84,7 @@ def use() -> None:
     """Have moto work so in this process."""
     for where, name, quicker in (
         (UpdateExpressionParser, "make", staticmethod(_expression)),
-        (ConditionExpressionParser, "_lex_condition_expression", lambda each: deque(_words(each.condition_expression))),
         (models, "UpdateExpressionValidator", Validator),
-        (DepthFirstTraverser, "nodes_to_be_processed", _types),
         (BaseJSONSerializer, "_serialize_type_structure", _write),
         (AttributePicker, "__call__", _picked),
     ):
