@@ -19,7 +19,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from http import HTTPStatus
@@ -80,7 +80,8 @@ def carry_out(
         raise invalid("Too many items requested for the BatchWriteItem call")
     before = [_stored(part, table) for part, table in parts]
     try:
-        with _only_what_is_concerned(backend, operation, parts) as write_back:
+        is_narrow = operation == "TransactWriteItems" and all(table for _, table in parts)
+        with _only_what_is_concerned(backend, parts) if is_narrow else nullcontext(lambda: None) as write_back:
             asked = {name: value for name, value in body.items() if name != "Select"}
             response = pass_on(json.dumps(asked).encode())
     except Exception as reason:  # moto's readers of expressions raise whatever they run into
@@ -230,36 +231,19 @@ def _stored(part: dict[str, Any], table: Table | None) -> int:
     return size({name: value.to_regular_json() for name, value in item.attrs.items()}) if item else 0
 
 
-def _partition(part: dict[str, Any], hash_key: str) -> dict[str, Any] | None:
-    """Give the value of the partition key that a Query is for."""
-    names = [name for name, meant in part.get("ExpressionAttributeNames", {}).items() if meant == hash_key]
-    written = "|".join(map(re.escape, [hash_key, *names]))
-    found = re.search(rf"(?<![\w#])(?:{written})\s*=\s*(:\w+)", part.get("KeyConditionExpression", ""))
-    return part["ExpressionAttributeValues"][found[1]] if found else None
-
-
 @contextmanager
-def _only_what_is_concerned(
-    backend: Any, operation: str, parts: list[tuple[dict[str, Any], Table | None]]
-) -> Iterator[Callable[[], None]]:
-    """Let moto see no other items: it copies the table for each action of a transaction, and queries look at all.
+def _only_what_is_concerned(backend: Any, parts: list[tuple[dict[str, Any], Any]]) -> Iterator[Callable[[], None]]:
+    """Let moto see no other items than those of a transaction: for each of its actions it copies the whole table.
 
-    Gives what writes a transaction's items back.
+    Gives what writes the items back.
     """
     tables, narrow, keys = backend.tables, dict[str, Any](), list[tuple[Table, list[DynamoType]]]()
     for part, table in parts:
-        value = _partition(part, table.hash_key_attr) if table else None
-        if table is None or not (value if operation == "Query" else operation == "TransactWriteItems"):
-            yield lambda: None
-            return
         if table.name not in narrow:
             narrow[table.name] = copy.copy(table)
             narrow[table.name].items = defaultdict(dict)
-        if value is None:
-            keys.append((table, [DynamoType(each) for each in _key(part, table).values()]))
-            _bring(keys[-1][1], table, narrow[table.name])
-        elif DynamoType(value) in table.items:
-            narrow[table.name].items[DynamoType(value)] = table.items[DynamoType(value)]
+        keys.append((table, [DynamoType(each) for each in _key(part, table).values()]))
+        _bring(keys[-1][1], table, narrow[table.name])
 
     def write_back() -> None:
         for table, key in keys:
