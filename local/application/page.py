@@ -29,11 +29,10 @@ def response() -> Response:
 def _page() -> tuple[str, str]:
     """Read the page, and make the policy that names its script and its style by their hashes."""
     html = PAGE.read_text(encoding="utf-8")
-    script, style = (_hashed(re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)) for tag in ("script", "style"))
     rules = [
         "default-src 'none'",
-        f"script-src {script}",
-        f"style-src {style}",
+        f"script-src {_hashed(html, 'script')}",
+        f"style-src {_hashed(html, 'style')}",
         "img-src data:",
         "connect-src 'self'",
         "base-uri 'none'",
@@ -43,6 +42,6 @@ def _page() -> tuple[str, str]:
     return html, "; ".join(rules)
 
 
-def _hashed(texts: list[str]) -> str:
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
-    return " ".join(f"'sha256-{digest}'" for digest in digests)
+def _hashed(html: str, tag: str) -> str:
+    [text] = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.application import trouble
-from local.application.providers import Providers, Refused, Unavailable
+from local.application.providers import NotDelivered, Providers, Refused
 from local.application.store import Store, note_failed, note_sent
 
 PAUSE = 0.2  # seconds between looks at an empty queue
@@ -51,27 +51,20 @@ class Worker:
         try:
             trouble.prevent(entry)
             self.providers.deliver(entry)
-        except Refused as error:
-            self.give_up(entry, str(error))
-        except Unavailable as error:
-            self.put_back(entry, str(error))
+        except NotDelivered as error:
+            self._not_delivered(entry, error)
         else:
             with self.store.transaction() as database:
                 database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
                 note_sent(database, entry["id"])
         return True
 
-    def put_back(self, entry: dict[str, Any], reason: str) -> None:
-        """Let an entry wait for its next attempt, or mark its communication as failed after the last."""
-        if entry["attempts"] + 1 == self.attempts:
-            self.give_up(entry, reason)
-            return
+    def _not_delivered(self, entry: dict[str, Any], error: NotDelivered) -> None:
+        """Let an entry wait for its next attempt; after the last, or a refusal, its communication has failed."""
         with self.store.transaction() as database:
-            later = "UPDATE queue SET attempts = attempts + 1, due = ? WHERE position = ?"
-            database.execute(later, [time.time() + self.wait, entry["position"]])
-
-    def give_up(self, entry: dict[str, Any], reason: str) -> None:
-        """Take an entry out of the queue and mark its communication as failed."""
-        with self.store.transaction() as database:
-            database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
-            note_failed(database, entry["id"], reason)
+            if isinstance(error, Refused) or entry["attempts"] + 1 == self.attempts:
+                database.execute("DELETE FROM queue WHERE position = ?", [entry["position"]])
+                note_failed(database, entry["id"], str(error))
+            else:
+                later = "UPDATE queue SET attempts = attempts + 1, due = ? WHERE position = ?"
+                database.execute(later, [time.time() + self.wait, entry["position"]])

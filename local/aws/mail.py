@@ -7,7 +7,6 @@ import smtplib
 import sys
 import threading
 from email.message import EmailMessage
-from weakref import WeakKeyDictionary
 
 from moto.sns.models import Subscription, Topic, sns_backends
 
@@ -29,18 +28,17 @@ class Mailer:
     def __init__(self, smtp: tuple[str, int] | None) -> None:
         self._smtp = smtp
         self._lock = threading.Lock()
-        self._seen: WeakKeyDictionary[Topic, int] = WeakKeyDictionary()
         self._outbox: queue.Queue[EmailMessage] = queue.Queue()
         threading.Thread(target=self._send_for_ever, daemon=True).start()
 
     def post_new(self) -> None:
-        """Mail what was published since the last call; moto keeps every topic's messages."""
+        """Mail what was published since the last call, and take it from moto, which would keep it."""
         with self._lock:
-            backends = list(sns_backends[ACCOUNT].values())
-            for topic in [topic for backend in backends for topic in list(backend.topics.values())]:
-                sent = topic.sent_notifications[self._seen.get(topic, 0) :]
-                self._seen[topic] = self._seen.get(topic, 0) + len(sent)
-                for _, text, subject, attributes, _ in sent:
+            for topic in [
+                topic for backend in list(sns_backends[ACCOUNT].values()) for topic in backend.topics.values()
+            ]:
+                while topic.sent_notifications:
+                    _, text, subject, attributes, _ = topic.sent_notifications.pop(0)
                     for subscriber in _subscribers(topic):
                         if _wants(subscriber, attributes, text):
                             self._outbox.put(_mail(subscriber, subject, text))
