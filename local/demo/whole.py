@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from local import queues, users
 from local.demo import steps
@@ -10,7 +11,7 @@ from local.demo.steps import MOST_ROWS
 from local.queues import DeadLetter
 from local.stack import OPERATORS, Stack, wait_until
 from local.terminal import pairs, progress, say, step
-from local.verdict import Check, judge_circle
+from local.verdict import Check, already_sent, judge_circle
 
 INTRODUCTION = """
 An application composes emails and SMS. The delivery queue and its worker have it send them. Then
@@ -31,12 +32,12 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
         steps.apply(stack, batch_size)
     with step(f"The application composes {len(fine)} emails and SMS, and the worker has them sent"):
         users.compose(stack.application_url, stack.token, fine)
-        _wait_until_sent(stack, len(fine))
+        _wait_for(stack, len(fine), "sent", _sent)
     with step(f"The providers fail; {failed} more are composed, tried, and given up"):
         fail(stack, doomed)
         ids = users.compose(stack.application_url, stack.token, doomed)
         stack.expected = dict.fromkeys(ids, "requeued")
-        _wait_until_given_up(stack, failed)
+        _wait_for(stack, failed, "given up", queues.count_dead_letters)
     with step("Dead letters, with their reasons"):
         letters = queues.read_dead_letters(stack)
         _show_dead_letters(letters)
@@ -48,7 +49,7 @@ def demonstrate(stack: Stack, batch_size: int, failed: int) -> list[Check]:
     with step(f"The digest, to {OPERATORS}"):
         steps.show_digests(stack, wanted=1 if run else 0)
     with step("The delivery queue sends what came back"):
-        _wait_until_sent(stack, len(messages))
+        _wait_for(stack, len(messages), "sent", _sent)
     with step("The dead letters are moved back into the queue"):
         queues.move_back(stack)
         wait_until(lambda: _all_through(stack), "the dead letters, through the queue once more")
@@ -63,26 +64,21 @@ def fail(stack: Stack, messages: list[dict[str, str]]) -> None:
     stack.mails.refusals.is_down = stack.gateway.refusals.is_down = True
 
 
-def _wait_until_sent(stack: Stack, wanted: int) -> None:
-    def sent() -> int:
-        number = sum(kind.get("sent", 0) for kind in stack.store.counts().values())
-        progress(f"{number} of {wanted} sent")
+def _wait_for(stack: Stack, wanted: int, words: str, count: Callable[[Stack], int]) -> None:
+    """Wait until so many are counted, showing how many there are, and show what the application has then."""
+
+    def counted() -> int:
+        number = count(stack)
+        progress(f"{number} of {wanted} {words}")
         return number
 
-    wait_until(lambda: sent() == wanted, f"{wanted} sent", seconds=60 + wanted)
+    wait_until(lambda: counted() == wanted, f"{wanted} {words}", seconds=60 + wanted)
     progress()
     steps.show_counts(stack)
 
 
-def _wait_until_given_up(stack: Stack, wanted: int) -> None:
-    def given_up() -> int:
-        number = queues.count_dead_letters(stack)
-        progress(f"{number} of {wanted} given up")
-        return number
-
-    wait_until(lambda: given_up() == wanted, f"{wanted} given up", seconds=60 + wanted)
-    progress()
-    steps.show_counts(stack)
+def _sent(stack: Stack) -> int:
+    return sum(kind.get("sent", 0) for kind in stack.store.counts().values())
 
 
 def _show_dead_letters(letters: list[DeadLetter]) -> None:
@@ -97,9 +93,3 @@ def _show_dead_letters(letters: list[DeadLetter]) -> None:
 
 def _all_through(stack: Stack) -> bool:
     return queues.are_moved(stack) and not queues.count_dead_letters(stack)
-
-
-def already_sent(stack: Stack) -> int:
-    """Count the entries that the application answered as sent before."""
-    [row] = stack.store.query("SELECT count(*) AS n FROM answer WHERE status = 409")
-    return int(row["n"])
