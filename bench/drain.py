@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from pathlib import Path
 from typing import Any
 
-from bench.sandboxes import MeasurementFailed
-from bench.table import Row
+from bench.sandboxes import MeasurementFailed, endpoints
+from bench.table import Row, at_least, at_most
 from bench.turnover import Times, compute, most_at_a_time, most_within
 from local import runs
 from local.processes import serving
@@ -31,20 +30,12 @@ LATE = (
     "processors are busy, comes closer to the next."
 )
 
-SOURCE = {
-    "path": "/failed",
-    "operation": "send.email",
-    "filters": {"cursor": "0"},
-    "items": "emails",
-    "pagination": {"style": "cursor", "next": "next_cursor"},
-}
 
-
-def drained(folder: Path, failed: int) -> list[Row]:
+def drained(failed: int) -> list[Row]:
     """Let so many wait, and one run send them back."""
     with (
-        serving("bench.capacity", ["--failed", str(failed), "--milliseconds", str(API_MS)], folder) as api,
         Stack(failed=0, name="drain") as stack,
+        serving("bench.server", ["--milliseconds", str(API_MS)], stack.folder) as api,
     ):
         stack.apply(
             api_url=api["url"],
@@ -52,8 +43,7 @@ def drained(folder: Path, failed: int) -> list[Row]:
             max_concurrency=MAX_CONCURRENCY,
             max_requests_per_second=CAPACITY,
         )
-        _configure(stack, "list_failed", REDRIVE_SOURCES={"email": SOURCE})
-        _configure(stack, "requeue_communication", REDRIVE_REQUEUE={"path": "/requeue"})
+        _configure(stack, failed)
         side_by_side, within = _at_a_time(stack)
         started = time.monotonic()
         answer = stack.invoke("list_failed", {})
@@ -71,24 +61,11 @@ def drained(folder: Path, failed: int) -> list[Row]:
     at_a_time = most_at_a_time(requests)
     what = f"{failed:,} drained at an API's {CAPACITY} requests a second"
     places = side_by_side * within
+    batches = f"{side_by_side} batches of {within} at a time: {places}"
     return [
-        Row(
-            f"{what}: used of it, between the first and the last batches",
-            f"{used:.1%}",
-            took,
-            f"{used:.2f}",
-            f"≥ {USED:g}",
-            used >= USED,
-        ),
+        at_least(USED, f"{what}: used of it, between the first and the last batches", f"{used:.1%}", took, used),
         *(_within(seconds, starts, what) for seconds in (1, 10)),
-        Row(
-            f"{what}: most at a time",
-            f"{at_a_time}",
-            f"{side_by_side} batches of {within} at a time: {places}",
-            f"{at_a_time / places:.2f}",
-            "never more",
-            at_a_time <= places,
-        ),
+        at_most(1, f"{what}: most at a time", f"{at_a_time}", batches, at_a_time / places),
         on_aws(side_by_side, within),
     ]
 
@@ -97,9 +74,7 @@ def _within(seconds: int, starts: list[float], what: str) -> Row:
     """Tell how many requests arrived within any so many seconds, whenever these begin."""
     most, capacity = most_within(seconds, starts), CAPACITY * seconds
     what = f"{what}: most within any {seconds} s"
-    return Row(
-        what, f"{most}", f"its capacity {capacity}", f"{most / capacity:.2f}", "never more", most <= capacity, LATE
-    )
+    return at_most(1, what, f"{most}", f"its capacity {capacity}", most / capacity, why=LATE)
 
 
 def on_aws(side_by_side: int, within: int, sends: int = 10_000) -> Row:
@@ -115,7 +90,7 @@ def on_aws(side_by_side: int, within: int, sends: int = 10_000) -> Row:
         f"without a rate {free.per_second:.0f} a second"
     )
     what = f"{sends:,} at {CAPACITY} requests a second on AWS: used of it"
-    return Row(what, f"{used:.1%}", assumed, f"{used:.2f}", f"≥ {USED:g}", used >= USED)
+    return at_least(USED, what, f"{used:.1%}", assumed, used)
 
 
 def _follow(stack: Stack, execution: str, seconds: float) -> dict[str, Any]:
@@ -136,8 +111,11 @@ def _at_a_time(stack: Stack) -> tuple[int, int]:
     return batches["MaxConcurrency"], within
 
 
-def _configure(stack: Stack, function: str, **changes: Any) -> None:
-    client, name = stack.client("lambda"), stack.outputs["function_names"][function]
-    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    variables |= {key: json.dumps(value) for key, value in changes.items()}
-    client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+def _configure(stack: Stack, listed: int) -> None:
+    """Let the functions that call the API know where the server has its list."""
+    client = stack.client("lambda")
+    for function in ("list_failed", "requeue_communication"):
+        name = stack.outputs["function_names"][function]
+        variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        changed = {name: value for name, value in endpoints(listed).items() if name in variables}
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": variables | changed})

@@ -8,12 +8,10 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from bench import sandboxes
 from bench.sandboxes import BENCH, MeasurementFailed, Package
-from bench.server import KNOWN, LISTED_AT, REQUEST, run_id
-from bench.table import Row
+from bench.table import Row, at_least, at_most
 from local.aws.runtime import ROOT
 
 ITEM = {
@@ -62,13 +60,13 @@ def cold_starts(url: str, folder: Path, starts: int) -> list[Row]:
             measured[name] += [float(found[1]) for line in lines if (found := DURATION.match(line))]
     median = {name: statistics.median(times) for name, times in measured.items()}
     return [
-        Row(
+        at_most(
+            0.5,
             f"cold start of `{name}`: INIT and first invocation",
             f"{median[name]:.0f} ms",
             f"naive {median[f'naive {name}']:.0f} ms, empty {median['empty']:.0f} ms",
-            f"{(ratio := median[name] / median[f'naive {name}']):.2f}",
-            "≤ 0.5 × naive",
-            ratio <= 0.5,
+            median[name] / median[f"naive {name}"],
+            "× naive",
         )
         for name in ("requeue_communication", "list_failed")
     ]
@@ -81,14 +79,8 @@ def warm_requeue(url: str, folder: Path, turns: int) -> Row:
     with sandboxes.sandbox(package, url, sandboxes.settings(url) | {"BASE_URL": url}, folder) as started:
         times, _ = sandboxes.invoke(started, {"turns": turns, "item": ITEM})
     module, bare = (statistics.median(times[name]) for name in ("module", "bare"))
-    return Row(
-        "warm requeue: processor time (two writes, log, metrics)",
-        f"{module:.2f} ms",
-        f"bare `requests.post` and one `update_item` {bare:.2f} ms",
-        f"{(ratio := module / bare):.2f}",
-        "≤ 1.4 × bare",
-        ratio <= 1.4,
-    )
+    what, peer = "warm requeue: processor time (two writes, log, metrics)", "bare `requests.post` and one `update_item`"
+    return at_most(1.4, what, f"{module:.2f} ms", f"{peer} {bare:.2f} ms", module / bare, "× bare")
 
 
 def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list[Row]:
@@ -105,52 +97,32 @@ def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list
         # Of each turn by itself: a machine that is slower for a second is so for both.
         ratio = statistics.median(one / other for one, other in zip(got["bare"], got["without_calls"], strict=True))
         rows.append(
-            Row(
+            at_least(
+                0.9,
                 f"listing {size:,}: without the ledger's calls ({size / whole:,.0f}/s with them)",
                 f"{size / own:,.0f}/s",
                 f"bare paging loop {size / bare:,.0f}/s",
-                f"{ratio:.2f}",
-                "≥ 0.9 × bare",
-                ratio >= 0.9,
+                ratio,
+                "× bare",
             )
         )
     return rows
 
 
-def peaks(url: str, folder: Path, sizes: tuple[int, ...]) -> list[Row]:
-    """Weigh the processes of the lister and of conclude: a whole invocation each, for the smallest and largest run."""
-    found = []
-    for name in ("list_failed", "conclude"):
-        taken = []
-        for size in (sizes[0], sizes[-1]):
-            search = (BENCH / "inside", sandboxes.layer(folder))
-            package = Package("peak.handler", sandboxes.unpacked(name, folder), search)
-            with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
-                got, _ = sandboxes.invoke(started, {"function": name, "event": _event(name, size)})
-            _check(name, size, got["answer"])
-            taken.append(got["peak_bytes"])
-        more = (taken[1] - taken[0]) / MB
-        what = f"peak memory of `{name}` for {sizes[-1]:,}" + TURNED_AWAY * (name == "conclude")
-        against = f"{taken[0] / MB:.0f} MB for {sizes[0]:,}"
-        found.append(Row(what, f"{taken[1] / MB:.0f} MB", against, f"{more:+.0f} MB", "≤ 40 MB more", more <= 40))
-    return found
-
-
-TURNED_AWAY = ", one in ten turned away"
-
-
-def _event(name: str, size: int) -> dict[str, Any]:
-    if name == "list_failed":
-        return {}
-    run = {"runId": run_id(size), "request": REQUEST, "listedAt": LISTED_AT, "force": False, "batches": []}
-    return {"execution": f"arn:aws:states:eu-west-1:123456789012:execution:run:{run_id(size)}", "run": run}
-
-
-def _check(name: str, size: int, answer: dict[str, Any]) -> None:
-    """See that everything was listed and dealt into batches, or counted and judged."""
-    wanted, got = (size, answer["eligible"]) if name == "list_failed" else (size // KNOWN, answer["failed"])
-    if got != wanted:
-        raise MeasurementFailed(f"{name}: {got} instead of {wanted}: {answer}")
+def peak(url: str, folder: Path, sizes: tuple[int, ...]) -> Row:
+    """Weigh the process of the lister: a whole invocation each, for the shortest and the longest list."""
+    search = (BENCH / "inside", sandboxes.layer(folder))
+    package = Package("peak.handler", sandboxes.unpacked("list_failed", folder), search)
+    taken = []
+    for size in (sizes[0], sizes[-1]):
+        with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
+            got, _ = sandboxes.invoke(started, {})
+        if got["eligible"] != size:
+            raise MeasurementFailed(f"list_failed: {got['eligible']} instead of {size}")
+        taken.append(got["peak_bytes"] / MB)
+    more = taken[1] - taken[0]
+    what, against = f"peak memory of `list_failed` for {sizes[-1]:,}", f"{taken[0]:.0f} MB for {sizes[0]:,}"
+    return Row(what, f"{taken[1]:.0f} MB", against, f"{more:+.0f} MB", "≤ 40 MB more", more <= 40)
 
 
 def _deployed(name: str, folder: Path, search: tuple[Path, ...]) -> Package:

@@ -96,22 +96,13 @@ def environment(package: Package, url: str, variables: Mapping[str, str], folder
 
 
 def settings(url: str, listed: int = 20) -> dict[str, str]:
-    """Give the module's settings: a list of so many, one page after the other, and an API that wants a bearer token."""
+    """Give the module's settings: a list of so many, and an API that wants a bearer token."""
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
-    source = {
-        "path": f"/failed/{listed}",
-        "operation": "send.email",
-        "filters": {"cursor": "0"},
-        "items": "emails",
-        "pagination": {"style": "cursor", "next": "next_cursor"},
-    }
     values: dict[str, Any] = {
         "REDRIVE_API": {"base_url": url, "auth": {"type": "bearer", "secret_arn": arn}},
         "REDRIVE_LEDGER": {"table": "ledger"},
         "REDRIVE_RUN": {},
         "REDRIVE_NOTIFICATIONS": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:notifications"},
-        "REDRIVE_REQUEUE": {"path": "/requeue"},
-        "REDRIVE_SOURCES": {"email": source},
         "REDRIVE_BATCH_SIZE": 20,
         "REDRIVE_MAX_PER_RUN": LARGEST,
     }
@@ -123,7 +114,21 @@ def settings(url: str, listed: int = 20) -> dict[str, str]:
         "REDRIVE_STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:run",
         "REDRIVE_CONCLUDE_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:conclude",
         **{name: json.dumps(value) for name, value in values.items()},
+        **endpoints(listed),
     }
+
+
+def endpoints(listed: int) -> dict[str, str]:
+    """Give the settings of where ``bench.server`` lists so many, one page after the other, and takes one back."""
+    source = {
+        "path": f"/failed/{listed}",
+        "operation": "send.email",
+        "filters": {"cursor": "0"},
+        "items": "emails",
+        "pagination": {"style": "cursor", "next": "next_cursor"},
+    }
+    values = {"REDRIVE_SOURCES": {"email": source}, "REDRIVE_REQUEUE": {"path": "/requeue"}}
+    return {name: json.dumps(value) for name, value in values.items()}
 
 
 def invoke(started: Sandbox, event: Mapping[str, Any]) -> tuple[Any, list[str]]:

@@ -4,8 +4,8 @@
 made before it is asked for, so what is measured is the client: the server gives some 60,000 pages a second, where the
 client reads at most 1,300. It is a measuring instrument, not a test double: no test believes what it says.
 
-Of runs it knows those whose id ends with how many communications they have, in batches of 20, each with its tally and
-none concluded: one in ten was turned away.
+With ``--milliseconds`` it takes that long to requeue one, and ``GET /counted`` tells of all that was requeued, in
+seconds of one clock: ``{"requests": [[start, end], …]}``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import asyncio
 import json
 import re
 import signal
-from collections.abc import Callable
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,25 +38,25 @@ LIST = re.compile(rb"GET /failed/(\d+)\?(?:.*&)?cursor=(\d+)")
 TARGET = re.compile(rb"\r\nx-amz-target: *(\S+)", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 FIRST_KEY = re.compile(rb'"send\.email:(\d+)"')
-OF_A_RUN = re.compile(rb'"pk": ?{"S": ?"runs"}, ?"sk": ?{"S": ?"run-(\d+)"}')
-KEY = re.compile(rb'"pk": ?{"S": ?"([^"]+)"}, ?"sk": ?{"S": ?"(\w+)"}')
-SET = re.compile(r"(#\w+) = (?:if_not_exists\(#\w+, (:\w+)\)|(:\w+))")
 
-BATCH_SIZE = 20
 LISTED_AT = 1_764_000_000.0
 FAR_FUTURE = 4_000_000_000
 """Seconds since 1970; no expiry that has passed."""
 
-REQUEST = "request"
-"""The lister's whose batches they are."""
-
-ERROR = "POST /requeue: HTTP 503"
-
 
 class Connection(asyncio.Protocol):
-    """One kept connection; requests come one after the other."""
+    """One kept connection; requests come one after the other.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    seconds
+        What it takes to requeue one.
+    requeued
+        Gets the start and the end of every requeue that takes a while.
+    """
+
+    def __init__(self, seconds: float, requeued: list[list[float]]) -> None:
+        self._seconds, self._requeued = seconds, requeued
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,19 +76,27 @@ class Connection(asyncio.Protocol):
             self.answer(head, body)
 
     def answer(self, head: bytes, body: bytes) -> None:
-        """Answer one request, at once."""
-        self.transport.write(answer(head, body))
+        """Answer one request: at once, but for one that takes a while."""
+        if self._seconds and head.startswith(b"POST /requeue"):
+            times = [time.monotonic()]
+            self._requeued.append(times)
+            asyncio.get_running_loop().call_later(self._seconds, self._accept, times)
+        elif head.startswith(b"GET /counted"):
+            self.transport.write(response({"requests": self._requeued}))
+        else:
+            self.transport.write(answer(head, body))
+
+    def _accept(self, times: list[float]) -> None:
+        times.append(time.monotonic())
+        self.transport.write(ACCEPTED)
 
 
 def answer(head: bytes, body: bytes) -> bytes:
     """Give the prepared answer to a request."""
     if target := TARGET.search(head):
         action = target[1].rpartition(b".")[2].decode()
-        if action == "BatchGetItem":
-            first = FIRST_KEY.search(body)
-            return known_of_page(int(first[1])) if first else response(items_of_run(KEY.findall(body)))
-        if action in ("GetItem", "UpdateItem") and (run := OF_A_RUN.search(body)):
-            return response(record(action, int(run[1]), body))
+        if action == "BatchGetItem" and (first := FIRST_KEY.search(body)):
+            return known_of_page(int(first[1]))
         return aws(action)
     if listed := LIST.match(head):
         return page(int(listed[1]), int(listed[2]) % OPAQUE)
@@ -143,10 +151,10 @@ def entry(number: int) -> dict[str, dict[str, str]]:
     }
 
 
-def claimed(primary_id: str = "1", run: str = "run") -> dict[str, Any]:
+def claimed() -> dict[str, Any]:
     """Give an item as it is after its first claim, whole."""
-    texts = {"pk": f"send.email:{primary_id}", "sk": "communication", "operation": "send.email", "source": "email"}
-    texts |= {"state": "open", "leaseOwner": f"{run}/1", "runId": run}
+    texts = {"pk": "send.email:1", "sk": "communication", "operation": "send.email", "source": "email"}
+    texts |= {"state": "open", "leaseOwner": "run/1", "runId": "run"}
     numbers = {name: str(LISTED_AT) for name in ("leaseUntil", "updated", "firstSeen")} | {"expiry": str(FAR_FUTURE)}
     numbers |= dict.fromkeys(("notBefore", "tried", "attempts"), "0") | {"number": "1"}
     body = {"L": [{"S": "send.email"}, {"S": "communications-redrive"}, {"N": str(LISTED_AT)}]}
@@ -154,62 +162,12 @@ def claimed(primary_id: str = "1", run: str = "run") -> dict[str, Any]:
     return {name: {kind: value} for kind, values in of_kind.items() for name, value in values.items()} | {"body": body}
 
 
-def run_id(size: int) -> str:
-    """Name a run of so many communications."""
-    return f"run-{size}"
-
-
-def record(action: str, size: int, body: bytes) -> dict[str, Any]:
-    """Give a run's record as its lister left it; after an update with what that sets."""
-    numbers = {"listedAt": LISTED_AT, "batches": size // BATCH_SIZE, "listed": size, "left": 0, "exhaustedBatches": 0}
-    item: dict[str, Any] = {name: {"N": str(value)} for name, value in numbers.items()}
-    item |= {"pk": {"S": "runs"}, "sk": {"S": run_id(size)}, "request": {"S": REQUEST}, "hasLock": {"BOOL": True}}
-    if action == "GetItem":
-        return {"Item": item}
-    asked = json.loads(body)
-    names, values = asked["ExpressionAttributeNames"], asked.get("ExpressionAttributeValues", {})
-    for name, default, value in SET.findall(asked["UpdateExpression"]):
-        item[names[name]] = values[default or value]
-    return {"Attributes": item}
-
-
-def items_of_run(keys: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    """Give batches of a run, their tallies, and the entries of those that were turned away."""
-    items = [found for pk, sk in keys if (found := item_of_run(pk.decode(), sk.decode()))]
-    return {"Responses": {"ledger": items}, "UnprocessedKeys": {}}
-
-
-def item_of_run(pk: str, sk: str) -> dict[str, Any] | None:
-    """Give an item of a run by its key: ``run/run-1000/17`` with ``batch`` or ``tally``, or ``send.email:1000-339``."""
-    if sk == "communication":
-        primary_id = pk.partition(":")[2]
-        run = run_id(int(primary_id.partition("-")[0]))
-        refused = {"outcome": {"S": "failed"}, "httpStatus": {"N": "503"}, "error": {"S": ERROR}}
-        times = {"turnedAway": {"N": str(LISTED_AT + 2)}, "tried": {"N": str(LISTED_AT + 2)}}
-        return claimed(primary_id, run) | {"leaseUntil": {"N": "0"}} | refused | times
-    if sk not in ("batch", "tally"):
-        return None
-    _, run, number = pk.split("/")
-    item: dict[str, Any] = {"pk": {"S": pk}, "sk": {"S": sk}, "expiry": {"N": str(FAR_FUTURE)}}
-    if sk == "batch":
-        first = (int(number) - 1) * BATCH_SIZE
-        sends = [["email", f"{run.partition('-')[2]}-{each}"] for each in range(first, first + BATCH_SIZE)]
-        packed = json.dumps([{"email": ["send.email", ""]}, sends])
-        return item | {"request": {"S": REQUEST}, "sends": {"S": packed}}
-    turned_away = [place for place in range(BATCH_SIZE) if place % KNOWN == 0]
-    accepted = [place for place in range(BATCH_SIZE) if place % KNOWN]
-    results = [["requeued", True, 202, None, accepted], ["failed", True, 503, ERROR, turned_away]]
-    return item | {"results": {"S": json.dumps(results)}, "stopped": {"S": ""}}
-
-
 AWS: dict[str, Any] = {
     "UpdateItem": {},
     "PutItem": {},
     "GetItem": {},
     "BatchWriteItem": {"UnprocessedItems": {}},
-    "TransactWriteItems": {},
     "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
-    "DeleteItem": {},
     "StartExecution": {
         "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:run:run",
         "startDate": 1764000000,
@@ -241,12 +199,12 @@ def prepare() -> None:
             page(size, start), known_of_page(start)
 
 
-async def serve(ready_file: Path, connection: Callable[[], asyncio.Protocol] = Connection) -> None:
+async def serve(ready_file: Path, seconds: float) -> None:
     """Serve until told to end."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop, ended, requeued = asyncio.get_running_loop(), asyncio.Event(), list[list[float]]()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    server = await loop.create_server(connection, "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Connection(seconds, requeued), "127.0.0.1", 0)
     announce(ready_file, server.sockets[0].getsockname()[1])
     async with server:
         await ended.wait()
@@ -255,6 +213,7 @@ async def serve(ready_file: Path, connection: Callable[[], asyncio.Protocol] = C
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
     parser.add_argument("--ready-file", type=Path, required=True, help="JSON with the url, when it serves")
+    parser.add_argument("--milliseconds", type=float, default=0.0, help="what it takes to requeue one")
     asked = parser.parse_args()
     prepare()
-    asyncio.run(serve(asked.ready_file))
+    asyncio.run(serve(asked.ready_file, asked.milliseconds / 1000))

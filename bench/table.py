@@ -21,10 +21,20 @@ class Row:
     what: str
     module: str
     peer: str
-    ratio: str
+    ratio: str = "–"
     limit: str = "printed"
     met: bool | None = None
     why: str = ""
+
+
+def at_most(limit: float, what: str, module: str, peer: str, ratio: float, of: str = "×", why: str = "") -> Row:
+    """Give the row of a ratio that must be no more than a limit, which is so much ``of`` the peer."""
+    return Row(what, module, peer, f"{ratio:.2f}", f"≤ {limit:g} {of}", ratio <= limit, why)
+
+
+def at_least(limit: float, what: str, module: str, peer: str, ratio: float, of: str = "×") -> Row:
+    """Give the row of a ratio that must be no less than a limit."""
+    return Row(what, module, peer, f"{ratio:.2f}", f"≥ {limit:g} {of}", ratio >= limit)
 
 
 def markdown(rows: Iterable[Row]) -> str:
