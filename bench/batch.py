@@ -6,14 +6,12 @@ the few cores of this machine.
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
+import shutil
 import statistics
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,9 @@ FULL, HALF, TWO, THREE = 20, 10, 40, 60
 """What runs of one batch of two sizes use, and one of two batches, tells what a run uses, a batch, and a communication;
 and one of three, what the next run reads of it. ``tests/e2e/test_cost_model.py`` checks the model by others."""
 
-ROUNDS = 3
+SINGLES = 9
+"""Of the minimal workflow, which sends all of a batch at once: one by itself tells its own time."""
+
 RETRIED = 10
 COOLED_DOWN_SECONDS = 2 * 86_400
 MINIMAL = "a minimal workflow without ledger or retries"
@@ -50,42 +50,36 @@ class Measured:
     counts: dict[str, dict[str, float]]
 
 
-@contextmanager
-def deployed() -> Iterator[Stack]:
-    """Deploy the module, with an application in which nothing has failed yet."""
+def measured() -> Measured:
+    """Run batches of both, the first of each only to warm up, with an application in which nothing has failed yet."""
     with Stack(failed=0, name="bench") as stack:
         stack.apply(batch_size=FULL, max_concurrency=1, queue=DELIVERY_QUEUE)
-        yield stack
-
-
-def measured() -> Measured:
-    """Run batches of both, the first of each only to warm up."""
-    with deployed() as stack:
         functions = {name: stack.outputs["function_names"][name] for name in FUNCTIONS}
         cold = _run(stack, functions, FULL)
         retried = _run(stack, functions, FULL, retried=RETRIED)
         two, half = (_run(stack, functions, size) for size in (TWO, HALF))
-        items = _items(stack)
-        fulls = [_run(stack, functions, FULL) for _ in range(ROUNDS)]
-        full, items = fulls[-1], items + _items(stack)
+        of_half = _batch_bytes(stack)
+        full = _run(stack, functions, FULL)
+        of_each = (_batch_bytes(stack) - of_half) / (FULL - HALF)
         _run(stack, functions, THREE)
         stack.move_clocks(COOLED_DOWN_SECONDS)
         settled, idle = _list(stack, functions), _list(stack, functions)
-        units = {"settled_batch_read_units": (settled.units["read"] - idle.units["read"]) / (THREE / FULL)}
-        units |= {"settled_run_write_units": settled.units["write"] - idle.units["write"]}
+        of_batches = {
+            "settled_batch_read_units": (settled.units["read"] - idle.units["read"]) / (THREE / FULL),
+            "settled_run_write_units": settled.units["write"] - idle.units["write"],
+            "batch_item_bytes": round(of_half - HALF * of_each),
+            "batch_item_bytes_each": round(of_each, 1),
+        }
         drawn = Drawn(stack)
         drawn.run(FULL)
-        drawn_full, drawn_half, *singles = [drawn.run(size) for size in (FULL, HALF, *[1] * 3 * ROUNDS)]
+        drawn_full, drawn_half, *singles = [drawn.run(size) for size in (FULL, HALF, *[1] * SINGLES)]
         _check(full.functions["requeue_communication"].invocations, FULL)
         _check(drawn_full.invocations, FULL)
         counts: dict[str, dict[str, float]] = {
-            "batch_of_20": {"events": full.events, "state_bytes": full.state_bytes},
             "module": _linear(full, half, two)
             | _retries(full, retried)
-            | units
-            | _sizes(items)
-            | _functions(cold, full, two, half, settled, len(stack.outputs["alarm_arns"]) - QUEUE_ALARMS)
-            | _durations(fulls),
+            | of_batches
+            | _functions(cold, full, two, half, settled, len(stack.outputs["alarm_arns"]) - QUEUE_ALARMS),
             "seed": _seed(drawn_full, drawn_half, singles),
             "worker": worker.measured(stack),
         }
@@ -95,8 +89,7 @@ def measured() -> Measured:
 def rows(found: Measured) -> list[Row]:
     """Set the two side by side."""
     ours, theirs, each = found.module, found.minimal, found.counts["module"]
-    steps = [ours.functions[name] for name in FUNCTIONS[1:]]
-    billed, called = sum(log.billed_ms for log in steps), sum(log.invocations for log in steps)
+    called = ours.invocations - ours.functions["list_failed"].invocations
     of_batch = FULL * each["transitions"] + each["batch_transitions"]
     more = of_batch - theirs.transitions
     return [
@@ -108,10 +101,9 @@ def rows(found: Measured) -> list[Row]:
             "≤ 3 more",
             more <= 3,
         ),
-        Row("a run: state transitions besides its batches'", f"{each['run_transitions']:g}", "–", "–"),
+        Row("a run: state transitions besides its batches'", f"{each['run_transitions']:g}", "–"),
         _side_by_side("history events", ours.events, theirs.events),
         _side_by_side("invocations", called, theirs.invocations),
-        _side_by_side("billed milliseconds, the API's and the embedded DynamoDB's included", billed, theirs.billed_ms),
         _side_by_side("bytes into and out of states", ours.state_bytes, theirs.state_bytes),
     ]
 
@@ -130,6 +122,7 @@ class Drawn:
         may = {"Effect": "Allow", "Action": ["lambda:InvokeFunction", "sns:Publish"], "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
         stack.client("iam").put_role_policy(RoleName=names["run"], PolicyName="seed", PolicyDocument=document)
+        package = shutil.make_archive(str(stack.folder / "naive"), "zip", BENCH / "naive")
         function = stack.client("lambda").create_function(
             FunctionName="seed-trigger",
             Runtime="python3.13",
@@ -137,7 +130,7 @@ class Drawn:
             Role=role["requeue_communication"],
             MemorySize=256,
             Timeout=30,
-            Code={"ZipFile": _zipped(BENCH / "naive" / "trigger.py")},
+            Code={"ZipFile": Path(package).read_bytes()},
             Environment={"Variables": {"BASE_URL": stack.application_url, "TOKEN": stack.token}},
         )
         topic = stack.client("sns").create_topic(Name="seed")["TopicArn"]
@@ -214,6 +207,11 @@ def _items(stack: Stack) -> list[dict[str, Any]]:
     return [item for page in pages for item in page["Items"]]
 
 
+def _batch_bytes(stack: Stack) -> int:
+    """Tell how large the item of the one batch is."""
+    return next(size(item) for item in _items(stack) if item["sk"]["S"] == "batch")
+
+
 COUNTED: dict[str, Callable[[Usage], float]] = {
     "transitions": lambda used: used.transitions,
     "write_units": lambda used: used.units["write"],
@@ -239,20 +237,6 @@ def _retries(full: Usage, retried: Usage) -> dict[str, float]:
     return {f"retry_{name}": (of(retried) - of(full)) / RETRIED for name, of in COUNTED.items()} | {
         "retry_requeues": more_invocations / RETRIED,
         "retry_log_bytes": round(more_log / RETRIED),
-    }
-
-
-def _sizes(items: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Tell how large a communication's item is, and a batch's: without its communications, and for each of them."""
-    by_kind: dict[str, list[int]] = {}
-    for item in items:
-        by_kind.setdefault(item["sk"]["S"], []).append(size(item))
-    largest, smallest = max(by_kind["batch"]), min(by_kind["batch"])  # of 20 and of 10
-    each = (largest - smallest) / (FULL - HALF)
-    return {
-        "item_bytes": max(by_kind["communication"]),
-        "batch_item_bytes": round(largest - FULL * each),
-        "batch_item_bytes_each": round(each, 1),
     }
 
 
@@ -284,15 +268,6 @@ def _functions(cold: Usage, full: Usage, two: Usage, half: Usage, settled: Usage
     }
 
 
-def _durations(fulls: Sequence[Usage]) -> dict[str, float]:
-    """Tell how long a batch takes without the API's part: of its own, and for each turn of one at a time."""
-    turns = [used.map_seconds * 1000 - used.functions["requeue_communication"].api_ms for used in fulls]
-    return {
-        "turn_ms": round(statistics.median(turns) / FULL, 1),
-        "batch_ms": round(statistics.median(used.seconds - used.map_seconds for used in fulls) * 1000, 1),
-    }
-
-
 def _seed(full: Usage, half: Usage, singles: Sequence[Usage]) -> dict[str, float]:
     each = (full.transitions - half.transitions) / (FULL - HALF)
     log = full.functions["trigger"]
@@ -304,10 +279,3 @@ def _seed(full: Usage, half: Usage, singles: Sequence[Usage]) -> dict[str, float
         "own_ms": round(statistics.median(own), 1),
         "log_bytes": round(log.log_bytes / FULL),
     }
-
-
-def _zipped(file: Path) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as opened:
-        opened.write(file, file.name)
-    return buffer.getvalue()

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bench.model import (
     COMPOSITE_ALARMS,
-    CONCURRENCY,
-    GB,
     IDLE_POLL_SECONDS,
     IDLE_POLLERS,
-    LOOKS_A_MONTH,
     MINIMAL_BATCH,
     MONTH_SECONDS,
     PER_RUN,
@@ -29,16 +25,13 @@ from bench.model import (
     QUEUE_ALARMS,
     QUEUE_BATCH,
     WAYS,
-    WIDGET_MS,
-    WIDGET_READ_UNITS,
-    WIDGETS,
     WORKERS,
     Workload,
     against_minimal,
     dollars,
     queue,
 )
-from bench.table import Row
+from bench.table import Row, at_most
 
 HERE = Path(__file__).resolve().parent
 COUNTS, PRICES = HERE / "counts.toml", HERE / "prices.toml"
@@ -87,17 +80,6 @@ def standing_queue(prices: Mapping[str, Any]) -> float:
     return sum(dollars({"alarm_month": QUEUE_ALARMS, "queue_request": IDLE_REQUESTS}, prices).values())
 
 
-def dashboard(prices: Mapping[str, Any]) -> tuple[float, float]:
-    """Give what a dashboard costs a month, and what it costs besides if somebody has it open all month."""
-    calls = LOOKS_A_MONTH * WIDGETS
-    looking = {
-        "lambda_request": calls,
-        "lambda_gb_second": calls * WIDGET_MS / 1000 * GB,
-        "read_unit": calls * WIDGET_READ_UNITS,
-    }
-    return sum(dollars({"dashboard_month": 1}, prices).values()), sum(dollars(looking, prices).values())
-
-
 HOURLY_RUNS = 720
 """In a month, by the default schedule."""
 
@@ -113,12 +95,10 @@ def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, 
     each, worker = counts["module"], counts["worker"]
     priced = [price for price in prices.values() if isinstance(price, dict)]
     elsewhere = sum(price["read"] == "elsewhere" for price in priced)
-    looked_up = max(price["date"] for price in priced)
     alone = sum(dollars(queue(work, counts, batch=1), prices).values()) / work.failed * SCALE
-    a_dashboard, looked_at = dashboard(prices)
     lost = 1 - (1 - work.retry_rate) ** MINIMAL_BATCH
     lines = f"""
-Prices: list, {prices["region"]}, looked up {looked_up}, no free tier taken off; {elsewhere} of \
+Prices: list, {prices["region"]}, looked up {prices["looked_up"]}, no free tier taken off; {elsewhere} of \
 the {len(priced)} come from elsewhere than AWS's pages (bench/prices.toml): look \
 at its pages before you rely on them.
 Batches of {work.batch_size}; the API answers in {work.api_ms:g} ms; {work.retry_rate:.1%} of the communications \
@@ -136,9 +116,6 @@ delivered.
 The minimal workflow has an execution and a mail for each {MINIMAL_BATCH}, and no ledger. It retries \
 nothing: with that share of 503s, {lost:.0%} of its batches end at SendFailure, and what they cost again is not in \
 here. It has the module's lister.
-Express batches: at least once instead of exactly once, five minutes at most, and no history to look at; a batch takes \
-{each["batch_ms"]:.0f} ms and {each["turn_ms"]:.0f} ms for each {CONCURRENCY} communications, as in the embedded Step \
-Functions, and the API's time; waits before a retry are not in here.
 SQS + Lambda is modules/queue: {worker["own_ms"]:g} ms of the worker's own for each communication, and one that \
 meets a 503 comes back alone, as measured. Not measured: {QUEUE_BATCH} with each request and invocation, the most that \
 SQS gives (one at a time it would be {alone:,.2f} for each million); what Lambda's pollers ask, one request to receive \
@@ -151,39 +128,31 @@ requests that find nothing, as {IDLE_POLLERS} pollers ask an empty queue with lo
 seconds, SQS's longest (fewer only where there is no maximum concurrency: \
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html), and up to \
 {dollars({"metric_month": 1}, prices)["CloudWatch"]:.2f} for each metric of an operation while it is used.
-The dashboard: {a_dashboard:.2f} a month (of an account's first three with at most 50 metrics each, nothing: \
-https://aws.amazon.com/cloudwatch/pricing/), and {looked_at:.2f} besides if somebody has it open all month and it \
-refreshes every minute: {WIDGETS} widgets, each an invocation of {WIDGET_MS} ms with {WIDGET_READ_UNITS} read units, \
-which is assumed. Its query of the last errors costs {dollars({"log_gb_scanned": 1}, prices)["CloudWatch Logs"]:.3f} \
-for each GB of logs that it reads. It has no metrics of its own.
+The dashboard: {dollars({"dashboard_month": 1}, prices)["CloudWatch"]:.2f} a month (of an account's first three with \
+at most 50 metrics each, nothing: https://aws.amazon.com/cloudwatch/pricing/). Its query of the last errors costs \
+{dollars({"log_gb_scanned": 1}, prices)["CloudWatch Logs"]:.3f} for each GB of logs that it reads. It has no metrics \
+of its own.
 Not in here: traces of X-Ray (tracing = false ends them), the ledger's storage and point-in-time recovery, and the \
 storage of logs.
 """
     return lines.strip().splitlines()
 
 
-LIMITS_OF_COST = ((20, 1.2), (100, 1.05))
-"""Batch sizes, and what the module may cost of a minimal workflow in batches of 20."""
+MOST = {20: 1.2, 100: 1.05}
+"""What the module may cost of a minimal workflow in batches of 20, by the size of its own."""
 
 
 def rows(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[Row]:
     """Set what a million costs beside what it costs the minimal workflow."""
     found = []
-    for size, limit in LIMITS_OF_COST:
+    for size, limit in MOST.items():
         ours, theirs, more = against_minimal(Workload(SCALE, size), counts, prices)
         parts = sorted(more.items(), key=lambda part: -part[1])
         why = "; ".join(f"{service} {amount:+.2f}" for service, amount in parts if abs(amount) >= 0.01)
-        found.append(
-            Row(
-                f"a million in batches of {size}: cost",
-                f"{ours:.2f} USD",
-                f"a minimal workflow without ledger or retries {theirs:.2f} USD",
-                f"{ours / theirs:.2f}",
-                f"≤ {limit:g} ×",
-                ours <= limit * theirs,
-                f"against it, USD: {why}.",
-            )
-        )
+        what, peer = f"a million in batches of {size}: cost", "a minimal workflow without ledger or retries"
+        peer = f"{peer} {theirs:.2f} USD"
+        row = at_most(limit, what, f"{ours:.2f} USD", peer, ours / theirs, why=f"against it, USD: {why}.")
+        found.append(row)
     return found
 
 
@@ -200,48 +169,37 @@ def write_counts(counts: Mapping[str, Mapping[str, float]]) -> None:
     COUNTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-LIMITS: dict[str, tuple[type[int] | type[float], float, float]] = {
-    "FAILED": (int, 1, 1_000_000_000),
-    "BATCH_SIZE": (int, 1, 100),
-    "API_MS": (float, 0, 60_000),
-    "RETRY_RATE": (float, 0, 1),
-}
-"""The variables of ``make cost``: what they are, from, to."""
-
-
-def workload(given: Mapping[str, str]) -> Workload:
-    """Read the variables of ``make cost``; raises ``ValueError``, which names one and says what it must be."""
-    values = {name.lower(): _number(name, text) for name, text in given.items()}
-    if "failed" not in values:
-        raise ValueError("FAILED is missing: make cost FAILED=1000000")
-    return Workload(**values)  # type: ignore[arg-type]
-
-
-def _number(name: str, text: str) -> float:
-    kind, least, most = LIMITS[name]
-    value: float = math.nan
-    with suppress(ValueError):
-        value = kind(text)
-    if not least <= value <= most:
-        what = "a whole number" if kind is int else "a number"
-        raise ValueError(f"{name} must be {what} from {least:,} to {most:,}; it is {text!r}")
-    return value
-
-
-def main(arguments: list[str]) -> None:
-    """Print the table and the assumptions."""
+def arguments() -> argparse.ArgumentParser:
+    """Make the parser of what ``make cost`` is asked."""
     parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
-    for name in LIMITS:
-        parser.add_argument(f"--{name.lower().replace('_', '-')}", dest=name)
-    given = {name: text for name, text in vars(parser.parse_args(arguments)).items() if text is not None}
-    try:
-        work = workload(given)
-    except ValueError as wrong:
-        sys.exit(str(wrong))
+    default = Workload(failed=1)
+    parser.add_argument("--failed", type=_number(int, 1, 1_000_000_000), required=True)
+    parser.add_argument("--batch-size", type=_number(int, 1, 100), default=default.batch_size)
+    parser.add_argument("--api-ms", type=_number(float, 0, 60_000), default=default.api_ms)
+    parser.add_argument("--retry-rate", type=_number(float, 0, 1), default=default.retry_rate)
+    return parser
+
+
+def _number(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], float]:
+    """Give what reads a number within limits."""
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if least <= (value := kind(text)) <= most:
+                return value
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"must be {what} from {least:,} to {most:,}; it is {text!r}")
+
+    return read
+
+
+def main() -> None:
+    """Print the table and the assumptions."""
+    work = Workload(**vars(arguments().parse_args()))
     counts, prices = read(COUNTS), read(PRICES)
     print(table(work, counts, prices))
     print("\n".join(f"- {line}" for line in assumptions(work, counts, prices)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

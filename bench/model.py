@@ -1,4 +1,4 @@
-"""How often the module, and three other ways, do what AWS bills, for so many failed communications.
+"""How often the module, and two other ways, do what AWS bills, for so many failed communications.
 
 The counts are the benchmark's, in ``counts.toml``; what stands here as a number is a default of the module, a limit of
 AWS, or an assumption that ``bench/cost.py`` prints.
@@ -12,13 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.usage import TRANSITIONS_PER_CHILD
-
 GB, CONCLUDE_GB = 256 / 1024, 512 / 1024
 """Memory of each function, and of ``conclude``: the module's defaults."""
 
-PER_RUN, PLACES, CONCURRENCY, PAGE = 10_000, 10, 5, 100
-"""The module's defaults: communications a run, sent at a time in a run and in a batch of it, and listed a page."""
+PER_RUN, PLACES, PAGE = 10_000, 10, 100
+"""The module's defaults: communications a run, sent at a time in it, and listed a page."""
 
 WRITE_UNIT_BYTES, READ_UNIT_BYTES = 1024, 4096
 """DynamoDB writes and reads so much for one unit."""
@@ -28,9 +26,6 @@ READS_OF_A_BATCH = 3
 
 BATCHES_PER_READ = 50
 """``conclude`` reads so many batches with each request."""
-
-EXPRESS_GB = 64 / 1024
-"""Express workflows are billed in steps of 64 MB; a batch of ids needs one."""
 
 QUEUE_BATCH = 10
 """The most messages that SQS takes, gives and deletes with one request, and the default of the module's queue."""
@@ -49,9 +44,6 @@ COMPOSITE_ALARMS = 1
 
 IDLE_POLLERS, IDLE_POLL_SECONDS, MONTH_SECONDS = 5, 20, 30 * 86_400
 """Where a mapping has a maximum concurrency, so many ask an empty queue, for so long each time."""
-
-LOOKS_A_MONTH, WIDGETS, WIDGET_MS, WIDGET_READ_UNITS = MONTH_SECONDS // 60, 2, 200, 10
-"""Of somebody who has the dashboard open: it refreshes each minute, and each widget reads the table three times."""
 
 
 @dataclass(frozen=True)
@@ -194,22 +186,6 @@ def seed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     )
 
 
-def express(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
-    """Give the units of the module with Express batches: the same, but for their own price."""
-    each = counts["module"]
-    billed = math.ceil(batch_seconds(work, counts) * 10) / 10
-    units = module(work, counts)
-    units["transition"] = work.runs * each["run_transitions"] + work.batches * TRANSITIONS_PER_CHILD
-    return units + Counter({"express_request": work.batches, "express_gb_second": work.batches * billed * EXPRESS_GB})
-
-
-def batch_seconds(work: Workload, counts: Mapping[str, Any]) -> float:
-    """Tell how long a batch takes: a part of its own, and turns of five at a time; without waits before a retry."""
-    each = counts["module"]
-    turns = math.ceil(work.batch_size / CONCURRENCY) * (1 + work.retry_rate)
-    return float(each["batch_ms"] + turns * (each["turn_ms"] + work.api_ms)) / 1000
-
-
 def queue(work: Workload, counts: Mapping[str, Any], batch: int = QUEUE_BATCH) -> Counter[str]:
     """Give the units of the delivery queue in place of batches: no ledger, no batch that ends, no mail for it."""
     each, does = counts["worker"], predict_queue(work, counts, batch)
@@ -250,7 +226,6 @@ def _in_runs(work: Workload, size: int) -> int:
 WAYS: dict[str, Callable[[Workload, Mapping[str, Any]], Counter[str]]] = {
     "this module": module,
     "a minimal workflow without ledger or retries": seed,
-    "Express batches": express,
     "SQS + Lambda": queue,
 }
 

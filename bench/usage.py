@@ -15,7 +15,7 @@ from typing import Any
 from local import runs
 from local.stack import Stack
 
-REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\tBilled Duration: (\d+) ms")
+REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\t")
 BYTES_PER_EVENT = 26
 """CloudWatch Logs adds them to each event (API reference, PutLogEvents)."""
 
@@ -31,8 +31,6 @@ class Log:
 
     Attributes
     ----------
-    api_ms
-        The API's part of all of them.
     cold, warm
         Milliseconds of each invocation without the API's part, of a sandbox's first one and of every other.
     metrics
@@ -40,9 +38,7 @@ class Log:
     """
 
     invocations: int = 0
-    billed_ms: int = 0
     log_bytes: int = 0
-    api_ms: float = 0.0
     cold: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
     metrics: set[tuple[str, ...]] = field(default_factory=set)
@@ -61,25 +57,14 @@ class Usage:
     ----------
     units
         DynamoDB's capacity: ``read`` and ``write``.
-    seconds
-        What executions with an inline Map took from start to end, added up: the seed's, and the module's batches.
-    map_seconds
-        What of that their Map states took.
     """
 
     transitions: int = 0
     events: int = 0
     state_bytes: int = 0
-    seconds: float = 0.0
-    map_seconds: float = 0.0
     functions: dict[str, Log] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     units: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def billed_ms(self) -> int:
-        """Add up what Lambda bills."""
-        return sum(log.billed_ms for log in self.functions.values())
 
     @property
     def invocations(self) -> int:
@@ -122,10 +107,6 @@ def counted(stack: Stack) -> tuple[Counter[str], dict[str, float]]:
 def count_events(usage: Usage, events: Sequence[Mapping[str, Any]]) -> None:
     """Add an execution's history: a transition is a state entered, and every try of a task after its first."""
     kinds = Counter(event["type"] for event in events)
-    turned = [event["timestamp"] for event in events if event["type"] in ("MapStateEntered", "MapStateExited")]
-    if turned and "MapRunStarted" not in kinds:
-        usage.seconds += (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()
-        usage.map_seconds += (turned[-1] - turned[0]).total_seconds()
     entered = sum(count for kind, count in kinds.items() if kind.endswith("StateEntered"))
     retries = kinds["TaskScheduled"] + kinds["LambdaFunctionScheduled"] - kinds["TaskStateEntered"]
     usage.transitions += entered + retries
@@ -151,8 +132,6 @@ def read_log(events: Iterable[Mapping[str, Any]], since: int) -> Log:
             own = float(report[1]) - waited
             if event["timestamp"] >= since:
                 log.invocations += 1
-                log.api_ms += waited
-                log.billed_ms += int(report[2])
                 (log.cold if is_first else log.warm).append(own)
         if event["timestamp"] >= since:
             log.log_bytes += len(text.encode()) + BYTES_PER_EVENT

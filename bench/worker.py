@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.sandboxes import MeasurementFailed
-from bench.usage import Log, Meter, Usage
+from bench.usage import Meter, Usage
 from local.application import seed
 from local.queues import enqueue, waiting
 from local.stack import Stack, wait_until
@@ -68,50 +68,28 @@ def measured(stack: Stack) -> dict[str, float]:
     delivery = WorkedQueue(stack, stack.outputs["queue"]["url"], stack.outputs["function_names"]["worker"])
     cold = delivery.send(ENTRIES)
     delivery.send(ENTRIES, retried=4)  # some in each sandbox: the first that comes back there takes longer
-    full = [delivery.send(ENTRIES) for _ in range(ROUNDS)]
-    retried = [delivery.send(ENTRIES, retried=1) for _ in range(ROUNDS)]
-    again = _alike(retried, _invocations) - _alike(full, _invocations)
-    changes = _alike(retried, _changes) - _alike(full, _changes)
-    entry_ms, entry_bytes = (_median(full, of) / ENTRIES for of in (_own_ms, _log_bytes))
-    retry_ms, retry_bytes = (_median(retried, of) - _median(full, of) for of in (_own_ms, _log_bytes))
+    full, retried = (_typical([delivery.send(ENTRIES, retried) for _ in range(ROUNDS)]) for retried in (0, 1))
     return {
-        "retry_invocations": again,
-        "retry_changes": changes,
-        "own_ms": round(entry_ms, 1),
-        "retry_own_ms": round(max(0.0, retry_ms), 1),
-        "cold_ms": round(statistics.median(_log(cold).cold), 1),
-        "log_bytes": round(entry_bytes),
-        "retry_log_bytes": round(retry_bytes),
+        "retry_invocations": retried["invocations"] - full["invocations"],
+        "retry_changes": retried["changes"] - full["changes"],
+        "own_ms": round(full["own_ms"] / ENTRIES, 1),
+        "retry_own_ms": round(max(0.0, retried["own_ms"] - full["own_ms"]), 1),
+        "cold_ms": round(statistics.median(cold.functions["worker"].cold), 1),
+        "log_bytes": round(full["log_bytes"] / ENTRIES),
+        "retry_log_bytes": round(retried["log_bytes"] - full["log_bytes"]),
     }
 
 
-def _alike(rounds: Sequence[Usage], of: Callable[[Usage], int]) -> int:
-    """Give what is the same in each round, with no sandbox started in any."""
-    counts = {of(used) for used in rounds}
-    if len(counts) > 1 or any(_log(used).cold for used in rounds):
+def _typical(rounds: Sequence[Usage]) -> dict[str, float]:
+    """Give what the rounds have in common, with no sandbox started in any, and the medians of what differs."""
+    logs = [used.functions["worker"] for used in rounds]
+    changes = [used.requests["sqs.ChangeMessageVisibility"] for used in rounds]
+    counts = {(log.invocations, count) for log, count in zip(logs, changes, strict=True)}
+    if len(counts) > 1 or any(log.cold for log in logs):
         raise MeasurementFailed(f"rounds of the worker differ: {sorted(counts)}")
-    return counts.pop()
-
-
-def _log(used: Usage) -> Log:
-    return used.functions["worker"]
-
-
-def _invocations(used: Usage) -> int:
-    return _log(used).invocations
-
-
-def _changes(used: Usage) -> int:
-    return used.requests["sqs.ChangeMessageVisibility"]
-
-
-def _own_ms(used: Usage) -> float:
-    return sum(_log(used).warm)
-
-
-def _log_bytes(used: Usage) -> float:
-    return _log(used).log_bytes
-
-
-def _median(rounds: Sequence[Usage], of: Callable[[Usage], float]) -> float:
-    return statistics.median(map(of, rounds))
+    return {
+        "invocations": logs[0].invocations,
+        "changes": changes[0],
+        "own_ms": statistics.median(sum(log.warm) for log in logs),
+        "log_bytes": statistics.median(log.log_bytes for log in logs),
+    }
