@@ -86,11 +86,28 @@ def numbered(
     return answer
 
 
+def page_of(
+    style: PaginationStyle, shown: Sequence[Any], token: object, param: str = "cursor", **more: Any
+) -> Response:
+    """Answer with a page and what names the next one in a style with tokens; None says that nothing follows."""
+    url = token if style is PaginationStyle.CURSOR or token is None else f"/emails?{param}={token}"
+    link = f"<{url}>; rel=next" if url else "</emails>; rel=first"
+    headers = {"Link": link} if style is PaginationStyle.LINK_HEADER else {}
+    return as_json({"emails": items(shown), "next": url, **more}, **headers)
+
+
 def complete(listing: Listing) -> bool:
     """Whether the source counts as read to its end; if so the listing says why, if not, it says what is wrong."""
     assert bool(listing.evidence) == ("email" in listing.complete)
     assert listing.complete or listing.problems or listing.truncated
     return "email" in listing.complete
+
+
+def whole(done: tuple[list[str], Listing]) -> list[str]:
+    """Give the ids of a list that was read to its end."""
+    found, listing = done
+    assert complete(listing)
+    return found
 
 
 # Filters and size travel.
@@ -113,9 +130,7 @@ def test_filters_and_size_that_a_next_link_lacks_are_put_back(
         return as_json({"emails": listed[(number - 1) * size : number * size], "next": url}, **headers)
 
     api.answer = answer
-    found, listing = read(source(style, filters={"status": "failed", "kind": "a b"}))
-    assert found == ids(25)
-    assert complete(listing)
+    assert whole(read(source(style, filters={"status": "failed", "kind": "a b"}))) == ids(25)
     assert {request.args["limit"] for request in api.requests} == {"10"}
 
 
@@ -257,9 +272,9 @@ def test_a_page_without_a_match_is_not_the_end(
 ) -> None:
     listed = [{"id": str(number), "status": "failed" if number in matching else "sent"} for number in range(37)]
     api.answer = numbered(listed)
-    found, listing = read(source(style, items="emails[?status=='failed']"))
-    assert found == [str(number) for number in range(37) if number in matching]
-    assert complete(listing)
+    assert whole(read(source(style, items="emails[?status=='failed']"))) == [
+        str(number) for number in range(37) if number in matching
+    ]
 
 
 @pytest.mark.parametrize("style", NUMBERED)
@@ -275,9 +290,7 @@ def test_an_empty_page_in_the_middle_is_passed(
         return as_json({"emails": [item for item in listed[start : start + 10] if item["shown"]]})
 
     api.answer = answer
-    found, listing = read(source(style))
-    assert found == [item["id"] for item in listed if item["shown"]]
-    assert complete(listing)
+    assert whole(read(source(style))) == [item["id"] for item in listed if item["shown"]]
 
 
 def test_empty_pages_with_a_next_token_are_passed(api: ScriptedApi, read: Read) -> None:
@@ -288,9 +301,7 @@ def test_empty_pages_with_a_next_token_are_passed(api: ScriptedApi, read: Read) 
         return as_json({"emails": items(pages[number]), "next": number + 1 if number + 1 < len(pages) else None})
 
     api.answer = answer
-    found, listing = read(source(PaginationStyle.CURSOR))
-    assert found == ["a"]
-    assert complete(listing)
+    assert whole(read(source(PaginationStyle.CURSOR))) == ["a"]
 
 
 @pytest.mark.parametrize("style", TOKENS)
@@ -299,15 +310,10 @@ def test_empty_pages_whose_next_ones_are_numbers_are_passed(
 ) -> None:
     def answer(request: Request) -> Response:
         number = int(request.args.get("page", 1))
-        token = number + 1 if number < 3 else None
-        url = token if style is PaginationStyle.CURSOR or token is None else f"/emails?page={token}"
-        link = f"<{url}>; rel=next" if url else "</emails>; rel=first"
-        return as_json({"emails": [], "next": url}, **({"Link": link} if style is PaginationStyle.LINK_HEADER else {}))
+        return page_of(style, [], number + 1 if number < 3 else None, "page")
 
     api.answer = answer
-    found, listing = read(source(style, pagination={"cursor_param": "page"}))
-    assert found == []
-    assert complete(listing)
+    assert whole(read(source(style, pagination={"cursor_param": "page"}))) == []
 
 
 # A next token where it is not looked for.
@@ -347,8 +353,7 @@ def test_a_list_that_is_one_full_page_ends_there(
             return as_json({"error": f"limit: at least {least}"}, refusal)
         if size >= 10 or not names_next:
             return as_json({"emails": items(ids(10)[:size])})
-        headers = {"Link": "</emails?c=b>; rel=next"} if style is PaginationStyle.LINK_HEADER else {}
-        return as_json({"emails": items(ids(size)), "next": "b"}, **headers)
+        return page_of(style, ids(size), "b")
 
     api.answer = answer
     found, listing = read(source(style))
@@ -436,9 +441,7 @@ def test_an_answer_that_says_that_nothing_follows_is_the_end(
     api: ScriptedApi, read: Read, style: PaginationStyle, end: Any
 ) -> None:
     api.answers(as_json({"emails": items(ids(10)), "next": end}))
-    found, listing = read(source(style))
-    assert found == ids(10)
-    assert complete(listing)
+    assert whole(read(source(style))) == ids(10)
     assert len(api.requests) == 1
 
 
@@ -468,9 +471,7 @@ def test_a_total_that_stays_where_fewer_are_asked_for_is_the_lists(
     api: ScriptedApi, read: Read, style: PaginationStyle
 ) -> None:
     api.answer = sized(10, total=lambda _: 10)
-    found, listing = read(source(style))
-    assert found == ids(10)
-    assert complete(listing)
+    assert whole(read(source(style))) == ids(10)
     assert len(api.requests) == 2
 
 
@@ -506,9 +507,7 @@ def test_a_total_that_is_the_pages_own_length_hides_nothing(
 @pytest.mark.parametrize("count", [10, 100])
 def test_an_only_page_that_is_given_again_may_be_the_total(api: ScriptedApi, read: Read, count: int) -> None:
     api.answer = sized(count, total=lambda _: count)
-    found, listing = read(source(size=count))
-    assert found == ids(count)
-    assert complete(listing)
+    assert whole(read(source(size=count))) == ids(count)
 
 
 @pytest.mark.parametrize("style", TOKENS)
@@ -532,14 +531,11 @@ def test_a_page_with_room_for_more_ends_a_list_where_nothing_speaks_against_it(
         if request.args["limit"] == "1" and one == "refused":
             return as_json({}, 400)
         if request.args["limit"] == "1" and one == "named":
-            headers = {"Link": "</emails?cursor=b>; rel=next"} if style is PaginationStyle.LINK_HEADER else {}
-            return as_json({"emails": items(ids(1)), "next": "b"}, **headers)
+            return page_of(style, ids(1), "b")
         return as_json({"emails": items(ids(37))})
 
     api.answer = answer
-    found, listing = read(source(style, size=100))
-    assert found == ids(37)
-    assert complete(listing)
+    assert whole(read(source(style, size=100))) == ids(37)
 
 
 @pytest.mark.parametrize(
@@ -575,9 +571,7 @@ def test_pages_that_went_meanwhile_are_no_problem(api: ScriptedApi, read: Read) 
         return numbered(left, pages=-(-len(left) // 10))(request)
 
     api.answer = answer
-    found, listing = read(source())
-    assert found == ids(10)
-    assert complete(listing)
+    assert whole(read(source())) == ids(10)
 
 
 # What an answer says against itself.
@@ -626,9 +620,7 @@ def test_a_list_that_speaks_against_itself_is_not_complete(
 def test_an_error_that_passes_is_no_end(api: ScriptedApi, read: Read, style: PaginationStyle) -> None:
     serve = numbered(ids(47))
     api.answer = lambda request: as_json({"emails": [], "success": False}) if len(api.requests) == 2 else serve(request)
-    found, listing = read(source(style))
-    assert found == ids(47)
-    assert complete(listing)
+    assert whole(read(source(style))) == ids(47)
 
 
 @pytest.mark.parametrize(
@@ -652,9 +644,7 @@ def test_what_only_looks_like_an_error_is_none(
 
 def test_a_list_of_errors_is_a_list(api: ScriptedApi, read: Read) -> None:
     api.answers(as_json({"errors": items(ids(3))}))
-    found, listing = read(source(PaginationStyle.NONE, items="errors"))
-    assert found == ids(3)
-    assert complete(listing)
+    assert whole(read(source(PaginationStyle.NONE, items="errors"))) == ids(3)
 
 
 @pytest.mark.parametrize("header", ["/emails?c=2>; rel=next", ""])
@@ -680,9 +670,7 @@ def test_a_next_link_is_read_as_rfc_8288_writes_it(api: ScriptedApi, read: Read,
         return as_json({"emails": items(ids(10))}, Link=link)
 
     api.answer = answer
-    found, listing = read(source(PaginationStyle.LINK_HEADER))
-    assert found == [*ids(10), "last"]
-    assert complete(listing)
+    assert whole(read(source(PaginationStyle.LINK_HEADER))) == [*ids(10), "last"]
 
 
 # A list that the source takes for one answer.
@@ -979,9 +967,7 @@ def test_what_fails_between_two_questions_does_not_make_a_list_doubtful(api: Scr
         return as_json({"emails": items(listed), "next": None})
 
     api.answer = answer
-    found, listing = read(source(PaginationStyle.CURSOR))
-    assert found == []
-    assert complete(listing)
+    assert whole(read(source(PaginationStyle.CURSOR))) == []
 
 
 # The total.
@@ -1080,17 +1066,9 @@ def test_pages_on_which_one_id_comes_again_and_again_are_not_the_same(
     if style in NUMBERED:
         api.answer = numbered(rows)
     else:
-        parts = [rows[:10], rows[10:20], rows[20:30], rows[30:]]
-        links = ["?cursor=b", "?cursor=c", "?cursor=d", None]
-        api.answers(
-            *(
-                as_json({"emails": part, "next": link}, **({"Link": f"<{link}>; rel=next"} if link else {}))
-                for part, link in zip(parts, links, strict=True)
-            )
-        )
-    found, listing = read(source(style))
-    assert found == [*ids(10), "mail", "x", "y", "z"]
-    assert complete(listing)
+        parts = zip((rows[:10], rows[10:20], rows[20:30], rows[30:]), ("b", "c", "d", None), strict=True)
+        api.answers(*(page_of(style, part, token) for part, token in parts))
+    assert whole(read(source(style))) == [*ids(10), "mail", "x", "y", "z"]
 
 
 def test_what_comes_twice_is_counted_once_in_the_total(api: ScriptedApi, read: Read) -> None:
@@ -1189,9 +1167,7 @@ def test_where_as_many_came_as_the_list_has_whatever_comes_beyond_is_the_end(
     api: ScriptedApi, read: Read, style: PaginationStyle, count: int, beyond: Response
 ) -> None:
     api.answer = numbered(ids(count), lambda: beyond, total=count)
-    found, listing = read(source(style))
-    assert found == ids(count)
-    assert complete(listing)
+    assert whole(read(source(style))) == ids(count)
     api.answer = numbered(ids(count), lambda: beyond, total=count + 1)
     assert not complete(read(source(style))[1])
 
@@ -1338,9 +1314,7 @@ def test_a_list_that_is_just_as_long_as_a_cap_and_shows_its_end_is_complete(
     api: ScriptedApi, read: Read, style: PaginationStyle, size: int
 ) -> None:
     api.answer = numbered(ids(1000), total=1000)
-    found, listing = read(source(style, size=size))
-    assert found == ids(1000)
-    assert complete(listing)
+    assert whole(read(source(style, size=size))) == ids(1000)
     pages = -(-1000 // size)
     assert len(api.requests) <= 2 * (pages + 2) + 1
 
@@ -1636,9 +1610,7 @@ def test_a_body_that_is_no_json_says_why(api: ScriptedApi, read: Read, answer: R
 
 def test_a_status_that_means_empty_is_asked_for_twice(api: ScriptedApi, read: Read) -> None:
     api.answers(Response(status=404), as_json({"emails": items(ids(3))}), as_json({"emails": []}))
-    found, listing = read(source(empty_statuses=(404,)))
-    assert found == ids(3)
-    assert complete(listing)
+    assert whole(read(source(empty_statuses=(404,)))) == ids(3)
 
 
 @pytest.mark.parametrize("status", [202, 206, 203])
@@ -1781,9 +1753,7 @@ def test_a_list_whose_total_falls_is_read_again_until_nothing_new_comes(
         listed = [id_ for id_ in ids(60) if int(id_) not in gone]
         page = tokens.index(request.args.get("cursor", ""))
         following = tokens[page + 1] if page * 10 + 10 < len(listed) else None
-        url = following if style is PaginationStyle.CURSOR else following and f"/emails?cursor={following}"
-        shown = items(listed[page * 10 : page * 10 + 10])
-        return as_json({"emails": shown, "next": url, "total": len(listed)})
+        return page_of(style, listed[page * 10 : page * 10 + 10], following, total=len(listed))
 
     api.answer = answer
     found, listing = read(source(style, pagination={"total": total}))
@@ -1802,9 +1772,7 @@ def test_a_list_whose_total_falls_though_all_came_is_read_once(api: ScriptedApi,
 def test_a_match_that_slides_onto_a_page_already_read_is_found(api: ScriptedApi, read: Read) -> None:
     listed = [{"id": str(number), "status": "failed" if number == 10 else "sent"} for number in range(25)]
     api.answer = lambda request: numbered(listed[1:] if len(api.requests) > 1 else listed)(request)
-    found, listing = read(source(items="emails[?status=='failed']"))
-    assert found == ["10"]
-    assert complete(listing)
+    assert whole(read(source(items="emails[?status=='failed']"))) == ["10"]
 
 
 @pytest.mark.parametrize("style", TOKENS)
@@ -1813,9 +1781,7 @@ def test_a_list_whose_next_page_is_a_token_is_read_once(api: ScriptedApi, read: 
         tokens = ["", "f81d4fae-7dec-31d0", "a765-00a0c91e6bf6"]
         page = tokens.index(request.args.get("cursor", ""))
         start, following = page * 10, tokens[page + 1] if page < 2 else None
-        url = following if style is PaginationStyle.CURSOR else following and f"/emails?cursor={following}"
-        headers = {"Link": f"<{url}>; rel=next"} if url and style is PaginationStyle.LINK_HEADER else {}
-        return as_json({"emails": items(ids(30)[start : start + 10]), "next": url}, **headers)
+        return page_of(style, ids(30)[start : start + 10], following)
 
     api.answer = answer
     assert complete(read(source(style))[1])
@@ -1867,10 +1833,7 @@ def test_what_slides_from_a_page_that_is_counted_is_found(api: ScriptedApi, read
         listed = ids(13) if len(api.requests) == 1 else ids(13)[3:]
         number = int(request.args.get("page", 1))
         token = number + 1 if number * 10 < len(listed) else None
-        url = token if style is PaginationStyle.CURSOR or token is None else f"/emails?page={token}"
-        link = f"<{url}>; rel=next" if url else "</emails>; rel=first"
-        headers = {"Link": link} if style is PaginationStyle.LINK_HEADER else {}
-        return as_json({"emails": items(listed[(number - 1) * 10 : number * 10]), "next": url}, **headers)
+        return page_of(style, listed[(number - 1) * 10 : number * 10], token, "page")
 
     api.answer = answer
     found, listing = read(source(style, pagination={"cursor_param": "page"}))
@@ -1975,9 +1938,7 @@ def test_an_offset_that_is_a_pages_number_is_noticed(
 
 def test_what_left_the_list_at_its_end_makes_no_offset_a_pages_number(api: ScriptedApi, read: Read) -> None:
     api.answer = lambda request: numbered(ids(200) if len(api.requests) < 5 else ids(200)[5:])(request)
-    found, listing = read(source(PaginationStyle.OFFSET, size=100))
-    assert found == ids(200)
-    assert complete(listing)
+    assert whole(read(source(PaginationStyle.OFFSET, size=100))) == ids(200)
     assert "199" in {request.args["offset"] for request in api.requests}
 
 
@@ -1991,9 +1952,7 @@ def test_an_offset_in_the_middle_of_a_page_may_be_refused(api: ScriptedApi, read
         return as_json({"emails": items(ids(200)[offset : offset + 100])})
 
     api.answer = answer
-    found, listing = read(source(PaginationStyle.OFFSET, size=100))
-    assert found == ids(200)
-    assert complete(listing)
+    assert whole(read(source(PaginationStyle.OFFSET, size=100))) == ids(200)
 
 
 @pytest.mark.parametrize(
@@ -2074,9 +2033,7 @@ def test_a_list_may_begin_at_any_number(api: ScriptedApi, read: Read) -> None:
         source(PaginationStyle.OFFSET, pagination=scim),
         source(pagination={"first_page": 3, "size_param": None}),
     ):
-        found, listing = read(changed)
-        assert found == ids(25)
-        assert complete(listing)
+        assert whole(read(changed)) == ids(25)
 
 
 @pytest.mark.parametrize(

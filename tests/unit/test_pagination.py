@@ -112,18 +112,6 @@ def test_a_list_that_shifts_while_it_is_paged_loses_nothing(
     assert {int(id_) for id_ in read(source(style, 4), settings)} >= set(range(20)) - gone
 
 
-def test_a_numbered_list_that_fits_on_a_page_is_read_once(api: ScriptedApi, settings: ApiSettings) -> None:
-    api.answer = paged([1, 2], PaginationStyle.PAGE)
-    assert read(source(PaginationStyle.PAGE), settings) == ["1", "2"]
-    assert len(api.requests) == 2  # the page, and the empty one that ends the list
-
-
-def test_a_missing_page_after_the_last_one_is_the_end(api: ScriptedApi, settings: ApiSettings) -> None:
-    serve = paged([1, 2, 3, 4], PaginationStyle.PAGE)
-    api.answer = lambda request: serve(request) if int(request.args["page"]) < 3 else Response(status=404)
-    assert read(source(PaginationStyle.PAGE, 2), settings) == ["1", "2", "3", "4"]
-
-
 def test_names_of_parameters_and_the_first_page_are_the_applications(api: ScriptedApi, settings: ApiSettings) -> None:
     api.answers(as_json({"emails": [{"id": 1}]}), as_json({"emails": []}))
     names = {"page_param": "p", "first_page": 0, "size_param": "per_page"}
