@@ -79,6 +79,11 @@ class Running:
         self.runs.write_batches(self.batches)
         self.runs.begin_breaker(run_id, dict.fromkeys(sources, 0), {}, {})
 
+    def goes(self, answers: Answers, **begun: Any) -> None:
+        """Begin a run of one batch, of all that are answered, and send it."""
+        self.begins(list(answers), **begun)
+        self.sends(1, answers)
+
     def sends(self, number: int, answers: Answers, *, closes: bool = True) -> None:
         """Send what a batch has, as requeue_communication does, and close the batch unless it is aborted."""
         batch = self.batches[number - 1]

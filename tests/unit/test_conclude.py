@@ -169,8 +169,7 @@ ONE, GOOD = emails(1)[0], emails(3, first=100)
 def test_a_good_run_is_said_in_one_digest_that_its_execution_publishes(
     running: Running, ledger: Ledger, context: Context, inbox: Inbox
 ) -> None:
-    running.begins(GOOD)
-    running.sends(1, all_get(202, GOOD))
+    running.goes(all_get(202, GOOD))
     answer = invoke(done(), context)
     assert (answer["failed"], answer["notify"]) == (0, True)
     assert answer["subject"] == "3 communications requeued - redrive test"
@@ -204,8 +203,7 @@ def test_without_a_single_accepted_one_nobody_is_accused_and_five_accuse_the_api
     running: Running, ledger: Ledger, context: Context, count: int
 ) -> None:
     some = emails(count)
-    running.begins(some)
-    running.sends(1, all_get(422, some))
+    running.goes(all_get(422, some))
     answer = invoke(done(), context)
     assert {entry_of(ledger, each).state for each in some} == {State.OPEN}
     assert {entry_of(ledger, each).attempts for each in some} == {0}
@@ -221,8 +219,7 @@ def test_alone_it_is_for_a_person_when_the_same_answer_comes_in_two_runs(
 ) -> None:
     states = []
     for number, status in enumerate(statuses):
-        running.begins([ONE], run_id=next_run(number))
-        running.sends(1, {ONE: status})
+        running.goes({ONE: status}, run_id=next_run(number))
         invoke(done(next_run(number)), context)
         states.append(entry_of(ledger, ONE).state)
         time.passes(ONE_COOLDOWN)
@@ -249,8 +246,7 @@ def test_what_was_turned_away_is_one_attempt_where_three_in_four_were_accepted(
     running: Running, ledger: Ledger, context: Context, status: int | None, accepted: int, attempts: int
 ) -> None:
     good = GOOD[:accepted]
-    running.begins([ONE, *good])
-    running.sends(1, all_get(202, good) | {ONE: status})
+    running.goes({ONE: status} | all_get(202, good))
     answer = invoke(done(), context)
     entry = entry_of(ledger, ONE)
     assert (entry.state, entry.attempts) == (State.OPEN, attempts)
@@ -261,8 +257,7 @@ def test_what_was_turned_away_is_one_attempt_where_three_in_four_were_accepted(
 
 def test_sources_are_judged_apart(running: Running, ledger: Ledger, context: Context) -> None:
     sms = [Communication(str(number), "send.sms", "sms") for number in range(3)]
-    running.begins([*GOOD, *sms])
-    running.sends(1, all_get(202, GOOD) | all_get(500, sms))
+    running.goes(all_get(202, GOOD) | all_get(500, sms))
     invoke(done(), context)
     assert [entry_of(ledger, each).attempts for each in sms] == [0, 0, 0]
 
@@ -272,8 +267,7 @@ def test_an_attempt_that_has_been_open_for_a_day_is_charged_whoever_is_to_blame(
 ) -> None:
     some = emails(6)
     for number in range(2):
-        running.begins(some, run_id=next_run(number))
-        running.sends(1, all_get(503, some))
+        running.goes(all_get(503, some), run_id=next_run(number))
         invoke(done(next_run(number)), context)
         assert {entry_of(ledger, each).attempts for each in some} == {number}
         time.passes(DAY)
@@ -283,8 +277,7 @@ def test_an_attempt_that_has_been_open_for_a_day_is_charged_whoever_is_to_blame(
 def test_409_and_429_are_charged_with_nothing(
     running: Running, ledger: Ledger, context: Context, time: Time, status: int
 ) -> None:
-    running.begins([ONE, *GOOD])
-    running.sends(1, all_get(202, GOOD) | {ONE: status})
+    running.goes({ONE: status} | all_get(202, GOOD))
     answer = invoke(done(), context)
     assert entry_of(ledger, ONE).attempts == 0
     assert lines(running) == {"requeued": 3, "already_queued" if status == 409 else "turned_away": 1}
@@ -295,8 +288,7 @@ def test_409_without_end_is_charged_after_a_day(
     running: Running, ledger: Ledger, table: Table, context: Context, time: Time
 ) -> None:
     for number in range(5):
-        running.begins([ONE], run_id=next_run(number))
-        running.sends(1, {ONE: 409})
+        running.goes({ONE: 409}, run_id=next_run(number))
         invoke(done(next_run(number)), context)
         assert entry_of(ledger, ONE).attempts == min(number, LEDGER.max_attempts)
         if entry_of(ledger, ONE).state is State.MANUAL:
@@ -321,8 +313,7 @@ def test_a_poison_is_for_a_person_after_its_attempts(
     for number in range(LEDGER.max_attempts):
         assert entry_of(ledger, ONE).state is State.OPEN if number else True
         good = emails(3, first=100 * (number + 1))
-        running.begins([ONE, *good], run_id=next_run(number))
-        running.sends(1, all_get(202, good) | {ONE: 500})
+        running.goes({ONE: 500} | all_get(202, good), run_id=next_run(number))
         answer = invoke(done(next_run(number)), context)
         time.passes(LONGEST_COOLDOWN)
     entry = entry_of(ledger, ONE)
@@ -337,8 +328,7 @@ def test_where_the_breaker_was_open_at_the_end_an_answer_about_the_entity_must_c
 ) -> None:
     for number, state in enumerate([State.OPEN, State.MANUAL]):
         good = emails(3, first=100 * (number + 1))
-        running.begins([ONE, *good], run_id=next_run(number))
-        running.sends(1, all_get(202, good) | {ONE: 422})
+        running.goes({ONE: 422} | all_get(202, good), run_id=next_run(number))
         running.runs.move_breaker(next_run(number), {"email": Move(THRESHOLD, resets=False)}, [])
         invoke(done(next_run(number)), context)
         assert entry_of(ledger, ONE).state is state
@@ -405,8 +395,7 @@ def test_a_batch_that_is_written_down_while_it_is_judged_is_counted_once(running
 def test_who_met_an_outage_of_the_credentials_is_charged_nothing(
     running: Running, ledger: Ledger, context: Context, refused: str
 ) -> None:
-    running.begins([ONE, *GOOD])
-    running.sends(1, all_get(202, GOOD) | {ONE: 401})
+    running.goes({ONE: 401} | all_get(202, GOOD))
     if refused:
         running.runs.move_breaker(RUN, {}, [], refused)
     invoke(changed(), context)
@@ -457,8 +446,7 @@ def test_no_verdict_under_a_live_lease(
 def test_what_another_run_has_sent_since_is_not_judged(
     running: Running, ledger: Ledger, context: Context, time: Time
 ) -> None:
-    running.begins([ONE, *GOOD])
-    running.sends(1, all_get(202, GOOD) | {ONE: 500})
+    running.goes({ONE: 500} | all_get(202, GOOD))
     assert ledger.claim(ONE, "another/1", "another", clock.now() + LONGEST_COOLDOWN)
     before = entry_of(ledger, ONE)
     assert before.run_id == "another"
@@ -468,8 +456,7 @@ def test_what_another_run_has_sent_since_is_not_judged(
 
 
 def test_a_batch_that_another_delivery_wrote_was_not_tried(running: Running, context: Context) -> None:
-    running.begins([ONE])
-    running.sends(1, {ONE: 500})
+    running.goes({ONE: 500})
     running.runs.write(RUN, {"request": "another"})
     invoke(done(request="another"), context)
     assert lines(running) == {"not_tried": 1}
@@ -478,8 +465,7 @@ def test_a_batch_that_another_delivery_wrote_was_not_tried(running: Running, con
 def test_what_the_function_failed_for_is_no_answer_of_the_api(
     running: Running, ledger: Ledger, context: Context
 ) -> None:
-    running.begins([ONE])
-    running.sends(1, {ONE: NOT_ASKED})
+    running.goes({ONE: NOT_ASKED})
     answer = invoke(done(), context)
     assert lines(running) == {"not_asked": 1}
     assert answer["failed"] == 1
@@ -617,8 +603,7 @@ def test_a_crash_at_every_call_of_the_table_comes_to_the_same_verdicts_and_one_d
 def test_a_run_that_one_invocation_cannot_conclude_is_gone_on_with(
     running: Running, ledger: Ledger, context: Context
 ) -> None:
-    running.begins([ONE, *GOOD])
-    running.sends(1, all_get(202, GOOD) | {ONE: 500})
+    running.goes({ONE: 500} | all_get(202, GOOD))
     with pytest.raises(ConcludeUnfinished):
         invoke(done(), Context(seconds=14))  # 15 s are kept for what follows the verdicts
     assert running.runs.lock() is not None
@@ -630,8 +615,7 @@ def test_a_run_that_one_invocation_cannot_conclude_is_gone_on_with(
 def test_a_table_that_does_not_answer_is_worth_a_retry(
     running: Running, front: TableFront, context: Context, trouble: Any
 ) -> None:
-    running.begins(GOOD)
-    running.sends(1, all_get(202, GOOD))
+    running.goes(all_get(202, GOOD))
     front.goes(trouble)
     with pytest.raises(LedgerUnavailable):
         invoke(done(), context)
@@ -667,8 +651,7 @@ def test_what_an_execution_ended_with_is_cut_and_so_are_the_groups_that_are_reme
 def test_a_run_that_ends_before_it_published_its_digest_is_published_by_its_event(
     running: Running, context: Context, inbox: Inbox, status: str
 ) -> None:
-    running.begins(GOOD)
-    running.sends(1, all_get(202, GOOD))
+    running.goes(all_get(202, GOOD))
     assert invoke(done(), context)["notify"]
     for delivery in ("first", "second"):
         invoke(changed(status, error="States.TaskFailed"), Context(delivery))
@@ -792,8 +775,7 @@ def test_a_firing_that_could_not_start_and_is_delivered_again_is_a_run_as_any_ot
     running: Running, context: Context, inbox: Inbox
 ) -> None:
     invoke(lister_failed(request="the first delivery's"), context)
-    running.begins(GOOD)
-    running.sends(1, all_get(202, GOOD))
+    running.goes(all_get(202, GOOD))
     invoke(done(), context)
     assert lines(running) == {"requeued": 3}
     assert running.runs.lock() is None
@@ -812,8 +794,7 @@ def test_a_lister_that_finds_a_run_whose_end_no_event_reported_has_it_concluded(
 def test_a_run_that_ended_in_the_ordinary_way_is_not_published_again(
     running: Running, context: Context, inbox: Inbox, status: str, error: str
 ) -> None:
-    running.begins(GOOD)
-    running.sends(1, all_get(202, GOOD))
+    running.goes(all_get(202, GOOD))
     invoke(done(), context)
     invoke({"runId": RUN, "status": status, "error": error}, context)
     assert inbox.empty() == []
@@ -850,8 +831,7 @@ def test_an_event_that_conclude_does_not_know_is_refused(context: Context, event
 
 
 def test_a_map_that_ended_by_its_breakers_is_no_accident(running: Running, context: Context) -> None:
-    running.begins(GOOD)
-    running.sends(1, all_get(503, GOOD))
+    running.goes(all_get(503, GOOD))
     running.runs.move_breaker(RUN, {"email": Move(THRESHOLD, resets=True)}, [])
     answer = invoke(done(stopped={"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x"}), context)
     assert answer["message"].startswith("The API turned everything away: HTTP 503 Service Unavailable (email).\n")
@@ -883,8 +863,7 @@ def test_a_stopped_run_says_who_stopped_it(running: Running, context: Context) -
 
 
 def a_run(running: Running, context: Context, number: int, answers: dict[Communication, Any]) -> dict[str, Any]:
-    running.begins(list(answers), run_id=next_run(0) + f"-{number}")
-    running.sends(1, answers)
+    running.goes(answers, run_id=next_run(0) + f"-{number}")
     return invoke(done(running.run_id), context)
 
 
@@ -986,8 +965,7 @@ def test_an_aborted_run_that_had_its_lease_time_out_is_judged_by_the_run_that_tr
     running.claims(ONE)
     invoke(changed(), context)
     time.passes(A_LEASE)
-    running.begins([ONE, *GOOD], run_id=next_run(1))
-    running.sends(1, all_get(202, GOOD) | {ONE: 500})
+    running.goes({ONE: 500} | all_get(202, GOOD), run_id=next_run(1))
     invoke(done(next_run(1)), context)
     assert entry_of(ledger, ONE).attempts == 1
 
@@ -1090,8 +1068,7 @@ def test_how_a_source_fared_is_not_asked_again_when_the_ledger_has_gone_on(
     running: Running, ledger: Ledger, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first try dies after it has counted; then an operator's run takes those that were turned away."""
-    running.begins([ONE, *GOOD])
-    running.sends(1, all_get(202, GOOD) | {ONE: 503})
+    running.goes({ONE: 503} | all_get(202, GOOD))
     judge = Concluding._judge
     monkeypatch.setattr(Concluding, "_judge", lambda *_: (_ for _ in ()).throw(LedgerUnavailable("it dies")))
     with pytest.raises(LedgerUnavailable):
@@ -1105,8 +1082,7 @@ def test_how_a_source_fared_is_not_asked_again_when_the_ledger_has_gone_on(
 def test_another_that_concludes_at_the_same_moment_counts_what_it_finds_written(
     running: Running, ledger: Ledger, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running.begins([ONE, *GOOD])
-    running.sends(1, all_get(202, GOOD) | {ONE: 422})
+    running.goes({ONE: 422} | all_get(202, GOOD))
     change = Ledger._change
 
     def overtaken(self: Ledger, before: Any, after: Any) -> Any:
