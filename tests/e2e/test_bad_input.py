@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections import Counter
 
 import pytest
 
-from tests.e2e.conftest import settle, sources
-from tests.e2e.scripted_api import Answer, ScriptedApi
+from tests.e2e.scripted_api import Answer
 
 
 def requeued(api):
@@ -28,60 +25,6 @@ def problems(deployment, mail_count):
         return mail.body.partition("\nProblems:\n")[2].partition("\n\n")[0]
 
     return run
-
-
-def test_items_without_an_id_are_reported_and_the_others_go_on(api, problems):
-    api.on("GET", "/emails", Answer([{"id": "a"}, {}, {"id": None}, {"id": ""}, {"id": "b"}]))
-    assert problems() == "- source email: 3 items without a usable id; sources.email.id is 'id'"
-    assert sorted(requeued(api)) == ["a", "b"]
-
-
-def test_ids_that_are_numbers_become_strings(api, deployment):
-    api.on("GET", "/sms", Answer([{"id": 7}, {"id": 900719925474099}]))
-    deployment.ended(deployment.run())
-    assert sorted(requeued(api)) == ["7", "900719925474099"]
-
-
-def test_what_is_on_two_pages_and_in_two_sources_is_sent_once(api, deployment):
-    same = {"path": "/emails", "operation": "send.communications"}
-    page = {"style": "cursor", "next": "next"}
-    deployment.configure(
-        "list_failed",
-        REDRIVE_SOURCES={
-            "first": same | {"items": "items", "pagination": page},
-            "second": same | {"path": "/sms"},
-        },
-    )
-    pages = {
-        None: {"items": [{"id": "1"}, {"id": "2"}], "next": "p2"},
-        "p2": {"items": [{"id": "2"}, {"id": "3"}], "next": None},
-    }
-    api.on("GET", "/emails", lambda call: Answer(pages[call.query.get("cursor")]))
-    api.on("GET", "/sms", Answer([{"id": 3}, {"id": 4}]))
-    answer = deployment.run()
-    deployment.ended(answer)
-    assert answer["listed"] == 4
-    assert Counter(requeued(api)) == Counter(["1", "2", "3", "4"])
-
-
-@pytest.mark.parametrize("style", ["page", "offset"])
-def test_a_list_that_shifts_while_it_is_paged_skips_nothing(api, deployment, style):
-    """After the first page somebody else sends three of its items: what follows slides forward by three."""
-    deployment.configure("list_failed", REDRIVE_SOURCES=sources(pagination={"style": style, "size": 4}))
-    items = [{"id": f"em-{number}"} for number in range(12)]
-    gone = itertools.count()
-
-    def page(call):
-        start = int(call.query["offset"]) if style == "offset" else (int(call.query["page"]) - 1) * 4
-        shown = items[start : start + 4]
-        if next(gone) == 0:
-            del items[:3]
-        return Answer(shown)
-
-    api.on("GET", "/emails", page)
-    deployment.ended(deployment.run())
-    assert set(requeued(api)) == {f"em-{number}" for number in range(12)}
-    assert max(Counter(requeued(api)).values()) == 1
 
 
 @pytest.mark.parametrize(
@@ -103,35 +46,6 @@ def test_an_answer_that_is_no_list_is_named_and_the_other_source_goes_on(api, pr
     assert complaint in said
     assert "We will be back" not in said
     assert requeued(api) == ["1"]
-
-
-def test_an_empty_list_is_a_success_without_execution_and_without_mail(api, deployment, stack, mail_count):
-    answer = deployment.run()
-    assert (answer["listed"], answer["batches"], answer["execution"]) == (0, 0, None)
-    settle()
-    assert len(stack.mails.notifications()) == mail_count
-
-
-@pytest.mark.parametrize("style", ["next_url", "link_header"])
-def test_a_next_link_to_another_origin_is_refused_and_never_called(api, deployment, problems, style):
-    with ScriptedApi() as other:
-        link = f"{other.url}/emails?page=2"
-        changes = {"pagination": {"style": style, "next": "next"}, "items": "items"}
-        deployment.configure("list_failed", REDRIVE_SOURCES=sources(**changes))
-        headers = {"Link": f'<{link}>; rel="next"'} if style == "link_header" else {}
-        api.on("GET", "/emails", Answer({"items": [{"id": "a"}], "next": link}, headers=headers))
-        assert "another origin" in problems()
-        assert other.calls == []
-    assert requeued(api) == ["a"]
-
-
-def test_a_page_token_that_repeats_ends_with_an_error_and_what_was_listed_goes_on(api, deployment, problems):
-    changes = {"pagination": {"style": "cursor", "next": "next"}, "items": "items"}
-    deployment.configure("list_failed", REDRIVE_SOURCES=sources(**changes))
-    api.on("GET", "/emails", Answer({"items": [{"id": "a"}], "next": "again"}))
-    assert "pagination.next: the answer names a page that was read" in problems()
-    assert len(api.asked("GET", "/emails")) <= 3
-    assert requeued(api) == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,12 @@ def test_refused_credentials_make_one_mail_and_few_requests(scene):
     scene.through(lambda _: Answer({"error": "who are you?"}, 401))
     run = scene.run()
     assert run.status == "FAILED"
+    assert {batch.stopped["Error"] for batch in run.run.batches if batch.stopped} == {"CredentialsRefused"}
     assert len(scene.posts()) <= AT_A_TIME * BATCH_SIZE
     assert scene.manual() == []
     [mail] = scene.mails(wanted=1)
     assert headline(mail) == "Nothing more could be sent: POST /communications/requeue: HTTP 401 Unauthorized."
+    assert "What to check: the secret of api.auth" in mail.body
     scene.through(scene.application)
     scene.an_hour_later()
     assert scene.run().counts == {"requeued": FAILED}

@@ -14,6 +14,19 @@ TRIES_OF_A_WRITE = 5
 """With which a function's client asks the table."""
 
 
+def holding(scene):
+    """Give what keeps the answers of requests that were carried out, what counts these, and what ends it."""
+    held, ended = threading.Semaphore(0), threading.Event()
+
+    def hold(call):
+        answer = scene.application(call)
+        held.release()
+        ended.wait(300)
+        return answer
+
+    return hold, held, ended
+
+
 def test_killed_before_the_request_it_is_sent_once_also_if_the_dead_ones_claim_arrives_late(scene):
     scene.begins(failed=FAILED)
     scene.fault("UpdateItem", "delay", count=10_000, after=1, seconds=300)  # after the lister's: the run's record
@@ -31,14 +44,7 @@ def test_killed_before_the_request_it_is_sent_once_also_if_the_dead_ones_claim_a
 
 def test_killed_between_request_and_answer_the_same_run_goes_on_under_the_same_key(scene):
     scene.begins(failed=FAILED)
-    held, killed = threading.Semaphore(0), threading.Event()
-
-    def hold(call):
-        answer = scene.application(call)
-        held.release()
-        killed.wait(300)
-        return answer
-
+    hold, held, killed = holding(scene)
     scene.through(every(5, otherwise=scene.application, then=hold))  # so that the fifth is in the first batches
     run_id = scene.fires()
     for _ in range(5):
@@ -82,14 +88,7 @@ def test_killed_between_answer_and_ledger_the_same_run_goes_on_under_the_same_ke
 
 def test_killed_and_its_run_stopped_as_well_a_later_run_goes_on_under_the_same_key(scene):
     scene.begins(failed=FAILED)
-    held, killed = threading.Semaphore(0), threading.Event()
-
-    def hold(call):
-        answer = scene.application(call)
-        held.release()
-        killed.wait(300)
-        return answer
-
+    hold, held, killed = holding(scene)
     scene.through(hold)
     run_id = scene.fires()
     for _ in range(5):

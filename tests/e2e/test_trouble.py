@@ -9,29 +9,12 @@ import pytest
 import requests
 
 from local import runs
-from tests.e2e.scene import headline, next_hour
+from tests.e2e.scene import next_hour
 from tests.e2e.scripted_api import Answer
 
 
 def emails(count):
     return Answer([{"id": f"em-{number}"} for number in range(count)])
-
-
-def test_refused_credentials_end_the_batch_at_once_with_one_digest_in_words(api, deployment, mail_count):
-    # In sandboxes that are new: in one that was believed a minute ago, the first 401 would be about the communication.
-    deployment.use_api(api.url, headers={"New": "sandboxes"})
-    api.on("GET", "/emails", emails(20))
-    api.on("POST", "/communications/requeue", Answer({"error": "who are you?"}, 401))
-    run = deployment.ended(deployment.run())
-    [batch] = run.batches
-    assert (run.status, run.error) == ("FAILED", "RunIncomplete")
-    assert batch.stopped["Error"] == "CredentialsRefused"
-    # Five at a time, and each asks once more with the secret fetched anew: the other 15 are never tried.
-    assert len(api.asked("POST")) <= 5 * 2
-    [mail] = deployment.mails_since(mail_count, wanted=1)
-    assert headline(mail) == "Nothing more could be sent: POST /communications/requeue: HTTP 401 Unauthorized."
-    assert "What to check: the secret of api.auth" in mail.body
-    assert "20 of 20 communications not requeued" in mail.subject
 
 
 def test_an_api_that_refuses_to_list_is_asked_once_more_with_a_fresh_secret_and_no_more(api, deployment, mail_count):
@@ -43,18 +26,6 @@ def test_an_api_that_refuses_to_list_is_asked_once_more_with_a_fresh_secret_and_
     assert api.asked("POST") == []
     [mail] = deployment.mails_since(mail_count, wanted=1)
     assert "HTTP 401" in mail.body
-
-
-def test_one_source_failing_leaves_the_other_alone_and_the_digest_says_so(api, deployment, stack, mail_count):
-    api.on("GET", "/emails", Answer({"error": "broken"}, 400))
-    api.on("GET", "/sms", Answer([{"id": 1}, {"id": 2}]))
-    fired = stack.fire(next_hour())
-    run = deployment.ended(runs.wait_for_answer(stack, runs.run_id_of(fired["scheduledTime"])))
-    assert run.counts() == {"requeued": 2}
-    assert (run.status, run.error) == ("FAILED", "RunIncomplete")
-    [mail] = deployment.mails_since(mail_count, wanted=1)
-    assert headline(mail).startswith("Not everything that failed could be listed: source email: GET /emails: HTTP 400")
-    assert "list incomplete, 2 communications requeued" in mail.subject
 
 
 def test_an_application_that_is_down_makes_one_digest(deployment, api, stack, mail_count):
