@@ -61,6 +61,13 @@ def confirmed(context: Context, plan: dict[str, Any], **changed: Any) -> dict[st
     return invoke(context, "confirm", **(given | changed))
 
 
+def ordered(context: Context, later: Later, what: str, **narrowed: Any) -> dict[str, Any]:
+    """Plan and confirm; what is meant is changed when it comes."""
+    plan = planned(context, later, what, **narrowed)
+    confirmed(context, plan)
+    return plan
+
+
 def shown(context: Context, plan: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = invoke(context, "show", actionId=plan["actionId"])["action"]
     return found

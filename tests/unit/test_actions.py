@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,7 @@ from tests.unit.desk import (
     groups,
     ids,
     invoke,
+    ordered,
     planned,
     shown,
     wait,
@@ -51,6 +53,23 @@ ALL_OF_THEM = [*map(email, range(10)), SMS]
 
 def states(ledger: Ledger) -> Counter[str]:
     return Counter(entry.state for _, entry in ledger.read(ALL_OF_THEM) if entry)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Have something happen right after the ledger was read for the first time."""
+
+    def script(happens: Callable[[], object]) -> None:
+        read, first = Ledger.read_whole, iter([happens])
+
+        def reading(self: Ledger, communications: Any) -> Any:
+            found = list(read(self, communications))
+            next(first, lambda: None)()
+            return iter(found)
+
+        monkeypatch.setattr(Ledger, "read_whole", reading)
+
+    return script
 
 
 @pytest.mark.usefixtures("pile")
@@ -150,8 +169,7 @@ def test_a_plan_is_confirmed_once_and_within_the_hour(pile: None, context: Conte
 def test_where_time_is_short_each_invocation_does_a_page_and_has_the_next_one_begun(
     pile: None, ledger: Ledger, context: Context, later: Later
 ) -> None:
-    plan = planned(context, later, "release", all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, "release", all=True)
     assert later.come(seconds=0) > 4, "4, 2, 4 and 1 communications"
     assert (shown(context, plan)["done"], states(ledger)) == (11, {State.RELEASED: 11})
     assert groups(context) == {}
@@ -215,8 +233,7 @@ def test_one_that_is_killed_anywhere_goes_on_where_it_stood_and_changes_each_onc
     pile: None, ledger: Ledger, context: Context, later: Later
 ) -> None:
     """At each call of the table in turn, before it and after it; Lambda then makes the invocation again."""
-    plan = planned(context, later, "release", all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, "release", all=True)
     [(_, event)] = later.accepted
     later.accepted.clear()
     assert deaths_of(lambda: ledger_admin.handler(event, Context("the same request"))) > 3  # type: ignore[arg-type]
@@ -291,20 +308,11 @@ def test_who_was_taken_over_while_counting_leaves_the_changing_to_the_other(
 
 
 def test_two_that_are_at_it_at_once_change_each_once(
-    pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+    pile: None, ledger: Ledger, context: Context, later: Later, meanwhile: Callable[[Callable[[], object]], None]
 ) -> None:
     """The one that was taken over finds out with its next page, and leaves it."""
-    plan = planned(context, later, "release", all=True)
-    confirmed(context, plan)
-    read, is_first = Ledger.read_whole, iter([True])
-
-    def then_another(self: Ledger, communications: Any) -> Any:
-        found = list(read(self, communications))
-        if next(is_first, False):
-            invoke(Context("another"), "carryOut", actionId=plan["actionId"])
-        return iter(found)
-
-    monkeypatch.setattr(Ledger, "read_whole", then_another)
+    plan = ordered(context, later, "release", all=True)
+    meanwhile(lambda: invoke(Context("another"), "carryOut", actionId=plan["actionId"]))
     assert later.come() == 1
     done = shown(context, plan)
     assert (done["state"], done["done"], done["skipped"], groups(context)) == ("done", 11, 0, {})
@@ -330,22 +338,13 @@ def test_what_waits_since_the_moment_that_is_meant_is_meant(ledger: Ledger, tabl
 
 
 def test_who_was_taken_over_begins_no_further_invocation(
-    pile: None, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+    pile: None, context: Context, later: Later, meanwhile: Callable[[Callable[[], object]], None]
 ) -> None:
     """Else two chains of invocations would take it from each other to its end."""
-    plan = planned(context, later, "release", all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, "release", all=True)
     [(_, event)] = later.accepted
     later.accepted.clear()
-    read, is_first = Ledger.read_whole, iter([True])
-
-    def then_another(self: Ledger, communications: Any) -> Any:
-        found = list(read(self, communications))
-        if next(is_first, False):
-            ledger_admin.handler(event, Context("another", 0))  # type: ignore[arg-type]
-        return iter(found)
-
-    monkeypatch.setattr(Ledger, "read_whole", then_another)
+    meanwhile(lambda: ledger_admin.handler(event, Context("another", 0)))
     ledger_admin.handler(event, Context("first"))  # type: ignore[arg-type]
     assert (shown(context, plan)["done"], len(later.accepted)) == (4, 1)
 
@@ -354,8 +353,7 @@ def test_what_joins_while_it_goes_on_is_left_alone(
     pile: None, ledger: Ledger, table: Table, context: Context, later: Later, time: Time
 ) -> None:
     """Nor does it take the place of one that somebody has released meanwhile."""
-    plan = planned(context, later, "discard", group=GONE_GROUP)
-    confirmed(context, plan)
+    plan = ordered(context, later, "discard", group=GONE_GROUP)
     time.passes(1)
     wait(ledger, table, email(50), run="the run of this hour")
     ledger.release(entry_of(ledger, email(0)), "bob", "quicker")
@@ -411,19 +409,10 @@ def test_a_pause_in_the_middle_of_which_the_function_is_killed_stands_in_the_lis
 
 
 def test_what_somebody_else_has_released_meanwhile_is_skipped_and_named(
-    pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
+    pile: None, ledger: Ledger, context: Context, later: Later, meanwhile: Callable[[Callable[[], object]], None]
 ) -> None:
-    plan = planned(context, later, "discard", group=GONE_GROUP)
-    confirmed(context, plan)
-    read, is_first = Ledger.read_whole, iter([True])
-
-    def then_change(self: Ledger, communications: Any) -> Any:
-        found = list(read(self, communications))
-        if next(is_first, False):
-            ledger.release(entry_of(ledger, email(1)), "bob", "quicker")
-        return iter(found)
-
-    monkeypatch.setattr(Ledger, "read_whole", then_change)
+    plan = ordered(context, later, "discard", group=GONE_GROUP)
+    meanwhile(lambda: ledger.release(entry_of(ledger, email(1)), "bob", "quicker"))
     later.come()
     done = shown(context, plan)
     assert (done["done"], done["skipped"]) == (5, 1)
@@ -472,8 +461,7 @@ def test_a_group_that_a_run_adds_to_in_the_same_moment_does_not_get_lost(
 def test_what_has_not_gone_yet_can_be_stopped(
     pile: None, ledger: Ledger, context: Context, later: Later, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = planned(context, later, "discard", all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, "discard", all=True)
     read, numbers = Ledger.read_whole, iter([False, True])
 
     def then_stop(self: Ledger, communications: Any) -> Any:
@@ -552,8 +540,7 @@ def test_what_a_discard_has_changed_is_kept_for_longer_than_it_can_be_undone(
 def test_a_discard_that_has_changed_nothing_cannot_be_undone(
     pile: None, ledger: Ledger, context: Context, later: Later, time: Time
 ) -> None:
-    plan = planned(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
-    confirmed(context, plan)
+    plan = ordered(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
     invoke(context, "stop", actionId=plan["actionId"], **WHO)
     discard = planned(context, later, "discard", group=UNKNOWN_GROUP)
     confirmed(context, discard)
@@ -568,8 +555,7 @@ def test_a_discard_that_has_changed_nothing_cannot_be_undone(
 def test_nobody_is_asked_to_send_where_nothing_was_released(
     pile: None, ledger: Ledger, context: Context, later: Later
 ) -> None:
-    plan = planned(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
-    confirmed(context, plan)
+    plan = ordered(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
     for number in range(6, 10):
         ledger.discard(entry_of(ledger, email(number)), "bob", "quicker")
     later.come()
@@ -592,8 +578,7 @@ def test_of_many_that_are_skipped_the_first_are_named(
 
 
 def test_what_has_come_to_its_end_is_not_stopped(pile: None, context: Context, later: Later) -> None:
-    plan = planned(context, later, "release", group=UNKNOWN_GROUP)
-    confirmed(context, plan)
+    plan = ordered(context, later, "release", group=UNKNOWN_GROUP)
     later.come()
     with pytest.raises(ConfigurationError, match=r"event\.actionId: .* is not under way"):
         invoke(context, "stop", actionId=plan["actionId"], **WHO)
@@ -601,8 +586,7 @@ def test_what_has_come_to_its_end_is_not_stopped(pile: None, context: Context, l
 
 
 def test_what_is_released_is_sent_at_once_by_a_run_of_these_ids(pile: None, context: Context, later: Later) -> None:
-    plan = planned(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
-    confirmed(context, plan)
+    plan = ordered(context, later, "releaseAndSend", group=UNKNOWN_GROUP)
     later.come()
     assert later.accepted == [("redrive-list-failed", {"ids": ["006", "007", "008", "009"]})]
     assert shown(context, plan)["detail"] == "the lister was asked to send at once (request request-1)"
@@ -625,8 +609,7 @@ def test_too_many_for_a_run_of_their_own_are_sent_by_a_run_of_their_sources_unle
         *map(email, range(20, 25)),
     )
     runs.take_lock("20261124T021500Z", "request", 2e9)
-    plan = planned(context, later, "releaseAndSend", group=GONE_GROUP)
-    confirmed(context, plan)
+    plan = ordered(context, later, "releaseAndSend", group=GONE_GROUP)
     later.come()
     assert (later.accepted, shown(context, plan)["detail"]) == ([], "a run is on: the next run sends them")
 
@@ -672,8 +655,7 @@ def test_of_an_action_only_what_it_has_is_stored(pile: None, table: Table, conte
 
 
 def test_the_result_can_be_read_for_a_week(pile: None, context: Context, later: Later, time: Time) -> None:
-    plan = planned(context, later, "release", all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, "release", all=True)
     later.come()
     time.passes(KEPT_SECONDS - 60)
     assert shown(context, plan)["done"] == 11
@@ -711,8 +693,7 @@ def test_an_invocation_that_lambda_does_not_take_leaves_an_action_that_can_be_ca
 def test_a_table_that_is_throttled_for_long_fails_the_invocation_which_lambda_makes_again(
     pile: None, context: Context, later: Later, front: TableFront
 ) -> None:
-    plan = planned(context, later, "release", all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, "release", all=True)
     [(_, event)] = later.accepted
     front.goes("fine", "throttled")
     with pytest.raises(LedgerUnavailable):

@@ -26,7 +26,7 @@ from redrive.models import Communication
 from redrive.runs import Runs
 from redrive.table import Table
 from redrive.widget import button, visit_of
-from tests.unit.desk import ANN, GONE_GROUP, Later, confirmed, email, groups, invoke, planned, shown, wait
+from tests.unit.desk import ANN, GONE_GROUP, Later, email, groups, invoke, ordered, planned, shown, wait
 from tests.unit.running import Running, all_get, emails
 from tests.unit.support import Context, TableFront, Time, entry_of
 
@@ -363,8 +363,7 @@ def test_what_is_being_sent_or_is_not_known_is_left_alone_and_said(pile: None, l
 def test_who_says_that_it_goes_on_does_not_wait_for_it(
     pile: None, ledger: Ledger, context: Context, later: Later
 ) -> None:
-    plan = planned(context, later, "release", all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, "release", all=True)
     later.accepted.clear()
     page = press(operate(page="action", action=plan["actionId"]), "Go on, if it stands still")
     assert "0 of 11 done" in page.text
@@ -402,8 +401,7 @@ def test_what_is_sent_besides_is_said_before_it_is_confirmed(
 def test_a_release_that_was_stopped_midway_says_that_what_is_released_is_sent(
     pile: None, context: Context, later: Later, what: str
 ) -> None:
-    plan = planned(context, later, what, all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, what, all=True)
     while not shown(context, plan)["done"]:
         _, event = later.accepted.pop()
         ledger_admin.handler(event, Context("own", 0))  # type: ignore[arg-type]
@@ -417,8 +415,7 @@ def test_a_release_that_was_stopped_midway_says_that_what_is_released_is_sent(
 
 
 def test_a_discard_offers_to_be_undone_for_a_week(pile: None, context: Context, later: Later, time: Time) -> None:
-    plan = planned(context, later, "discard", all=True)
-    confirmed(context, plan)
+    plan = ordered(context, later, "discard", all=True)
     later.come()
     page = operate(page="action", action=plan["actionId"])
     assert "planned: 11" in press(page, "Undo: release them …").text
