@@ -97,7 +97,7 @@ def answer(head: bytes, body: bytes) -> bytes:
         action = target[1].rpartition(b".")[2].decode()
         if action == "BatchGetItem" and (first := FIRST_KEY.search(body)):
             return known_of_page(int(first[1]))
-        return aws(action)
+        return AWS.get(action, UNKNOWN)
     if listed := LIST.match(head):
         return page(int(listed[1]), int(listed[2]) % OPAQUE)
     return ACCEPTED if head.startswith(b"POST /requeue") else NOT_FOUND
@@ -162,32 +162,28 @@ def claimed() -> dict[str, Any]:
     return {name: {kind: value} for kind, values in of_kind.items() for name, value in values.items()} | {"body": body}
 
 
-AWS: dict[str, Any] = {
-    "UpdateItem": {},
-    "PutItem": {},
-    "GetItem": {},
-    "BatchWriteItem": {"UnprocessedItems": {}},
-    "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
-    "StartExecution": {
-        "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:run:run",
-        "startDate": 1764000000,
-    },
-    "GetSecretValue": {
-        "ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
-        "Name": "api",
-        "SecretString": "s3cr3t",
-    },
+AWS = {
+    name: response(body)
+    for name, body in {
+        "UpdateItem": {},
+        "PutItem": {},
+        "GetItem": {},
+        "BatchWriteItem": {"UnprocessedItems": {}},
+        "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
+        "StartExecution": {
+            "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:run:run",
+            "startDate": 1764000000,
+        },
+        "GetSecretValue": {
+            "ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
+            "Name": "api",
+            "SecretString": "s3cr3t",
+        },
+    }.items()
 }
+"""The answers of AWS that are always the same."""
 
-
-@cache
-def aws(action: str) -> bytes:
-    """Give an answer of AWS that is always the same."""
-    return (
-        response(AWS[action]) if action in AWS else response({"__type": "UnknownOperationException"}, "400 Bad Request")
-    )
-
-
+UNKNOWN = response({"__type": "UnknownOperationException"}, "400 Bad Request")
 ACCEPTED = response({"status": "queued"}, "202 Accepted")
 NOT_FOUND = response({"error": "no such page"}, "404 Not Found")
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import requests
 
-from redrive.api import Api
+from list_failed.handler import _api, _settings, _table
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Entry
 from redrive.listing import Listing
 from redrive.models import Communication
 from redrive.run import Request, select
-from redrive.secrets import Secrets
-from redrive.settings import LedgerSettings, ListSettings
-from redrive.table import KEYS_PER_READ, Table, dynamodb
-from redrive.transport import listing_retry
+from redrive.settings import LedgerSettings
+from redrive.table import KEYS_PER_READ, Table
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -34,9 +31,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         ``module``, ``without_calls``, ``bare``: seconds of each turn; ``listed``.
     """
     settings = _settings()
-    ledger = Ledger(Table(dynamodb(), settings.ledger.table), settings.ledger)
+    ledger = Ledger(_table(), settings.ledger)
     listed, _ = by_the_module(ledger)
-    remembered = Remembered(Table(dynamodb(), settings.ledger.table), settings.ledger)
+    remembered = Remembered(_table(), settings.ledger)
     by_the_module(remembered)
     turns: dict[str, list[float]] = {"module": [], "without_calls": [], "bare": []}
     for _ in range(event["turns"]):
@@ -69,16 +66,6 @@ class Remembered(Ledger):
             if first not in self._answers:
                 self._answers[first] = [entry for read in super().reads(some) for _, entry in read]
             yield list(zip(some, self._answers[first], strict=True))
-
-
-@cache
-def _settings() -> ListSettings:
-    return ListSettings.from_environment()
-
-
-@cache
-def _api() -> Api:
-    return Api(_settings().api, listing_retry, Secrets())
 
 
 def by_the_module(ledger: Ledger) -> tuple[int, float]:
