@@ -23,10 +23,10 @@ from redrive.check import check
 from redrive.listing import Listing
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, CheckSettings, RequeueSettings, Source
-from redrive.transport import Deadline, DeadlineRetry, listing_retry
 from tests.apis import documented, installing
 from tests.plan.conftest import endpoint, planned  # noqa: F401 (a fixture)
 from tests.plan.planned import Plan
+from tests.waiting import without_waiting
 
 FRAMEWORKS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("frameworks.toml").read_text("utf-8"))
 SERVER_OF = {row: name for name, framework in FRAMEWORKS.items() for row in framework["rows"]}
@@ -93,13 +93,6 @@ class Served:
 
     def _sources(self, pagination: dict[str, Any]) -> dict[str, Source]:
         return {"email": self.source._replace(pagination=self.source.pagination._replace(**pagination))}
-
-
-def without_waiting(deadline: Deadline, try_seconds: float) -> DeadlineRetry:
-    """The lister's own policy, less its waits."""
-    retry = listing_retry(deadline, try_seconds)
-    retry.backoff_factor = retry.backoff_jitter = 0
-    return retry
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,14 +7,13 @@ import re
 import sys
 from pathlib import Path
 
-from urllib3.util.retry import Retry
-
 from list_failed import handler  # for the memory that the function's own imports take
 from redrive import api, progress
 from redrive.listing import Listing
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import Deadline, listing_retry
+from redrive.transport import Deadline
+from tests.waiting import without_waiting
 
 
 def main(url: str, seconds: str, *names: str) -> None:
@@ -24,7 +23,7 @@ def main(url: str, seconds: str, *names: str) -> None:
     cursor = Pagination(style=PaginationStyle.CURSOR, size=50, next="next")
     sources = {name: Source(f"/{name}", f"send.{name}", pagination=cursor, items="items") for name in names}
     settings = ApiSettings(url, connect_timeout_seconds=1.0, read_timeout_seconds=1.0)
-    caller = api.Api(settings, _without_waiting, Secrets())
+    caller = api.Api(settings, without_waiting, Secrets())
     function = Deadline()
     function.set(float(seconds))
 
@@ -47,12 +46,6 @@ def main(url: str, seconds: str, *names: str) -> None:
         "seconds_left": function.remaining(),
     }
     print(json.dumps(result))
-
-
-def _without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
-    retry = listing_retry(deadline, try_seconds)
-    retry.backoff_factor = retry.backoff_jitter = 0
-    return retry
 
 
 def _peak() -> int | None:

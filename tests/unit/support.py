@@ -23,7 +23,7 @@ from redrive import aws, clock
 from redrive.ledger import Ledger
 from redrive.ledger_rules import Body, Claim, Entry, State
 from redrive.models import Communication, OutcomeKind
-from redrive.settings import LedgerSettings
+from redrive.settings import LedgerSettings, Pagination, PaginationStyle, Source
 from redrive.table import dynamodb
 
 ZONES = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -204,6 +204,13 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return int(self.seconds * 1000)
+
+
+def source(style: PaginationStyle = PaginationStyle.PAGE, size: int = 10, **changes: Any) -> Source:
+    """Give a source of emails with such pages, and with whatever else is changed."""
+    pagination = {"style": style, "size": size, "next": "next"} | changes.pop("pagination", {})
+    fields = {"path": "/emails", "operation": "send.email", "filters": {"status": "failed"}, "items": "emails"}
+    return Source(**(fields | {"pagination": Pagination(**pagination)} | changes))
 
 
 def as_json(value: object, status: int = 200, **headers: str) -> Response:

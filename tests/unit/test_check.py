@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from urllib3.util.retry import Retry
 from werkzeug.wrappers import Request, Response
 
 from local.check.report import show
@@ -19,9 +18,9 @@ from redrive.api import Api
 from redrive.check import check
 from redrive.listing import Listing
 from redrive.secrets import Secrets
-from redrive.settings import ApiSettings, CheckSettings, Pagination, PaginationStyle, RequeueSettings, Source
-from redrive.transport import Deadline, listing_retry
-from tests.unit.support import ScriptedApi, as_json
+from redrive.settings import ApiSettings, CheckSettings, PaginationStyle, RequeueSettings, Source
+from tests.unit.support import ScriptedApi, as_json, source
+from tests.waiting import without_waiting
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "check.md"
 TOKENS = [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER]
@@ -42,18 +41,6 @@ PROBES = {
 
 Check = Callable[..., dict[str, Any]]
 Answer = Callable[[Request], Response]
-
-
-def source(style: PaginationStyle = PaginationStyle.PAGE, size: int = 10, **changes: Any) -> Source:
-    pagination = {"style": style, "size": size, "next": "next"} | changes.pop("pagination", {})
-    fields = {"path": "/emails", "operation": "send.email", "filters": {"status": "failed"}, "items": "emails"}
-    return Source(**(fields | {"pagination": Pagination(**pagination)} | changes))
-
-
-def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
-    retry = listing_retry(deadline, try_seconds)
-    retry.backoff_factor = retry.backoff_jitter = 0
-    return retry
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from urllib3.util.retry import Retry
 from werkzeug.wrappers import Request, Response
 
 from redrive import clock
@@ -20,8 +19,9 @@ from redrive.listing import Listing
 from redrive.models import Communication
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import Deadline, listing_retry
-from tests.unit.support import ScriptedApi, as_json
+from redrive.transport import listing_retry
+from tests.unit.support import ScriptedApi, as_json, source
+from tests.waiting import without_waiting
 
 Answer = Callable[[Request], Response]
 
@@ -29,20 +29,9 @@ NUMBERED = [PaginationStyle.PAGE, PaginationStyle.OFFSET]
 TOKENS = [PaginationStyle.CURSOR, PaginationStyle.NEXT_URL, PaginationStyle.LINK_HEADER]
 
 
-def source(style: PaginationStyle = PaginationStyle.PAGE, size: int = 10, **changes: Any) -> Source:
-    pagination = {"style": style, "size": size, "next": "next"} | changes.pop("pagination", {})
-    fields = {"path": "/emails", "operation": "send.email", "filters": {"status": "failed"}, "items": "emails"}
-    return Source(**(fields | {"pagination": Pagination(**pagination)} | changes))
-
-
 @pytest.fixture
 def read(settings: ApiSettings) -> Callable[..., tuple[list[str], Listing]]:
     """Read one source to its end; give the ids and the listing."""
-
-    def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
-        retry = listing_retry(deadline, try_seconds)
-        retry.backoff_factor = retry.backoff_jitter = 0
-        return retry
 
     def reading(email: Source, **more: Any) -> tuple[list[str], Listing]:
         listing = Listing({"email": email}, Api(settings, without_waiting, Secrets()), lambda: True, **more)

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, note
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from urllib3.util.retry import Retry
 
 from redrive import endings, pagination, progress, reading
 from redrive.api import Api, ListAnswer
@@ -27,9 +26,10 @@ from redrive.models import primary_id
 from redrive.page import Content, read_page
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, CheckSettings, Pagination, PaginationStyle, RequeueSettings, Source
-from redrive.transport import Deadline, listing_retry
+from redrive.transport import listing_retry
 from tests.unit.listed_api import DEFAULT_SIZE, NUMBERED, ODD, SHAPES, TOKENS, Change, Item, ListedApi, Shape
 from tests.unit.support import ScriptedApi
+from tests.waiting import without_waiting
 
 EXAMPLES = max(200, hypothesis_settings.default.max_examples)
 bounded = hypothesis_settings(
@@ -192,11 +192,6 @@ def caller(settings: ApiSettings, monkeypatch: pytest.MonkeyPatch) -> Api:
     """
     for module in (pagination, reading, endings):
         monkeypatch.setattr(module, "LEAST_DEFAULT", 2)
-
-    def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
-        retry = listing_retry(deadline, try_seconds)
-        retry.backoff_factor = retry.backoff_jitter = 0
-        return retry
 
     return Api(settings, without_waiting, Secrets())
 

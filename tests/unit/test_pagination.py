@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from urllib3.util.retry import Retry
 from werkzeug.wrappers import Request, Response
 
 from redrive import clock
@@ -23,8 +22,8 @@ from redrive.page_requests import MAX_TOKEN
 from redrive.pagination import Reader
 from redrive.secrets import Secrets
 from redrive.settings import ApiSettings, Pagination, PaginationStyle, Source
-from redrive.transport import Deadline, listing_retry
 from tests.unit.support import ZONES, ScriptedApi, Time, as_json
+from tests.waiting import without_waiting
 
 STYLES = list(PaginationStyle)
 
@@ -62,11 +61,6 @@ def paged(
 
 
 def reader(settings: ApiSettings) -> Api:
-    def without_waiting(deadline: Deadline, try_seconds: float) -> Retry:
-        retry = listing_retry(deadline, try_seconds)
-        retry.backoff_factor = retry.backoff_jitter = 0
-        return retry
-
     return Api(settings, without_waiting, Secrets())
 
 
