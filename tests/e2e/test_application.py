@@ -17,40 +17,27 @@ from local.application.providers import Providers
 from local.application.store import Store
 from local.application.worker import Worker
 from local.sinks import MailSink, SmsGateway
+from tests.e2e.application import client, empty_store, entry, row
 
-TOKEN = "a-token-for-this-test"
 NOWHERE = Providers(("127.0.0.1", 1), "http://127.0.0.1:1")
 """Providers that do not answer."""
 
 
 @pytest.fixture
 def store(tmp_path) -> Store:
-    store = Store(tmp_path / "application.db")
-    store.accept_token(TOKEN)
+    store = empty_store(tmp_path)
     seed.fill(store, failed=47)
     return store
 
 
 @pytest.fixture
 def http(store) -> FlaskClient:
-    client = create(store, NOWHERE).test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
-    return client
+    return client(store, NOWHERE)
 
 
 def requeue(http, primary_id="em-1001", key="k1", **changes):
-    entry = {
-        "primaryId": primary_id,
-        "operation": "send.email" if primary_id.startswith("em-") else "send.sms",
-        "createdBy": "tests",
-        "created": "2026-11-24T02:15:00Z",
-    }
-    entry = {name: value for name, value in (entry | changes).items() if value is not ...}
-    return http.post("/communications/requeue", json=entry, headers={"Idempotency-Key": key} if key else {})
-
-
-def row(store, primary_id):
-    return store.query("SELECT * FROM communication WHERE id = ?", primary_id)[0]
+    asked = {name: value for name, value in entry(primary_id, **changes).items() if value is not ...}
+    return http.post("/communications/requeue", json=asked, headers={"Idempotency-Key": key} if key else {})
 
 
 def troubled(store, trouble):
@@ -177,7 +164,7 @@ class TestRequeue:
 
     def test_two_at_the_same_moment_enqueue_once(self, http, store):
         with ThreadPoolExecutor(8) as pool:
-            statuses = list(pool.map(lambda n: requeue(create_client(store), key=f"k{n}").status_code, range(8)))
+            statuses = list(pool.map(lambda n: requeue(client(store, NOWHERE), key=f"k{n}").status_code, range(8)))
         assert sorted(statuses) == [202] + [409] * 7
         assert len(store.query("SELECT * FROM queue")) == 1
 
@@ -300,9 +287,3 @@ def test_the_mail_sink_tells_the_mails_of_customers_from_those_of_the_operators(
     assert [(mail.recipient, mail.body) for mail in sink.notifications()] == [
         ("ops@example.com", "line one\nline two\n")
     ]
-
-
-def create_client(store):
-    client = create(store, NOWHERE).test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
-    return client
