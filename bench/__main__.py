@@ -9,7 +9,6 @@ import argparse
 import os
 import platform
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -77,9 +76,7 @@ def _runs(*, keep: bool) -> list[Row]:
 
 def page(table: str) -> str:
     """Write the page: date, machine, table."""
-    version = subprocess.run(
-        [*terraform.command(), "version"], env=terraform.environment(), capture_output=True, text=True, check=False
-    ).stdout.splitlines()[0]
+    version = terraform.run(["version"]).stdout.splitlines()[0]
     facts = [
         f"{datetime.now(UTC):%Y-%m-%d}",
         f"{_cpu()}, {os.cpu_count()} cores, {_memory()} GB",

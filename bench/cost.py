@@ -14,41 +14,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench.model import (
-    COMPOSITE_ALARMS,
-    IDLE_POLL_SECONDS,
-    IDLE_POLLERS,
-    MINIMAL_BATCH,
-    MONTH_SECONDS,
-    PER_RUN,
-    PLACES,
-    QUEUE_ALARMS,
-    QUEUE_BATCH,
-    WAYS,
-    WORKERS,
-    Workload,
-    against_minimal,
-    dollars,
-    queue,
-)
+from bench import model
+from bench.model import Workload, dollars
 from bench.table import Row, at_most
 
 HERE = Path(__file__).resolve().parent
 COUNTS, PRICES = HERE / "counts.toml", HERE / "prices.toml"
 
 SCALE = 1_000_000
-IDLE_REQUESTS = IDLE_POLLERS * MONTH_SECONDS / IDLE_POLL_SECONDS
+IDLE_REQUESTS = model.IDLE_POLLERS * model.MONTH_SECONDS / model.IDLE_POLL_SECONDS
 
 
 def table(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     """Write what each way costs, by service, and for a million."""
-    costs = {way: dollars(units(work, counts), prices) for way, units in WAYS.items()}
+    costs = {way: dollars(units(work, counts), prices) for way, units in model.WAYS.items()}
     services = list(dict.fromkeys(service for cost in costs.values() for service in cost))
     services.sort(key=lambda service: -costs["this module"].get(service, 0.0))
     totals = {way: sum(cost.values()) for way, cost in costs.items()}
     lines = [
-        f"| {work.failed:,} failed communications, USD | " + " | ".join(WAYS) + " |",
-        "| --- |" + " ---: |" * len(WAYS),
+        f"| {work.failed:,} failed communications, USD | " + " | ".join(model.WAYS) + " |",
+        "| --- |" + " ---: |" * len(model.WAYS),
     ]
     lines += [_line(service, [cost.get(service) for cost in costs.values()]) for service in services]
     lines.append(_line("**together**", list(totals.values())))
@@ -68,8 +53,8 @@ def standing(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
     """Give what it costs a month whatever it does, with one source."""
     each = counts["module"]
     units = {
-        "alarm_month": each["alarms"] - COMPOSITE_ALARMS,
-        "composite_alarm_month": COMPOSITE_ALARMS,
+        "alarm_month": each["alarms"] - model.COMPOSITE_ALARMS,
+        "composite_alarm_month": model.COMPOSITE_ALARMS,
         "metric_month": each["metrics"] + each["metrics_per_source"],
     }
     return sum(dollars(units, prices).values())
@@ -77,7 +62,7 @@ def standing(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
 
 def standing_queue(prices: Mapping[str, Any]) -> float:
     """Give what the delivery queue costs a month besides while nothing is in the queue."""
-    return sum(dollars({"alarm_month": QUEUE_ALARMS, "queue_request": IDLE_REQUESTS}, prices).values())
+    return sum(dollars({"alarm_month": model.QUEUE_ALARMS, "queue_request": IDLE_REQUESTS}, prices).values())
 
 
 HOURLY_RUNS = 720
@@ -87,7 +72,7 @@ HOURLY_RUNS = 720
 def month(failed: int, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> float:
     """Give what a month costs in which so many fail, spread over its hourly runs; without what stands."""
     of_a_run = Workload(math.ceil(failed / HOURLY_RUNS))
-    return HOURLY_RUNS * sum(dollars(WAYS["this module"](of_a_run, counts), prices).values())
+    return HOURLY_RUNS * sum(dollars(model.WAYS["this module"](of_a_run, counts), prices).values())
 
 
 def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[str]:
@@ -95,8 +80,7 @@ def assumptions(work: Workload, counts: Mapping[str, Any], prices: Mapping[str, 
     each, worker = counts["module"], counts["worker"]
     priced = [price for price in prices.values() if isinstance(price, dict)]
     elsewhere = sum(price["read"] == "elsewhere" for price in priced)
-    alone = sum(dollars(queue(work, counts, batch=1), prices).values()) / work.failed * SCALE
-    lost = 1 - (1 - work.retry_rate) ** MINIMAL_BATCH
+    lost = 1 - (1 - work.retry_rate) ** model.MINIMAL_BATCH
     lines = f"""
 Prices: list, {prices["region"]}, looked up {prices["looked_up"]}, no free tier taken off; {elsewhere} of \
 the {len(priced)} come from elsewhere than AWS's pages (bench/prices.toml): look \
@@ -108,24 +92,24 @@ meet a 503 once; one address gets a mail for each run, of the minimal workflow f
 Lambda's processors slower.
 State transitions: each state entered, each retry, and one for each batch that the Distributed Map starts \
 (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html).
-Runs of {PER_RUN:,}; {PLACES} at a time; for each of these places a cold start and a read of the secret in every run.
+Runs of {model.PER_RUN:,}; {model.PLACES} at a time; for each of these places a cold start and a read of the secret \
+in every run.
 DynamoDB's units as consumed: {each["write_units"]:g} to write and {each["read_units"]:g} to read for each \
 communication, {each["batch_write_units"]:g} and {each["batch_read_units"]:g} for each batch of 20, \
 {each["run_write_units"]:g} and {each["run_read_units"]:g} for each run; and what a later run reads, to count what was \
 delivered.
-The minimal workflow has an execution and a mail for each {MINIMAL_BATCH}, and no ledger. It retries \
+The minimal workflow has an execution and a mail for each {model.MINIMAL_BATCH}, and no ledger. It retries \
 nothing: with that share of 503s, {lost:.0%} of its batches end at SendFailure, and what they cost again is not in \
 here. It has the module's lister.
 SQS + Lambda is modules/queue: {worker["own_ms"]:g} ms of the worker's own for each communication, and one that \
-meets a 503 comes back alone, as measured. Not measured: {QUEUE_BATCH} with each request and invocation, the most that \
-SQS gives (one at a time it would be {alone:,.2f} for each million); what Lambda's pollers ask, one request to receive \
-and one to delete for each invocation; and {WORKERS} workers in a run, each with a cold start and a read of the \
-secret. It has the module's lister, but no ledger and no end of a run with a mail for it: an operator sees, stops and \
-hears of messages, not of a run.
+meets a 503 comes back alone, as measured. Not measured: {model.QUEUE_BATCH} with each request and invocation, the \
+most that SQS gives; what Lambda's pollers ask, one request to receive and one to delete for each invocation; and \
+{model.WORKERS} workers in a run, each with a cold start and a read of the secret. It has the module's lister, but no \
+ledger and no end of a run with a mail for it: an operator sees, stops and hears of messages, not of a run.
 Besides, each month, with one source: {standing(counts, prices):.2f} for alarms, and for metrics that are published \
-every hour. The delivery queue: {standing_queue(prices):.2f} for {QUEUE_ALARMS} alarms and {IDLE_REQUESTS:,.0f} \
-requests that find nothing, as {IDLE_POLLERS} pollers ask an empty queue with long polls of {IDLE_POLL_SECONDS} \
-seconds, SQS's longest (fewer only where there is no maximum concurrency: \
+every hour. The delivery queue: {standing_queue(prices):.2f} for {model.QUEUE_ALARMS} alarms and {IDLE_REQUESTS:,.0f} \
+requests that find nothing, as {model.IDLE_POLLERS} pollers ask an empty queue with long polls of \
+{model.IDLE_POLL_SECONDS} seconds, SQS's longest (fewer only where there is no maximum concurrency: \
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html), and up to \
 {dollars({"metric_month": 1}, prices)["CloudWatch"]:.2f} for each metric of an operation while it is used.
 The dashboard: {dollars({"dashboard_month": 1}, prices)["CloudWatch"]:.2f} a month (of an account's first three with \
@@ -146,7 +130,7 @@ def rows(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[Row]:
     """Set what a million costs beside what it costs the minimal workflow."""
     found = []
     for size, limit in MOST.items():
-        ours, theirs, more = against_minimal(Workload(SCALE, size), counts, prices)
+        ours, theirs, more = model.against_minimal(Workload(SCALE, size), counts, prices)
         parts = sorted(more.items(), key=lambda part: -part[1])
         why = "; ".join(f"{service} {amount:+.2f}" for service, amount in parts if abs(amount) >= 0.01)
         what, peer = f"a million in batches of {size}: cost", "a minimal workflow without ledger or retries"

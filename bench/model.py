@@ -133,13 +133,14 @@ class PredictedQueue:
     log_bytes: float
 
 
-def predict_queue(work: Workload, counts: Mapping[str, Any], batch: int = QUEUE_BATCH) -> PredictedQueue:
-    """Predict the delivery queue's part, with so many entries for each invocation; what comes back comes alone."""
+def predict_queue(work: Workload, counts: Mapping[str, Any]) -> PredictedQueue:
+    """Predict the delivery queue's part, with the most entries for each invocation; what comes back comes alone."""
     each = counts["worker"]
-    invocations = _in_runs(work, batch) + round(work.retries * each["retry_invocations"])
+    batches = _in_runs(work, QUEUE_BATCH)
+    invocations = batches + round(work.retries * each["retry_invocations"])
     return PredictedQueue(
         invocations=invocations,
-        sends=_in_runs(work, QUEUE_BATCH),
+        sends=batches,
         changes=round(work.retries * each["retry_changes"]),
         polls=invocations * POLLS,
         own_ms=work.failed * each["own_ms"] + work.retries * each["retry_own_ms"],
@@ -186,12 +187,12 @@ def seed(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     )
 
 
-def queue(work: Workload, counts: Mapping[str, Any], batch: int = QUEUE_BATCH) -> Counter[str]:
+def queue(work: Workload, counts: Mapping[str, Any]) -> Counter[str]:
     """Give the units of the delivery queue in place of batches: no ledger, no batch that ends, no mail for it."""
-    each, does = counts["worker"], predict_queue(work, counts, batch)
+    each, does = counts["worker"], predict_queue(work, counts)
     sandboxes = work.runs * min(WORKERS, math.ceil(does.invocations / work.runs))
     milliseconds = does.own_ms + (work.failed + work.retries) * work.api_ms
-    milliseconds += sandboxes * max(0.0, each["cold_ms"] - each["own_ms"] * batch)
+    milliseconds += sandboxes * max(0.0, each["cold_ms"] - each["own_ms"] * QUEUE_BATCH)
     return _listed(work, counts) + Counter(
         {
             "queue_request": does.sends + does.changes + does.polls,

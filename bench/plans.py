@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ WHY = (
 def plan(folder: Path, turns: int) -> Row:
     """Plan both in turns, as the first apply would, against an embedded AWS with nothing in it."""
     with serving("local.aws", [], folder) as ready:
-        variables = terraform.environment() | {
+        variables = {
             "GOGC": "100",  # as it is for everybody
             "AWS_ENDPOINT_URL": ready["url"],
             "AWS_ACCESS_KEY_ID": "local",
@@ -48,7 +47,7 @@ def plan(folder: Path, turns: int) -> Row:
             for _ in range(turns):
                 for place, taken in times.items():
                     started = time.perf_counter()
-                    _terraform(["plan", "-input=false", "-no-color", "-refresh=false"], place, variables)
+                    _terraform(place, variables, "plan", "-refresh=false")
                     taken.append(time.perf_counter() - started)
             base, whole = (statistics.median(times[place]) for place in (nothing, complete))
     against = f"the same provider asked only who it is for {base:.1f} s"
@@ -62,14 +61,13 @@ def _initialised(files: dict[str, str], variables: dict[str, str]) -> Iterator[P
     try:
         for name, text in files.items():
             (place / name).write_text(text, encoding="utf-8")
-        _terraform(["init", "-input=false", "-no-color"], place, variables)
+        _terraform(place, variables, "init")
         yield place
     finally:
         shutil.rmtree(place)
 
 
-def _terraform(arguments: list[str], place: Path, variables: dict[str, str]) -> None:
-    command = [*terraform.command(), *arguments]
-    done = subprocess.run(command, cwd=place, env=variables, capture_output=True, text=True, check=False)
+def _terraform(place: Path, variables: dict[str, str], *arguments: str) -> None:
+    done = terraform.run([f"-chdir={place}", *arguments, "-input=false", "-no-color"], **variables)
     if done.returncode:
-        raise RuntimeError(f"terraform {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"terraform {arguments[0]} failed:\n{done.stdout}")

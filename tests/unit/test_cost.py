@@ -166,12 +166,6 @@ def test_a_queue_pays_for_requests_the_workers_time_and_a_cold_start_of_each():
     assert units["log_gb"] == pytest.approx((100_000 * 800 + 1000 * 1500 + 10 * 1000) / 1e9)
 
 
-def test_entries_that_come_one_at_a_time_cost_an_invocation_and_two_polls_each():
-    full, alone = (model.queue(Workload(1000, retry_rate=0), COUNTS, batch) for batch in (10, 1))
-    assert alone["lambda_request"] - full["lambda_request"] == 900
-    assert alone["queue_request"] - full["queue_request"] == 2 * 900
-
-
 def test_an_empty_queue_is_asked_all_month():
     assert cost.standing_queue(PRICES) == pytest.approx(0.3 + 648_000 * 0.4 / 1e6)
 
