@@ -1,4 +1,4 @@
-"""Rows about a whole backlog that is drained at an API's capacity, and no faster; and the same computed for AWS."""
+"""Rows about a whole backlog that is drained at an API's capacity, and no faster; for AWS see ``bench/turnover.py``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.sandboxes import MeasurementFailed, endpoints
 from bench.table import Row, at_least, at_most
-from bench.turnover import Times, compute, most_at_a_time, most_within
+from bench.turnover import most_at_a_time, most_within
 from local import runs
 from local.processes import serving
 from local.stack import Stack
@@ -66,7 +66,6 @@ def drained(failed: int) -> list[Row]:
         at_least(USED, f"{what}: used of it, between the first and the last batches", f"{used:.1%}", took, used),
         *(_within(seconds, starts, what) for seconds in (1, 10)),
         at_most(1, f"{what}: most at a time", f"{at_a_time}", batches, at_a_time / places),
-        on_aws(side_by_side, within),
     ]
 
 
@@ -75,22 +74,6 @@ def _within(seconds: int, starts: list[float], what: str) -> Row:
     most, capacity = most_within(seconds, starts), CAPACITY * seconds
     what = f"{what}: most within any {seconds} s"
     return at_most(1, what, f"{most}", f"its capacity {capacity}", most / capacity, why=LATE)
-
-
-def on_aws(side_by_side: int, within: int, sends: int = 10_000) -> Row:
-    """Compute the same for AWS."""
-    times = Times()
-    found = compute(sends, BATCH_SIZE, side_by_side, within, CAPACITY, times)
-    free = compute(sends, BATCH_SIZE, side_by_side, within, None, times)
-    used = found.per_second / CAPACITY
-    assumed = (
-        f"computed, not measured; assumed are {times.child * 1000:g} ms from a batch to the next, "
-        f"{times.transition * 1000:g} for a transition, {times.invoke * 1000:g} for an invocation, "
-        f"{times.write * 1000:g} for a write, {times.api * 1000:g} for the API; "
-        f"without a rate {free.per_second:.0f} a second"
-    )
-    what = f"{sends:,} at {CAPACITY} requests a second on AWS: used of it"
-    return at_least(USED, what, f"{used:.1%}", assumed, used)
 
 
 def _follow(stack: Stack, execution: str, seconds: float) -> dict[str, Any]:

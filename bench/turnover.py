@@ -1,7 +1,7 @@
 """How much of an API's capacity a run uses on AWS: its batches are gone through event by event, with assumed times.
 
 What is measured on this machine says that the rate is kept; its own engine is slower than AWS's. So the same run is
-computed with the times that AWS takes. None of these is promised by AWS; they are cautious, and printed.
+computed with the times that AWS takes. None of these is promised by AWS; they are cautious.
 """
 
 from __future__ import annotations
