@@ -30,10 +30,11 @@ test-apis: ## Read every framework and shape of docs/apis.md, and many more list
 	@$(SETUP) dev terraform
 	@HYPOTHESIS_PROFILE=thorough $(RUN) -m pytest -m "" tests/apis tests/unit/test_listing_fuzz.py $(ARGS)
 
-bench: ## Measure how fast, how small and how cheap it is: make bench [QUICK=1]
+bench: ## Measure how fast, how small and how cheap it is: make bench [QUICK=1 or FULL=1]
 	@$(SETUP) dev runtime terraform
 	@$(if $(filter-out 0 1,$(QUICK)),echo "QUICK must be 0 or 1; it is '$(QUICK)'" >&2; exit 2)
-	@$(RUN) -m bench $(if $(filter-out 0,$(QUICK)),--quick)
+	@$(if $(filter-out 0 1,$(FULL)),echo "FULL must be 0 or 1; it is '$(FULL)'" >&2; exit 2)
+	@$(RUN) -m bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(FULL)),--full)
 	@$(if $(filter-out 0,$(QUICK)),,$(RUN) docs/generate.py) # the documents' costs are made of what was counted
 
 cost: ## What it costs: make cost FAILED=1000000 [BATCH_SIZE=20] [API_MS=200] [RETRY_RATE=0.02]

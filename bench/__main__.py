@@ -1,4 +1,4 @@
-"""Measure everything and print the table: ``python -m bench [--quick]``.
+"""Measure everything and print the table: ``python -m bench [--quick | --full]``.
 
 Without ``--quick`` it also goes into docs/benchmark.md, and what was counted into bench/counts.toml.
 """
@@ -22,18 +22,21 @@ from local.aws.runtime import ROOT
 from local.processes import serving
 
 PAGE = ROOT / "docs" / "benchmark.md"
-DRAINED_QUICK, DRAINED = 400, 2_000
+DRAINED_QUICK, DRAINED, DRAINED_FULL = 400, 2_000, 10_000
 
 
 def main() -> None:
     """Measure; what does not work raises, what is slow is only said."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few turns, nothing written")
-    quick = parser.parse_args().quick
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--quick", action="store_true", help="few turns, nothing written")
+    kind.add_argument("--full", action="store_true", help=f"drain {DRAINED_FULL:,} instead of {DRAINED:,}")
+    asked = parser.parse_args()
+    quick, drained = asked.quick, DRAINED_QUICK if asked.quick else DRAINED_FULL if asked.full else DRAINED
     (ROOT / ".local").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / ".local"))
     try:
-        rows = measured(folder, quick)
+        rows = measured(folder, quick, drained)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table = markdown(rows)
@@ -43,9 +46,9 @@ def main() -> None:
         print(f"Written to {PAGE.relative_to(ROOT)}.")
 
 
-def measured(folder: Path, quick: bool) -> list[Row]:
-    """Give every row."""
-    starts, turns, failed = (3, 50, DRAINED_QUICK) if quick else (40, 500, DRAINED)
+def measured(folder: Path, quick: bool, failed: int) -> list[Row]:
+    """Give every row; so many are drained."""
+    starts, turns = (3, 50) if quick else (40, 500)
     sizes = SIZES[:2] if quick else SIZES
     rows: list[Row] = []
     with serving("bench.server", [], folder) as ready:
@@ -55,7 +58,8 @@ def measured(folder: Path, quick: bool) -> list[Row]:
             ("packages", lambda: packages.sizes(functions.plain_install(folder))),
             ("warm requeue", lambda: [functions.warm_requeue(url, folder, turns)]),
             ("listing", lambda: functions.listings(url, folder, sizes, 3 if quick else 7)),
-            ("memory", lambda: [functions.peak(url, folder, sizes)]),
+            ("memory", lambda: functions.peaks(url, folder, sizes)),
+            ("build.py", lambda: packages.builds(folder, 1 if quick else 5)),
             ("plans", lambda: [plans.plan(folder, 1 if quick else 5)]),
             ("runs", lambda: _runs(keep=not quick)),
             ("a drained backlog", lambda: drain.drained(failed)),

@@ -8,9 +8,11 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench import sandboxes
 from bench.sandboxes import BENCH, MeasurementFailed, Package
+from bench.server import KNOWN, LISTED_AT, REQUEST, run_id
 from bench.table import Row, at_least, at_most
 from local.aws.runtime import ROOT
 
@@ -109,20 +111,40 @@ def listings(url: str, folder: Path, sizes: tuple[int, ...], turns: int) -> list
     return rows
 
 
-def peak(url: str, folder: Path, sizes: tuple[int, ...]) -> Row:
-    """Weigh the process of the lister: a whole invocation each, for the shortest and the longest list."""
-    search = (BENCH / "inside", sandboxes.layer(folder))
-    package = Package("peak.handler", sandboxes.unpacked("list_failed", folder), search)
-    taken = []
-    for size in (sizes[0], sizes[-1]):
-        with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
-            got, _ = sandboxes.invoke(started, {})
-        if got["eligible"] != size:
-            raise MeasurementFailed(f"list_failed: {got['eligible']} instead of {size}")
-        taken.append(got["peak_bytes"] / MB)
-    more = taken[1] - taken[0]
-    what, against = f"peak memory of `list_failed` for {sizes[-1]:,}", f"{taken[0]:.0f} MB for {sizes[0]:,}"
-    return Row(what, f"{taken[1]:.0f} MB", against, f"{more:+.0f} MB", "≤ 40 MB more", more <= 40)
+def peaks(url: str, folder: Path, sizes: tuple[int, ...]) -> list[Row]:
+    """Weigh the processes of the lister and of conclude: a whole invocation each, for the smallest and largest run."""
+    found = []
+    for name in ("list_failed", "conclude"):
+        taken = []
+        for size in (sizes[0], sizes[-1]):
+            search = (BENCH / "inside", sandboxes.layer(folder))
+            package = Package("peak.handler", sandboxes.unpacked(name, folder), search)
+            with sandboxes.sandbox(package, url, sandboxes.settings(url, size), folder) as started:
+                got, _ = sandboxes.invoke(started, {"function": name, "event": _event(name, size)})
+            _check(name, size, got["answer"])
+            taken.append(got["peak_bytes"])
+        more = (taken[1] - taken[0]) / MB
+        what = f"peak memory of `{name}` for {sizes[-1]:,}" + TURNED_AWAY * (name == "conclude")
+        against = f"{taken[0] / MB:.0f} MB for {sizes[0]:,}"
+        found.append(Row(what, f"{taken[1] / MB:.0f} MB", against, f"{more:+.0f} MB", "≤ 40 MB more", more <= 40))
+    return found
+
+
+TURNED_AWAY = ", one in ten turned away"
+
+
+def _event(name: str, size: int) -> dict[str, Any]:
+    if name == "list_failed":
+        return {}
+    run = {"runId": run_id(size), "request": REQUEST, "listedAt": LISTED_AT, "force": False, "batches": []}
+    return {"execution": f"arn:aws:states:eu-west-1:123456789012:execution:run:{run_id(size)}", "run": run}
+
+
+def _check(name: str, size: int, answer: dict[str, Any]) -> None:
+    """See that everything was listed and dealt into batches, or counted and judged."""
+    wanted, got = (size, answer["eligible"]) if name == "list_failed" else (size // KNOWN, answer["failed"])
+    if got != wanted:
+        raise MeasurementFailed(f"{name}: {got} instead of {wanted}: {answer}")
 
 
 def _deployed(name: str, folder: Path, search: tuple[Path, ...]) -> Package:

@@ -4,6 +4,9 @@
 made before it is asked for, so what is measured is the client: the server gives some 60,000 pages a second, where the
 client reads at most 1,300. It is a measuring instrument, not a test double: no test believes what it says.
 
+Of runs it knows those whose id ends with how many communications they have, in batches of 20, each with its tally and
+none concluded: one in ten was turned away.
+
 With ``--milliseconds`` it takes that long to requeue one, and ``GET /counted`` tells of all that was requeued, in
 seconds of one clock: ``{"requests": [[start, end], …]}``.
 """
@@ -38,10 +41,19 @@ LIST = re.compile(rb"GET /failed/(\d+)\?(?:.*&)?cursor=(\d+)")
 TARGET = re.compile(rb"\r\nx-amz-target: *(\S+)", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 FIRST_KEY = re.compile(rb'"send\.email:(\d+)"')
+OF_A_RUN = re.compile(rb'"pk": ?{"S": ?"runs"}, ?"sk": ?{"S": ?"run-(\d+)"}')
+KEY = re.compile(rb'"pk": ?{"S": ?"([^"]+)"}, ?"sk": ?{"S": ?"(\w+)"}')
+SET = re.compile(r"(#\w+) = (?:if_not_exists\(#\w+, (:\w+)\)|(:\w+))")
 
+BATCH_SIZE = 20
 LISTED_AT = 1_764_000_000.0
 FAR_FUTURE = 4_000_000_000
 """Seconds since 1970; no expiry that has passed."""
+
+REQUEST = "request"
+"""The lister's whose batches they are."""
+
+ERROR = "POST /requeue: HTTP 503"
 
 
 class Connection(asyncio.Protocol):
@@ -95,8 +107,11 @@ def answer(head: bytes, body: bytes) -> bytes:
     """Give the prepared answer to a request."""
     if target := TARGET.search(head):
         action = target[1].rpartition(b".")[2].decode()
-        if action == "BatchGetItem" and (first := FIRST_KEY.search(body)):
-            return known_of_page(int(first[1]))
+        if action == "BatchGetItem":
+            first = FIRST_KEY.search(body)
+            return known_of_page(int(first[1])) if first else response(items_of_run(KEY.findall(body)))
+        if action in ("GetItem", "UpdateItem") and (run := OF_A_RUN.search(body)):
+            return response(record(action, int(run[1]), body))
         return AWS.get(action, UNKNOWN)
     if listed := LIST.match(head):
         return page(int(listed[1]), int(listed[2]) % OPAQUE)
@@ -151,15 +166,63 @@ def entry(number: int) -> dict[str, dict[str, str]]:
     }
 
 
-def claimed() -> dict[str, Any]:
+def claimed(primary_id: str = "1", run: str = "run") -> dict[str, Any]:
     """Give an item as it is after its first claim, whole."""
-    texts = {"pk": "send.email:1", "sk": "communication", "operation": "send.email", "source": "email"}
-    texts |= {"state": "open", "leaseOwner": "run/1", "runId": "run"}
+    texts = {"pk": f"send.email:{primary_id}", "sk": "communication", "operation": "send.email", "source": "email"}
+    texts |= {"state": "open", "leaseOwner": f"{run}/1", "runId": run}
     numbers = {name: str(LISTED_AT) for name in ("leaseUntil", "updated", "firstSeen")} | {"expiry": str(FAR_FUTURE)}
     numbers |= dict.fromkeys(("notBefore", "tried", "attempts"), "0") | {"number": "1"}
     body = {"L": [{"S": "send.email"}, {"S": "communications-redrive"}, {"N": str(LISTED_AT)}]}
     of_kind = {"S": texts, "N": numbers}
     return {name: {kind: value} for kind, values in of_kind.items() for name, value in values.items()} | {"body": body}
+
+
+def run_id(size: int) -> str:
+    """Name a run of so many communications."""
+    return f"run-{size}"
+
+
+def record(action: str, size: int, body: bytes) -> dict[str, Any]:
+    """Give a run's record as its lister left it; after an update with what that sets."""
+    numbers = {"listedAt": LISTED_AT, "batches": size // BATCH_SIZE, "listed": size, "left": 0, "exhaustedBatches": 0}
+    item: dict[str, Any] = {name: {"N": str(value)} for name, value in numbers.items()}
+    item |= {"pk": {"S": "runs"}, "sk": {"S": run_id(size)}, "request": {"S": REQUEST}, "hasLock": {"BOOL": True}}
+    if action == "GetItem":
+        return {"Item": item}
+    asked = json.loads(body)
+    names, values = asked["ExpressionAttributeNames"], asked.get("ExpressionAttributeValues", {})
+    for name, default, value in SET.findall(asked["UpdateExpression"]):
+        item[names[name]] = values[default or value]
+    return {"Attributes": item}
+
+
+def items_of_run(keys: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """Give batches of a run, their tallies, and the entries of those that were turned away."""
+    items = [found for pk, sk in keys if (found := item_of_run(pk.decode(), sk.decode()))]
+    return {"Responses": {"ledger": items}, "UnprocessedKeys": {}}
+
+
+def item_of_run(pk: str, sk: str) -> dict[str, Any] | None:
+    """Give an item of a run by its key: ``run/run-1000/17`` with ``batch`` or ``tally``, or ``send.email:1000-339``."""
+    if sk == "communication":
+        primary_id = pk.partition(":")[2]
+        run = run_id(int(primary_id.partition("-")[0]))
+        refused = {"outcome": {"S": "failed"}, "httpStatus": {"N": "503"}, "error": {"S": ERROR}}
+        times = {"turnedAway": {"N": str(LISTED_AT + 2)}, "tried": {"N": str(LISTED_AT + 2)}}
+        return claimed(primary_id, run) | {"leaseUntil": {"N": "0"}} | refused | times
+    if sk not in ("batch", "tally"):
+        return None
+    _, run, number = pk.split("/")
+    item: dict[str, Any] = {"pk": {"S": pk}, "sk": {"S": sk}, "expiry": {"N": str(FAR_FUTURE)}}
+    if sk == "batch":
+        first = (int(number) - 1) * BATCH_SIZE
+        sends = [["email", f"{run.partition('-')[2]}-{each}"] for each in range(first, first + BATCH_SIZE)]
+        packed = json.dumps([{"email": ["send.email", ""]}, sends])
+        return item | {"request": {"S": REQUEST}, "sends": {"S": packed}}
+    turned_away = [place for place in range(BATCH_SIZE) if place % KNOWN == 0]
+    accepted = [place for place in range(BATCH_SIZE) if place % KNOWN]
+    results = [["requeued", True, 202, None, accepted], ["failed", True, 503, ERROR, turned_away]]
+    return item | {"results": {"S": json.dumps(results)}, "stopped": {"S": ""}}
 
 
 AWS = {

@@ -100,6 +100,19 @@ def mirrors() -> Iterator[Path]:
             continue
 
 
+def run(arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run one command at the root of the repository and keep what it prints, errors included."""
+    return subprocess.run(
+        [*command(), *arguments],
+        cwd=ROOT,
+        env=environment() | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
 def validate(module: Path) -> str:
     """Initialise and validate a root module, leaving nothing behind in its folder; give what is wrong, or ""."""
     name = module.relative_to(ROOT).as_posix()
@@ -108,14 +121,7 @@ def validate(module: Path) -> str:
     had_lock = lock.exists()
     try:
         for step in (["init", "-backend=false", "-input=false", "-no-color"], ["validate", "-no-color"]):
-            done = subprocess.run(
-                [*command(), f"-chdir={module}", *step],
-                env=environment() | {"TF_DATA_DIR": str(data)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
+            done = run([f"-chdir={module}", *step], TF_DATA_DIR=str(data))
             if done.returncode:
                 return f"{name}: terraform {step[0]} failed\n{done.stdout}"
         return f"{name}: terraform validate warns\n{done.stdout}" if "Warning:" in done.stdout else ""
