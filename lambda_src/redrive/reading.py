@@ -82,6 +82,7 @@ class Pass:
                 if number > 1 and error.http_status == HTTPStatus.FORBIDDEN and (more := self._put_back(request)):
                     self._note(f"sources.{self._name}: {in_full(error.http_status)}{more}", self._filters_line)
                 if not (progress.is_reached and self._style in NUMBERED):
+                    self._note_perhaps_beyond(error)
                     raise
                 if progress.total and progress.is_guessed:
                     self._note_refusal(progress.total, str(error))
@@ -159,6 +160,17 @@ class Pass:
             f"answers so beyond its end, let {where} name that number",
             f"{where} = …",
         )
+
+    def _note_perhaps_beyond(self, error: ApiTrouble) -> None:
+        """Note that a numbered list may have ended, where the API fails behind a short page (as Rails' pagy)."""
+        if self._style in NUMBERED and self._is_last_short and (error.http_status or 0) >= 500:
+            where = f"sources.{self._name}.pagination.total"
+            self._note(f"{where}: it failed after a page that is not full; {where} would tell its end", f"{where} = …")
+
+    @property
+    def _is_last_short(self) -> bool:
+        lengths = self.progress.lengths
+        return bool(lengths) and lengths[-1] < min(self._size, max(lengths))
 
     def _of_one_item(self) -> Content | Unlisted | None:
         """Ask for a page of one item, where a size can be asked for: what it says of more is about the list."""
@@ -301,11 +313,9 @@ class Pass:
 
     def _is_end(self, unlisted: Unlisted) -> bool:
         """Tell whether an answer that is no list ends a numbered one, for no full page could follow."""
-        lengths = self.progress.lengths
-        if not (lengths and self._style in NUMBERED):
+        if not (self.progress.lengths and self._style in NUMBERED):
             return False
-        is_short = lengths[-1] < min(self._size, max(lengths))
-        return self.progress.is_reached or (unlisted.is_definite and is_short)
+        return self.progress.is_reached or (unlisted.is_definite and self._is_last_short)
 
     def _look_around(self, request: PageRequest, unlisted: Unlisted) -> Generator[None, None, None]:
         """Make sure that a page is not there because the list has ended: the one before is, the one after is not.

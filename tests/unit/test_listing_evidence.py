@@ -1490,6 +1490,19 @@ def test_a_status_that_says_nothing_of_an_end_is_none(api: ScriptedApi, read: Re
     assert not complete(read(source())[1])
 
 
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize(("count", "is_said"), [(13, True), (20, False)])
+def test_an_api_that_fails_beyond_its_end_is_told_what_would_tell_it(
+    api: ScriptedApi, read: Read, style: PaginationStyle, count: int, is_said: bool
+) -> None:
+    api.answer = numbered(ids(count), lambda: Response(status=500))
+    found, listing = read(source(style))
+    assert found == ids(count)
+    assert not complete(listing)
+    words = "it failed after a page that is not full; sources.email.pagination.total would tell its end"
+    assert any(problem.endswith(words) for problem in listing.problems) is is_said
+
+
 def test_a_page_of_html_is_not_the_end(api: ScriptedApi, read: Read) -> None:
     api.answer = numbered(ids(20), lambda: Response("<h1>Oops</h1>", content_type="text/html"))
     assert not complete(read(source())[1])
