@@ -52,8 +52,10 @@ COMPILER = """
 import py_compile, sys
 for name in sys.stdin.read().splitlines():
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    py_compile.compile(name, name + "c", name, doraise=True, invalidation_mode=unchecked)
+    level = int(sys.argv[1])
+    py_compile.compile(name, name + "c", name, doraise=True, optimize=level, invalidation_mode=unchecked)
 """
+AS_IT_IS, WITHOUT_DOCSTRINGS = 0, 2  # a fifth of our own bytecode is docstrings; assertions, which go too, it has none
 NO_COMPILER = f"""No Python {RUNTIME} is here, which compiles for the default runtime. Of what dist/ holds compiled only
 the sources' hashes were compared, and what belongs to another source was left out: functions start slower without.
 Put python{RUNTIME} on the PATH, or name one in PYTHON{RUNTIME.replace(".", "")}, and run this again.
@@ -234,12 +236,13 @@ def bytecode(root: Path, files: dict[str, bytes], below: str = "") -> dict[str, 
 
     Raises BuildError.
     """
+    level = AS_IT_IS if below else WITHOUT_DOCSTRINGS
     sources = {name: code for name, code in files.items() if name.endswith(".py")}
-    places = {name: bytecode_place(root, name, code) for name, code in sources.items()}
+    places = {name: bytecode_place(root, level, name, code) for name, code in sources.items()}
     kept = {name: kept_bytecode(place) for name, place in places.items()}
     missing = {name: places[name] for name, content in kept.items() if content is None}
     if missing and (python := compiler()):
-        kept |= compile_into(missing, sources, root / BYTECODE, python)
+        kept |= compile_into(missing, sources, level, root / BYTECODE, python)
     elif missing:
         held = committed_bytecode(root / "dist")
         found = {name: held.get(below + compiled(name), b"") for name in sources}
@@ -247,9 +250,9 @@ def bytecode(root: Path, files: dict[str, bytes], below: str = "") -> dict[str, 
     return {compiled(name): content for name, content in kept.items() if content is not None}
 
 
-def bytecode_place(root: Path, name: str, source: bytes) -> Path:
+def bytecode_place(root: Path, level: int, name: str, source: bytes) -> Path:
     """Give the place where the bytecode of a source is kept, once it was compiled."""
-    return root / BYTECODE / hashlib.sha256(name.encode() + b"\0" + source).hexdigest()
+    return root / BYTECODE / hashlib.sha256(f"{level}\0{name}\0".encode() + source).hexdigest()
 
 
 def kept_bytecode(place: Path) -> bytes | None:
@@ -270,7 +273,9 @@ def header(source: bytes) -> bytes:
     return struct.pack("<2L", MAGIC, UNCHECKED) + _imp.source_hash(MAGIC, source)
 
 
-def compile_into(places: dict[str, Path], sources: dict[str, bytes], cache: Path, python: str) -> dict[str, bytes]:
+def compile_into(
+    places: dict[str, Path], sources: dict[str, bytes], level: int, cache: Path, python: str
+) -> dict[str, bytes]:
     """Have a Python compile sources, keep each one's bytecode in its place, and give it. Raises BuildError."""
     made = {}
     cache.mkdir(parents=True, exist_ok=True)
@@ -279,7 +284,7 @@ def compile_into(places: dict[str, Path], sources: dict[str, bytes], cache: Path
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(sources[name])
-        command = [python, "-I", "-X", "utf8", "-c", COMPILER]  # -I: no setting of the environment shows
+        command = [python, "-I", "-X", "utf8", "-c", COMPILER, str(level)]  # -I: no setting of the environment shows
         names = "\n".join(places).encode()
         done = subprocess.run(command, cwd=folder, input=names, capture_output=True, check=False)  # noqa: S603 (ours)
         if done.returncode:
