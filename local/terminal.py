@@ -50,7 +50,10 @@ def letter(headers: Sequence[tuple[str, str]], body: str) -> None:
 def step(title: str) -> Iterator[None]:
     """Announce a step; leave an empty line after it."""
     say(paint(title, "bold"), indent="")
-    yield
+    try:
+        yield
+    finally:
+        progress()
     say()
 
 
