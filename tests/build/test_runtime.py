@@ -184,3 +184,10 @@ def test_a_cold_start_imports_nothing_that_python_has_itself(unpacked: Path) -> 
         "import typing_extensions\nprint(was_there is (sys.version_info < (3, 13)), bool(typing_extensions.__file__))"
     )
     assert runs(code, unpacked / "requeue_communication", layer(unpacked)) == "True True\n"
+
+
+def test_a_cold_start_imports_nothing_for_http_2(unpacked: Path) -> None:
+    """And HTTP/2 can be turned on all the same, as far as its library is there."""
+    code = "import list_failed.handler\nprint('importlib.metadata' in sys.modules)\nimport urllib3.http2\n"
+    code += "try: urllib3.http2.inject_into_urllib3()\nexcept Exception as error: print(type(error).__name__)"
+    assert runs(code, unpacked / "list_failed", layer(unpacked)) == "False\nPackageNotFoundError\n"
