@@ -1,8 +1,7 @@
 """What an answer says of the rest of its list without having been asked: a total, a page before, a page after.
 
-An API names these as it likes, in its body or in a header. Known here are the names that the common frameworks and
-standards use (Spring Data, Django REST framework, Laravel, Rails' pagers, JSON:API, HAL, Hydra, OData, SCIM, GraphQL's
-connections, AIP-158, Solr, DataTables). They never say what to ask for next: they only cast doubt on the end of a list.
+An API names these as it likes, in its body or in a header; known are the names of :mod:`redrive.terms`. They never
+say what to ask for next: they only cast doubt on the end of a list.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from redrive import terms
 from redrive.expressions import is_field
 from redrive.lines import pagination_line
 from redrive.link_header import read_links
@@ -28,86 +28,6 @@ MAX_NAMES = 64
 
 MAX_LETTERS = 256
 """Of a text; more of it hints at nothing."""
-
-_TOTALS = re.compile(
-    "odatacount|numfound|nbhits|fullcount|recordsfiltered|filter(ed)?count|"
-    "total(count|elements?|items?|results?|size|records?|entries|rows?|hits?|docs|number|num|objects?|found|cnt)?|"
-    "total(record|item|row|result)s?count|(record|item|row|result|element)s?total"
-)
-_TOTALS_BESIDE = {
-    "records": {"page", "total"},  # jqGrid's, beside a number of pages
-    "size": {"pagelen"},  # Bitbucket's
-    "found": {"outof"},  # Typesense's
-    "length": {"records"},  # Odoo's
-}
-"""Names that say how long the list is beside these others."""
-
-_OF_THE_PAGE = frozenset(("total", "totalcount", "totalrecords", "totalrows", "count", "records"))
-"""Names under which some APIs say how many items are on the page."""
-
-_COUNT = re.compile(
-    "count|cnt|(all|overall|grand)(count|total)|"
-    "((num|number|n)(of)?)?(total)?(hit|item|row|record|result|entrie|element|doc|document|object|match(e)?)s?(count|cnt)"
-    "|(num|number|n)(of)?(hit|item|row|record|result|entrie|element|doc|document|object|matche)s"
-)
-"""What counts a list, or only this page of it."""
-
-_BESIDE = re.compile(
-    "meta(data)?|info|pag(ing|ination)(info)?|pager|paginator|pageable|summary|cursor|range|header|"
-    "(list|search|page|response|result|query|collection)(meta(data)?|info(rmation)?|context)|page|resultset|collection"
-)
-"""Objects beside a list that say how long it is."""
-
-_NEXT = re.compile(
-    r"(odata|page)?next(page)?(link|url|uri|href|cursor|token|marker|offset|records?url|number|path|start|id|key|batch"
-    "|index|from|skip|range|maxid|sinceid|position|state|after|item|row|record)?|(next)?(ms)?continu(e|ation)(token|next[a-z]*key)?|"
-    "lastevaluatedkey|resumptiontoken|cursornext|linknext|more(?!info)[a-z]*(link|url|uri|href)"
-)
-_OBJECT = re.compile(".*(key|token|cursor)")
-"""A next page that some databases name by an object with the columns of an index."""
-
-_INNER = ("href", "url", "uri", "link", "cursor", "token", "after", "start", "offset", "page", "number")
-"""Where an object that stands for a next page may say which one that is."""
-
-NO_NEXT = frozenset(("", "0", "-1", "null", "none", "nil", "undefined", "false", "no", "#"))
-"""What some write for a next page where there is none."""
-
-_MORE = re.compile(
-    "(has|is)?more(items?|results?|pages?|records?|rows|data)?(available|exists?|coming)?|hasnext(page)?|"
-    "(is)?nextpage(available|exists)|((results?|list|items|response|output)?(is|was)?)truncated|overflow|"
-    "exceeded(transfer)?limit|(results?|size|items?|rows?|records?)limit(ed|reached|exceeded)|"
-    "remaining(items?|results?|records?|rows)?count|(items?|results?|records?|rows)remaining"
-)
-_PAGES = re.compile(
-    "totalpages?|pages?(count|cnt)|(last|final)page(number|num|no)?|(num|number|nb|count|amount)(of)?pages|pages(total)?"
-)
-_PREVIOUS = re.compile(r"(odata)?prev(ious)?(page)?(link|url|uri|href)?")
-_NUMBER = re.compile(r"([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3}){1,4})(\.0+)?")
-"""As some write one in a text: 1,234 or 500.0."""
-
-_PREFIX = re.compile("^(x-)?(wp-|(pagination|paging)-(?=.))?")
-_IN_JSON = frozenset(f"{of}{what}" for of in ("pagination", "paging") for what in ("", "headers", "info", "metadata"))
-"""Headers that some write an object into."""
-
-_TOKEN = re.compile("(end|after|scan)?cursor|after|bookmark|marker|offset|scrollid")
-"""What may name the next page, or this one, or stand there also on the last one."""
-
-_ENVELOPES = frozenset(("data", "result", "results", "response", "body", "d"))
-"""Objects in which some put the whole of what they answer."""
-
-_BEFORE = frozenset(("hasprevious", "hasprev", "haspreviouspage", "hasprevpage"))
-_WHOLE = frozenset(("done", "isdone", "complete", "iscomplete", "finished", "isfinished", "end", "atend", "eof"))
-"""Also what else is done, where it stands in another object than the list, or is a number."""
-
-_LAST = _WHOLE | {"last", "islast", "endofstream", "endoflist", "endreached", "reachedend", "exhausted"}
-_LAST |= {f"{before}{which}page" for before in ("", "is") for which in ("last", "final")}
-_FIRST = frozenset(("first", "isfirst", "isfirstpage"))
-_NUMBERS = _WHOLE | {"first", "last", "lastpage", "finalpage"}
-"""Of these names those that may hold a page's number, or a count, which may be 0."""
-
-_QUOTA = re.compile("(api|rate)?(limit(s|ing|er)?|quotas?|usage)")
-"""Objects that say how much whoever asks may still ask for."""
-
 
 MAX_LINKS = 16
 """A list of more objects holds items, whatever they look like."""
@@ -187,10 +107,10 @@ def total_hint(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -
     own = _counts_of(fields[-1]) if fields else frozenset()
     entries = [*_entries(body, towards=fields), *_header_entries(headers)]
     for each in entries:
-        is_ambiguous = each.key in _TOTALS_BESIDE and _TOTALS_BESIDE[each.key] <= each.names
+        is_ambiguous = each.key in terms.TOTALS_BESIDE and terms.TOTALS_BESIDE[each.key] <= each.names
         is_named = each.key in own
         if (
-            _TOTALS.fullmatch(each.key)
+            terms.TOTALS.fullmatch(each.key)
             or is_ambiguous
             or is_named
             or (each.key == "count" and each.names & {"next", "results"})
@@ -198,7 +118,7 @@ def total_hint(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -
             counted = each.value if isinstance(each.value, dict) else {"value": each.value}
             value, is_least = counted.get("value"), counted.get("relation") == "gte"  # Elasticsearch stops counting
             if (number := whole_number(value)) is not None:
-                may_count_page = (each.key in _OF_THE_PAGE or is_named) and bool(each.expression)
+                may_count_page = (each.key in terms.OF_THE_PAGE or is_named) and bool(each.expression)
                 may_count_page = may_count_page and not each.names & {"next"}
                 found.append(Total(number, each.place, may_count_page, is_least))
     return max(found, key=itemgetter(0)) if found else _count_beside_list(body, entries)
@@ -214,7 +134,7 @@ def _counts_of(list_name: str) -> frozenset[str]:
 
 def whole_number(value: Any) -> int | None:
     """Read a number of items or pages, which some write as a text; None where it is none, or cannot be."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+    if isinstance(value, str) and terms.NUMBER.fullmatch(value.strip()):
         value = int(value.partition(".")[0].replace(",", ""))
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
         return None
@@ -224,8 +144,9 @@ def whole_number(value: Any) -> int | None:
 def _count_beside_list(body: Any, entries: list[_Entry]) -> Total | None:
     """Give a count that is larger than the list beside it; one that is not may only say how long that list is."""
     for each in entries:
-        number, parent = whole_number(each.value) if _COUNT.fullmatch(each.key) else None, each.place.rpartition(".")[0]
-        if number is None or not each.expression or (parent and not _BESIDE.fullmatch(_plain(parent))):
+        number = whole_number(each.value) if terms.COUNT.fullmatch(each.key) else None
+        parent = each.place.rpartition(".")[0]
+        if number is None or not each.expression or (parent and not terms.BESIDE.fullmatch(_plain(parent))):
             continue
         lengths = [len(value) for value in body.values() if isinstance(value, list)]
         if len(lengths) == 1 and number > lengths[0]:
@@ -239,20 +160,20 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
     for each in (*_entries(body), *_header_entries(headers)):
         key, value = each.key, each.value
         is_no = _denies(each)
-        if (_NEXT.fullmatch(key) and (_leads_on(value) or _is_object(each))) or (
-            _is_yes(value) if _says_of_more(each) else is_no and key in _LAST
+        if (terms.NEXT.fullmatch(key) and (_leads_on(value) or _is_object(each))) or (
+            _is_yes(value) if _says_of_more(each) else is_no and key in terms.LAST
         ):
             if _is_elsewhere(each):
                 continue
             found.setdefault("next_at", each.place)
             found["next"] = found.get("next") or (_named_by(each) if each.expression else None)
-        elif _PAGES.fullmatch(key) and (pages := whole_number(value) or 0) > 1:
+        elif terms.PAGES.fullmatch(key) and (pages := whole_number(value) or 0) > 1:
             found.setdefault("pages_at", each.place)
             found.setdefault("pages", pages)
         elif (
-            (_PREVIOUS.fullmatch(key) and _leads_on(value, numbers=False))
-            or (key in _BEFORE and value is True)
-            or (key in _FIRST and is_no)
+            (terms.PREVIOUS.fullmatch(key) and _leads_on(value, numbers=False))
+            or (key in terms.BEFORE and value is True)
+            or (key in terms.FIRST and is_no)
         ):
             found.setdefault("previous_at", each.place)
     for link in read_links(headers.get("Link", "")):
@@ -265,9 +186,9 @@ def read_hints(body: Any, headers: Mapping[str, str]) -> Hints:
 def _is_elsewhere(each: _Entry) -> bool:
     """Tell whether an entry is about something else than a list, by the objects that hold it."""
     parents = [_plain(name) for name in each.place.split(".")[:-1]] if each.expression else []
-    if each.key in _WHOLE:
-        return not all(name in _ENVELOPES or _BESIDE.fullmatch(name) for name in parents)
-    return any(map(_QUOTA.fullmatch, parents))
+    if each.key in terms.WHOLE:
+        return not all(name in terms.ENVELOPES or terms.BESIDE.fullmatch(name) for name in parents)
+    return any(map(terms.QUOTA.fullmatch, parents))
 
 
 def says_more(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -> bool | None:
@@ -278,8 +199,8 @@ def says_more(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) ->
     said: bool | None = None
     for each in (*_entries(body, towards=fields), *_header_entries(headers)):
         is_no = _denies(each)
-        is_last = each.key in _LAST and _is_yes(each.value) and isinstance(each.value, bool | str)
-        if _is_yes(each.value) if _says_of_more(each) else is_no and each.key in _LAST:
+        is_last = each.key in terms.LAST and _is_yes(each.value) and isinstance(each.value, bool | str)
+        if _is_yes(each.value) if _says_of_more(each) else is_no and each.key in terms.LAST:
             return True
         if is_last or (is_no and _says_of_more(each)):
             said = False
@@ -289,7 +210,7 @@ def says_more(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) ->
 def says_no_next(body: Any, headers: Mapping[str, str], fields: tuple[str, ...]) -> bool:
     """Tell whether an answer says that no page follows, by a ``null`` as the next one or in so many words."""
     said = says_more(body, headers, fields)
-    nexts = [each.value for each in _entries(body, towards=fields) if _NEXT.fullmatch(each.key)]
+    nexts = [each.value for each in _entries(body, towards=fields) if terms.NEXT.fullmatch(each.key)]
     return said is False or (said is None and bool(nexts) and all(value is None for value in nexts))
 
 
@@ -297,7 +218,7 @@ def token_hints(body: Any, headers: Mapping[str, str]) -> dict[str, str]:
     """Give texts that may lead to a next page, though they need not, by the parameter that may take each."""
     found: dict[str, str] = {}
     for each in (*_entries(body), *_header_entries(headers)):
-        if _TOKEN.fullmatch(each.key) and isinstance(each.value, str) and _leads_on(each.value):
+        if terms.TOKEN.fullmatch(each.key) and isinstance(each.value, str) and _leads_on(each.value):
             own = each.place.rpartition(".")[2] if each.expression else each.key
             found.setdefault("after" if each.key in ("endcursor", "aftercursor") else own, each.value)
     return found
@@ -322,7 +243,8 @@ def _relation_of(link: dict[str, Any]) -> dict[str, Any]:
 def pages_its_lists(body: Any, headers: Mapping[str, str]) -> str | None:
     """Give where an answer shows that its API pages lists, though this one may be one page long."""
     for each in _entries(body):
-        if any(known.fullmatch(each.key) for known in (_NEXT, _MORE, _PAGES)) or each.key in _LAST - {"last"}:
+        is_known = any(known.fullmatch(each.key) for known in (terms.NEXT, terms.MORE, terms.PAGES))
+        if is_known or each.key in terms.LAST - {"last"}:
             return each.place
     paging = {"first", "last", "next", "prev", "previous"}
     links = read_links(headers.get("Link", ""))
@@ -388,7 +310,11 @@ def _entries(
         path = expression + (name if is_field(name) else json.dumps(name))
         yield _Entry(place, path, names, _plain(name), value)
         further = None if towards is None else towards[1:] if towards[:1] == (name,) else ()
-        if isinstance(value, dict) and depth > 1 and (towards is None or further or _BESIDE.fullmatch(_plain(name))):
+        if (
+            isinstance(value, dict)
+            and depth > 1
+            and (towards is None or further or terms.BESIDE.fullmatch(_plain(name)))
+        ):
             inner.append((f"{place}.", f"{path}.", value, further))
         if _are_links(value):
             yield from _link_entries(value, place, path, names)
@@ -423,7 +349,7 @@ def _link_entries(links: list[Any], where: str, path: str, names: frozenset[str]
 
 
 def _inner(link: dict[str, Any]) -> str:
-    return next((name for name in _INNER if link.get(name)), "href")
+    return next((name for name in terms.INNER if link.get(name)), "href")
 
 
 def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
@@ -435,7 +361,7 @@ def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
         place = f"the header {name}"
         if key == "contentrange":
             key, text = "total", text.rpartition("/")[2]
-        if key in _IN_JSON:
+        if key in terms.IN_JSON:
             try:
                 found = json.loads(text)
             except (ValueError, RecursionError):
@@ -450,25 +376,27 @@ def _header_entries(headers: Mapping[str, str]) -> Iterator[_Entry]:
 def _header_key(name: str) -> str:
     """Give a header's name in plain; empty where it is none that says something of a list."""
     whole = _plain(name.lower().removeprefix("x-"))
-    key = whole if whole in _IN_JSON else _plain(_PREFIX.sub("", name.lower()))
-    known = key == "contentrange" or key in _IN_JSON
-    return key if known or any(each.fullmatch(key) for each in (_TOTALS, _NEXT, _MORE, _PAGES, _TOKEN)) else ""
+    key = whole if whole in terms.IN_JSON else _plain(terms.PREFIX.sub("", name.lower()))
+    known = key == "contentrange" or key in terms.IN_JSON
+    patterns = (terms.TOTALS, terms.NEXT, terms.MORE, terms.PAGES, terms.TOKEN)
+    return key if known or any(each.fullmatch(key) for each in patterns) else ""
 
 
 def _says_of_more(each: _Entry) -> bool:
     """Tell whether an entry says whether more follow; or how many are left, where Bubble writes it."""
-    return _MORE.fullmatch(each.key) is not None or (each.key == "remaining" and {"count", "results"} <= each.names)
+    is_more = terms.MORE.fullmatch(each.key) is not None
+    return is_more or (each.key == "remaining" and {"count", "results"} <= each.names)
 
 
 def _is_object(each: _Entry) -> bool:
-    return isinstance(each.value, dict) and bool(each.value) and _OBJECT.fullmatch(each.key) is not None
+    return isinstance(each.value, dict) and bool(each.value) and terms.OBJECT.fullmatch(each.key) is not None
 
 
 def _denies(each: _Entry) -> bool:
     value = each.value
     if isinstance(value, str):
         return value.strip().lower() in ("false", "no", "n")
-    return value is False or (value == 0 and each.key not in _NUMBERS)
+    return value is False or (value == 0 and each.key not in terms.NUMBERS)
 
 
 def _is_yes(value: Any) -> bool:
@@ -482,7 +410,7 @@ def _leads_on(value: Any, *, numbers: bool = True) -> bool:
         value = value.get(_inner(value))
     if isinstance(value, int) and not isinstance(value, bool):
         return numbers and value > 0
-    return value is True or (isinstance(value, str) and value.strip().lower() not in NO_NEXT)
+    return value is True or (isinstance(value, str) and value.strip().lower() not in terms.NO_NEXT)
 
 
 @lru_cache(maxsize=1024)
@@ -492,5 +420,5 @@ def _is_identifier(name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
-    # Of a name of a vocabulary (hydra:next) what comes behind its prefix.
+    # Of a name of a terms (hydra:next) what comes behind its prefix.
     return re.sub("[^a-z0-9]", "", name.lower().rpartition(":")[2])

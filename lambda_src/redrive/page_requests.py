@@ -15,11 +15,11 @@ from urllib.parse import parse_qsl, unquote_plus, urldefrag, urljoin, urlsplit, 
 from redrive.api import Api
 from redrive.errors import ConfigurationError, ListingError
 from redrive.expressions import is_null, search
-from redrive.hints import NO_NEXT
 from redrive.link_header import Link, read_links
 from redrive.models import MAX_EXACT
 from redrive.page import Content
 from redrive.settings import Pagination, PaginationStyle, Source
+from redrive.terms import NO_NEXT
 
 NUMBERED = frozenset({PaginationStyle.PAGE, PaginationStyle.OFFSET})
 """Styles in which the lister counts for itself."""
