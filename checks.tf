@@ -1,4 +1,5 @@
-# What plans, but will not work as its author expects: warnings, never errors.
+# What plans, but will not work as its author expects: warnings, never errors. Each begins with the instance's name, as
+# Terraform does not say which of several, such as the stages of a for_each, it warns of; so do the errors of consistency.tf.
 
 locals {
   topic_has_readers = !var.create || length(nonsensitive(var.notifications.emails)) + length(var.notifications.subscriptions) > 0 || !local.create_topic
@@ -32,14 +33,14 @@ locals {
 check "every_filter_is_sent" {
   assert {
     condition     = length(local.filters_not_sent) == 0
-    error_message = "What paging sends goes before filters and itself: of ${join(", ", local.filters_not_sent)} one parameter is set twice. Set pagination.size instead of a filter for the size, or name the parameters apart; pagination.size_param = \"\" sends no size."
+    error_message = "${local.prefix}: What paging sends goes before filters and itself: of ${join(", ", local.filters_not_sent)} one parameter is set twice. Set pagination.size instead of a filter for the size, or name the parameters apart; pagination.size_param = \"\" sends no size."
   }
 }
 
 check "somebody_is_notified" {
   assert {
     condition     = local.topic_has_readers
-    error_message = "Nobody is notified: notifications has neither emails nor subscriptions nor a topic_arn. Digests${local.alarm_channel.has_own_topic ? "" : " and alarms"} go to a topic without a subscriber."
+    error_message = "${local.prefix}: Nobody is notified: notifications has neither emails nor subscriptions nor a topic_arn. Digests${local.alarm_channel.has_own_topic ? "" : " and alarms"} go to a topic without a subscriber."
   }
 }
 
@@ -53,14 +54,14 @@ check "somebody_is_woken" {
       : local.topic_has_readers || length(var.alarms.actions) > 0 ? true
       : local.alarm_channel.has_own_topic
     )
-    error_message = "No alarm reaches anybody: ${var.alarms.enabled ? "notifications has neither emails nor subscriptions nor a topic, and alarms has no actions" : "alarms.enabled is false"}. Nobody would learn that the schedule is silent or that conclude failed."
+    error_message = "${local.prefix}: No alarm reaches anybody: ${var.alarms.enabled ? "notifications has neither emails nor subscriptions nor a topic, and alarms has no actions" : "alarms.enabled is false"}. Nobody would learn that the schedule is silent or that conclude failed."
   }
 }
 
 check "a_reservation_is_enough" {
   assert {
     condition     = coalesce(var.lambda.reserved_concurrency.requeue_communication, local.requests_at_a_time) >= local.requests_at_a_time
-    error_message = "lambda.reserved_concurrency.requeue_communication (${coalesce(var.lambda.reserved_concurrency.requeue_communication, 0)}) is below the ${local.requests_at_a_time} requests at a time that max_concurrency allows: the others are throttled and wait. Lower max_concurrency instead."
+    error_message = "${local.prefix}: lambda.reserved_concurrency.requeue_communication (${coalesce(var.lambda.reserved_concurrency.requeue_communication, 0)}) is below the ${local.requests_at_a_time} requests at a time that max_concurrency allows: the others are throttled and wait. Lower max_concurrency instead."
   }
 }
 
@@ -68,7 +69,7 @@ check "a_reservation_is_enough" {
 check "one_in_ten_condemns_few" {
   assert {
     condition     = !var.create || var.redrive_limit.max_attempts >= 3
-    error_message = "redrive_limit.max_attempts is ${var.redrive_limit.max_attempts}: while a gateway wrongly answers one request in ten with 404, one communication in ${var.redrive_limit.max_attempts == 1 ? "ten" : "a hundred"} would wait for a person through no fault of its own. From 3 on it is one in a thousand or fewer."
+    error_message = "${local.prefix}: redrive_limit.max_attempts is ${var.redrive_limit.max_attempts}: while a gateway wrongly answers one request in ten with 404, one communication in ${var.redrive_limit.max_attempts == 1 ? "ten" : "a hundred"} would wait for a person through no fault of its own. From 3 on it is one in a thousand or fewer."
   }
 }
 
@@ -81,7 +82,7 @@ locals {
 check "no_failure_is_too_old_for_the_next_run" {
   assert {
     condition     = !var.create || length(local.sources_too_old) == 0
-    error_message = "Failures may be too old before a run lists them: max_age_seconds, less min_age_seconds, is below the ${60 * coalesce(local.said_minutes, 0)} seconds between two firings of the schedule in sources ${join(", ", local.sources_too_old)}."
+    error_message = "${local.prefix}: Failures may be too old before a run lists them: max_age_seconds, less min_age_seconds, is below the ${60 * coalesce(local.said_minutes, 0)} seconds between two firings of the schedule in sources ${join(", ", local.sources_too_old)}."
   }
 }
 
@@ -89,20 +90,20 @@ check "no_failure_is_too_old_for_the_next_run" {
 check "a_run_has_time_after_its_list" {
   assert {
     condition     = !var.create || var.run_hours == null ? true : 3600 * var.run_hours > var.lambda.timeout_seconds.list_failed
-    error_message = "run_hours (${coalesce(var.run_hours, 0)}) is not more than the ${var.lambda.timeout_seconds.list_failed} seconds that listing may take (lambda.timeout_seconds.list_failed): a run may end before it has sent anything. Raise run_hours, or lower that timeout."
+    error_message = "${local.prefix}: run_hours (${coalesce(var.run_hours, 0)}) is not more than the ${var.lambda.timeout_seconds.list_failed} seconds that listing may take (lambda.timeout_seconds.list_failed): a run may end before it has sent anything. Raise run_hours, or lower that timeout."
   }
 }
 
 check "the_period_is_not_shorter_than_the_rate" {
   assert {
     condition     = !var.create || var.schedule.period_minutes == null || local.rate_minutes == null ? true : var.schedule.period_minutes >= local.rate_minutes
-    error_message = "schedule.period_minutes (${coalesce(var.schedule.period_minutes, 0)}) is below the ${coalesce(local.rate_minutes, 0)} minutes of schedule.expression: the alarm for a silent schedule would ring between two firings. Leave it out for a rate()."
+    error_message = "${local.prefix}: schedule.period_minutes (${coalesce(var.schedule.period_minutes, 0)}) is below the ${coalesce(local.rate_minutes, 0)} minutes of schedule.expression: the alarm for a silent schedule would ring between two firings. Leave it out for a rate()."
   }
 }
 
 check "a_run_ends_before_the_next" {
   assert {
     condition     = local.fires_in_time
-    error_message = "A run of max_per_run (${var.max_per_run}) takes ${local.full_run_minutes} minutes at max_requests_per_second (${coalesce(var.max_requests_per_second, 0)}), and the schedule fires every ${coalesce(local.schedule_minutes, 0)} minutes: firings in the meantime list nothing. Lower max_per_run, or fire less often."
+    error_message = "${local.prefix}: A run of max_per_run (${var.max_per_run}) takes ${local.full_run_minutes} minutes at max_requests_per_second (${coalesce(var.max_requests_per_second, 0)}), and the schedule fires every ${coalesce(local.schedule_minutes, 0)} minutes: firings in the meantime list nothing. Lower max_per_run, or fire less often."
   }
 }

@@ -2,6 +2,7 @@
 module "api" {
   source = "./modules/api"
 
+  name    = local.prefix
   account = local.account
   api     = var.api
 }

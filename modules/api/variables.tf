@@ -1,3 +1,8 @@
+variable "name" {
+  description = "Name and stage of the instance, with which its warnings begin."
+  type        = string
+}
+
 variable "account" {
   description = "Where the module is: the AWS partition and the region."
 

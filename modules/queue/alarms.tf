@@ -33,12 +33,12 @@ resource "aws_cloudwatch_metric_alarm" "queue_age" {
   lifecycle {
     precondition {
       condition     = length(distinct(local.alarm_actions)) <= 5
-      error_message = "alarm_actions, and alarm_topic_arn with them, must be at most 5, as an alarm of CloudWatch tells five; they are ${length(distinct(local.alarm_actions))}."
+      error_message = "${local.prefix}: alarm_actions, and alarm_topic_arn with them, must be at most 5, as an alarm of CloudWatch tells five; they are ${length(distinct(local.alarm_actions))}."
     }
 
     precondition {
       condition     = local.alarm_age_seconds < local.retention_seconds
-      error_message = "alarm_age_seconds must be below retention_days (${local.retention_seconds} seconds), as no entry gets older; it is ${local.alarm_age_seconds}."
+      error_message = "${local.prefix}: alarm_age_seconds must be below retention_days (${local.retention_seconds} seconds), as no entry gets older; it is ${local.alarm_age_seconds}."
     }
   }
 

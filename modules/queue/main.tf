@@ -80,17 +80,17 @@ resource "aws_sqs_queue" "this" {
   lifecycle {
     precondition {
       condition     = length(local.prefix) <= 57
-      error_message = "name and stage must have at most 57 characters together with the hyphen between them, as AWS allows 64 for the longest name made of them; \"${local.prefix}\" has ${length(local.prefix)}."
+      error_message = "${local.prefix}: name and stage must have at most 57 characters together with the hyphen between them, as AWS allows 64 for the longest name made of them; they have ${length(local.prefix)}."
     }
 
     precondition {
       condition     = local.timeout_seconds <= 900
-      error_message = "batch_size * (api.connect_timeout_seconds + worker.timeout_seconds) must be at most 885, as Lambda ends a function after 900 seconds and the worker needs 15 for itself; it is ${local.timeout_seconds - 15}."
+      error_message = "${local.prefix}: batch_size * (api.connect_timeout_seconds + worker.timeout_seconds) must be at most 885, as Lambda ends a function after 900 seconds and the worker needs 15 for itself; it is ${local.timeout_seconds - 15}."
     }
 
     precondition {
       condition     = local.waits_seconds < local.retention_seconds
-      error_message = "ttl_seconds, backoff_rate and max_receives must make all waits together shorter than retention_days (${local.retention_seconds} seconds), or SQS deletes entries that are still to be tried; they make up to ${local.waits_seconds} seconds."
+      error_message = "${local.prefix}: ttl_seconds, backoff_rate and max_receives must make all waits together shorter than retention_days (${local.retention_seconds} seconds), or SQS deletes entries that are still to be tried; they make up to ${local.waits_seconds} seconds."
     }
   }
 
@@ -115,7 +115,7 @@ resource "aws_lambda_event_source_mapping" "this" {
   lifecycle {
     precondition {
       condition     = var.lambda.reserved_concurrency == null ? true : var.lambda.reserved_concurrency >= var.max_concurrency
-      error_message = "lambda.reserved_concurrency must be at least max_concurrency (${var.max_concurrency}) or null for none, or batches are throttled, and those that stay so for too long use up a receive of their entries; it is ${coalesce(var.lambda.reserved_concurrency, 0)}."
+      error_message = "${local.prefix}: lambda.reserved_concurrency must be at least max_concurrency (${var.max_concurrency}) or null for none, or batches are throttled, and those that stay so for too long use up a receive of their entries; it is ${coalesce(var.lambda.reserved_concurrency, 0)}."
     }
   }
 

@@ -3,6 +3,7 @@
 module "api" {
   source = "../api"
 
+  name    = local.prefix
   account = local.account
   api     = var.api
 }

@@ -154,6 +154,7 @@ def test_a_plan_warns_once_where_something_will_not_work_and_nowhere_else(plan: 
     warnings = plan.warnings(check)
     assert set(warnings) == {call}
     [message] = warnings[call]
+    assert message.startswith(f"{call.partition('.')[0].replace('_', '-')}-test: ")
     assert said in message
 
 

@@ -64,8 +64,18 @@ def test_every_message_is_seen(refusal: str, second_refusal: str):
     messages = re.findall(r'error_message += (?:format\(\s+)?"(.+)"', "".join(file.read_text() for file in files))
     assert len(messages) > 130
     for message in messages:
+        message = re.sub(r"^\${(local\.prefix|var\.name)}: ", "", message)
         beginning = re.split(r"\${|%s", message.replace('\\"', '"'))[0]
         assert " ".join(beginning.split()) in refusal + second_refusal
+
+
+def test_what_is_not_said_at_a_line_of_the_users_says_of_which_instance():
+    """As of the stages of a ``for_each``: Terraform shows the module's own line, and no address."""
+    files = [file for file in MODULE if not file.name.startswith("variables")]
+    messages = re.findall(r'error_message += "(.+)"', "".join(file.read_text() for file in files))
+    assert len(messages) > 25
+    for message in messages:
+        assert re.match(r"\${(local\.prefix|var\.name)}: |The settings of \${var\.name} ", message), message
 
 
 @pytest.mark.parametrize("file", ["variables.tf", "variables_api.tf"])
