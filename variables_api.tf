@@ -9,7 +9,7 @@ variable "api" {
     - auth.header: the header that carries the key of api_key.
     - auth.token_url, auth.scope, auth.audience: where oauth2_client_credentials gets its token, and for what.
     - auth.client_in: where the token endpoint wants the client's id and secret: header (HTTP Basic) or body.
-    - auth.service, auth.region: what aws_iam signs requests for: execute-api (API Gateway) or lambda (a function URL); the region is read from an API Gateway URL, else the provider's.
+    - auth.service, auth.region: what aws_iam signs requests for: execute-api (API Gateway) or lambda (a function URL); the region is read from the URL of an API Gateway or a function, else the provider's.
     - auth.resource_arns: what the functions may call by aws_iam, such as arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*; read from an API Gateway URL, else needed.
     - headers: further headers of every request; no credentials.
     - connect_timeout_seconds, read_timeout_seconds: timeouts per request.
@@ -40,7 +40,7 @@ variable "api" {
   nullable = false
 
   validation {
-    condition     = can(regex("^(https://([^/?#@:%\\[\\]\\\\\\s]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^?#\\\\\\s]*)?$", var.api.base_url))
+    condition     = can(regex("^(https://([\\pL\\pM\\pN._-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^?#\\\\\\pC\\pZ\"<>^`{|}]*)?$", var.api.base_url))
     error_message = "api.base_url must be https://host or https://host/path, without user, query or fragment (http:// only for localhost, 127.0.0.1 and [::1]), such as https://app.example.com/api; it is \"${var.api.base_url == null ? "null" : var.api.base_url}\"."
   }
 
@@ -69,7 +69,7 @@ variable "api" {
   validation {
     condition = alltrue([
       for arn in [var.api.auth.secret_arn, var.api.ca_bundle_secret_arn] :
-      arn == null ? true : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", arn))
+      arn == null ? true : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$", arn))
     ])
     error_message = "api.auth.secret_arn and api.ca_bundle_secret_arn must be whole ARNs of Secrets Manager secrets, with the six characters at the end, such as arn:aws:secretsmanager:eu-west-1:123456789012:secret:application/api-AbC123."
   }
@@ -83,7 +83,7 @@ variable "api" {
   }
 
   validation {
-    condition     = var.api.auth.type != "oauth2_client_credentials" || can(regex("^(https://([^/?#@:%\\[\\]\\\\\\s]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^#\\\\\\s]*)?$", var.api.auth.token_url))
+    condition     = var.api.auth.type != "oauth2_client_credentials" || can(regex("^(https://([\\pL\\pM\\pN._-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?|http://(localhost|127\\.[0-9]+\\.[0-9]+\\.[0-9]+|\\[::1\\])(:[0-9]+)?)(/[^#\\\\\\pC\\pZ\"<>^`{|}]*)?$", var.api.auth.token_url))
     error_message = "api.auth.token_url must be the https:// URL that gives tokens where api.auth.type is oauth2_client_credentials, such as https://login.example.com/oauth2/token."
   }
 
@@ -103,6 +103,16 @@ variable "api" {
       || can(regex("^https://[a-z0-9]+\\.execute-api\\.[a-z0-9-]+\\.", var.api.base_url))
     )
     error_message = "api.auth.resource_arns must say what the functions may call where api.auth.type is aws_iam and api.base_url is not https://<id>.execute-api.<region>…, such as [\"arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/*\"]."
+  }
+
+  validation {
+    condition     = var.api.auth.type != "aws_iam" || !can(regex(var.api.auth.service == "lambda" ? "^https://[^/]*[.]execute-api[.]" : "^https://[^/]*[.]lambda-url[.]", var.api.base_url))
+    error_message = "api.auth.service must be execute-api where api.base_url is API Gateway's and lambda where it is a function URL, or every request is refused; it is \"${var.api.auth.service}\"."
+  }
+
+  validation {
+    condition     = var.api.auth.region == null ? true : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.api.auth.region))
+    error_message = "api.auth.region must be the name of a region, such as eu-west-1, or be left out; it is \"${var.api.auth.region == null ? "null" : var.api.auth.region}\"."
   }
 
   validation {
@@ -169,7 +179,7 @@ variable "api" {
   }
 
   validation {
-    condition     = var.api.secrets_kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.api.secrets_kms_key_arn))
+    condition     = var.api.secrets_kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.api.secrets_kms_key_arn))
     error_message = "api.secrets_kms_key_arn must be the ARN of a KMS key, not of an alias, such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab."
   }
 }

@@ -110,12 +110,12 @@ variable "lambda" {
   }
 
   validation {
-    condition = alltrue([for arn in try(values(var.lambda.role_arns), []) : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", arn))])
+    condition = alltrue([for arn in try(values(var.lambda.role_arns), []) : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", arn))])
     error_message = format(
       "lambda.role_arns must be ARNs of IAM roles, such as arn:aws:iam::123456789012:role/redrive-batch; not so for: %s.",
       join(", ", [
         for owner in try(keys(var.lambda.role_arns), []) : owner
-        if !can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", var.lambda.role_arns[owner]))
+        if !can(regex("^arn:[^:]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", var.lambda.role_arns[owner]))
       ]),
     )
   }

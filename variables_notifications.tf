@@ -8,7 +8,7 @@ variable "notifications" {
     - create_topic: false where topic_arn is that of a topic made in the same apply, as the plan does not know it yet.
     - topic_kms_key_arn: the key of that topic, if it has one.
     - alerts_topic_arn: a topic of yours for alarms alone; null for the same as digests. There alarms are published whatever `on` says, also those that a digest says, too, and each says when it is over. Its policy must allow what the output alerts_topic_policy says.
-    - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn. filter_policy takes only digests with these attributes, such as { severity = ["error", "warning"] }: result, severity (error, warning or info) and stage. Alarms have none, so a filter drops them. Add a new one at the end: those behind it would be subscribed, and have to confirm, anew.
+    - subscriptions: further ones: protocol email-json, sms, https, sqs, lambda, firehose or application, its endpoint and, for sqs, https and firehose, raw_message_delivery; firehose needs subscription_role_arn. filter_policy takes only digests with these attributes, such as { severity = ["error", "warning"] }: result (docs/monitoring.md has its values), severity (error, warning or info) and stage. Alarms have none, so a filter drops them. Add a new one at the end: those behind it would be subscribed, and have to confirm, anew.
   EOT
 
   type = object({
@@ -34,7 +34,7 @@ variable "notifications" {
     condition = alltrue([for email in var.notifications.emails : can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))])
     error_message = format(
       "notifications.emails must be plain addresses, such as operations@example.com; not so: %s.",
-      join(", ", [for email in var.notifications.emails : email == null ? "null" : email if !can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))]),
+      join(", ", [for email in var.notifications.emails : email == null ? "null" : "\"${email}\"" if !can(regex("^[^@\\s,;<>]+@[^@\\s,;<>]+$", email))]),
     )
   }
 
@@ -67,7 +67,7 @@ variable "notifications" {
   }
 
   validation {
-    condition     = var.notifications.topic_kms_key_arn == null ? true : var.notifications.topic_arn != null && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.notifications.topic_kms_key_arn))
+    condition     = var.notifications.topic_kms_key_arn == null ? true : var.notifications.topic_arn != null && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.notifications.topic_kms_key_arn))
     error_message = "notifications.topic_kms_key_arn must be the ARN of a KMS key, not of an alias, and goes with notifications.topic_arn; the module's own topic is encrypted with kms_key_arn."
   }
 
@@ -96,6 +96,16 @@ variable "notifications" {
   }
 
   validation {
+    condition     = alltrue([for subscription in var.notifications.subscriptions : subscription.protocol != "sqs" || !endswith(subscription.endpoint, ".fifo") if try(subscription.endpoint, null) != null])
+    error_message = "notifications.subscriptions[*].endpoint must be a standard queue where the protocol is sqs: a standard topic delivers to no FIFO queue."
+  }
+
+  validation {
+    condition     = length(distinct([for subscription in var.notifications.subscriptions : [subscription.protocol, subscription.endpoint] if subscription != null])) == length([for subscription in var.notifications.subscriptions : subscription if subscription != null])
+    error_message = "notifications.subscriptions must name each endpoint once for a protocol: SNS takes a second one for the first, and whichever Terraform removed would be gone for both."
+  }
+
+  validation {
     condition = alltrue([
       for subscription in var.notifications.subscriptions :
       try(contains(["sqs", "https", "firehose"], subscription.protocol) || !subscription.raw_message_delivery, true)
@@ -105,9 +115,9 @@ variable "notifications" {
 
   validation {
     condition = alltrue(flatten([for subscription in var.notifications.subscriptions : [for name, values in try(coalesce(subscription.filter_policy, {}), {}) : (
-      try(length(values) > 0 && alltrue([for value in values : name == "severity" ? contains(["error", "warning", "info"], value) : value != null]), false)
+      try(length(values) > 0 && alltrue([for value in values : name == "stage" ? value != null : contains(name == "severity" ? ["error", "warning", "info"] : ["could_not_start", "ended_early", "nothing_sent", "not_requeued", "list_incomplete", "source_needs_a_look", "for_a_person", "resolved", "requeued", "report", "report_incomplete"], value)]), false)
     )]]))
-    error_message = "notifications.subscriptions[*].filter_policy must have one or more values for each attribute, those of severity error, warning or info, such as { severity = [\"error\", \"warning\"] }."
+    error_message = "notifications.subscriptions[*].filter_policy must have one or more values for each attribute, those of severity error, warning or info, those of result could_not_start, ended_early, nothing_sent, not_requeued, list_incomplete, source_needs_a_look, for_a_person, resolved, requeued, report or report_incomplete, such as { severity = [\"error\", \"warning\"] }."
   }
 
   validation {
@@ -127,9 +137,9 @@ variable "notifications" {
   validation {
     condition = alltrue([
       for subscription in var.notifications.subscriptions :
-      (subscription.protocol == "firehose") == (subscription.subscription_role_arn != null) if subscription != null
+      (subscription.protocol == "firehose") == (subscription.subscription_role_arn != null) && (subscription.subscription_role_arn == null ? true : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", subscription.subscription_role_arn))) if subscription != null
     ])
-    error_message = "notifications.subscriptions[*].subscription_role_arn must be given where the protocol is firehose, and only there."
+    error_message = "notifications.subscriptions[*].subscription_role_arn must be given where the protocol is firehose, and only there: the ARN of an IAM role, such as arn:aws:iam::123456789012:role/digests."
   }
 }
 
@@ -158,10 +168,10 @@ variable "alarms" {
   nullable = false
 
   validation {
-    condition = alltrue([for arn in var.alarms.actions : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
+    condition = alltrue([for arn in var.alarms.actions : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:\\S+$", arn)) && !can(regex("[.]fifo$", arn))])
     error_message = format(
-      "alarms.actions must be ARNs; not so: %s.",
-      join(", ", [for arn in var.alarms.actions : arn == null ? "null" : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
+      "alarms.actions must be ARNs, and no FIFO topics, to which alarms cannot publish; not so: %s.",
+      join(", ", [for arn in var.alarms.actions : arn == null ? "null" : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:\\S+$", arn)) || can(regex("[.]fifo$", arn))]),
     )
   }
 

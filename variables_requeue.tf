@@ -16,7 +16,7 @@ variable "requeue" {
   nullable = false
 
   validation {
-    condition     = can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", var.requeue.path))
+    condition     = can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\pC\\pZ{}])*$", var.requeue.path))
     error_message = "requeue.path must begin with / and may hold {primaryId} and {operation}, such as /communications/requeue; it is \"${var.requeue.path == null ? "null" : var.requeue.path}\"."
   }
 

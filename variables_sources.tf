@@ -71,10 +71,10 @@ variable "sources" {
   }
 
   validation {
-    condition = alltrue([for source in values(var.sources) : can(regex("^/[^?#\\s]*(\\?[^?#\\s=&]+=[^#\\s&]+(&[^#\\s=&]+=[^#\\s&]+)*)?$", source.path))])
+    condition = alltrue([for source in values(var.sources) : can(regex("^/[^?#\\pC\\pZ{}]*(\\?[^?#\\pC\\pZ{}=&]+=[^#\\pC\\pZ{}&]+(&[^#\\pC\\pZ{}=&]+=[^#\\pC\\pZ{}&]+)*)?$", source.path))])
     error_message = format(
-      "sources[*].path must begin with /, such as /emails; filters are for a query, but where an API takes it on the first page alone it may stand here, with a value for each parameter, such as /emails?status=failed; not so in: %s.",
-      join(", ", [for name, source in var.sources : name if !can(regex("^/[^?#\\s]*(\\?[^?#\\s=&]+=[^#\\s&]+(&[^#\\s=&]+=[^#\\s&]+)*)?$", source.path))]),
+      "sources[*].path must begin with / and have no braces, such as /emails; filters are for a query, but where an API takes it on the first page alone it may stand here, with a value for each parameter, such as /emails?status=failed; not so in: %s.",
+      join(", ", [for name, source in var.sources : name if !can(regex("^/[^?#\\pC\\pZ{}]*(\\?[^?#\\pC\\pZ{}=&]+=[^#\\pC\\pZ{}&]+(&[^#\\pC\\pZ{}=&]+=[^#\\pC\\pZ{}&]+)*)?$", source.path))]),
     )
   }
 
@@ -89,25 +89,25 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      try(alltrue([for text in concat(keys(source.filters), values(source.filters)) : trimspace(text) != ""]), false)
+      try(alltrue([for text in concat(keys(source.filters), values(source.filters)) : can(regex("[^\\pC\\pZ]", text))]), false)
     ])
     error_message = format(
       "sources[*].filters must be given, {} for none, and must have a name and a value for each parameter; leave out what is not to be sent, as most APIs take an empty value for no filter; null or empty in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if !try(alltrue([for text in concat(keys(source.filters), values(source.filters)) : trimspace(text) != ""]), false)
+        if !try(alltrue([for text in concat(keys(source.filters), values(source.filters)) : can(regex("[^\\pC\\pZ]", text))]), false)
       ]),
     )
   }
 
   validation {
     condition = alltrue(flatten([for source in values(var.sources) : [for name, values in try(source.filter_lists, {}) : (
-      try(length(values) > 0 && alltrue([for text in concat([name], values) : trimspace(text) != ""]), false) && !contains(try(keys(source.filters), []), name)
+      try(length(values) > 0 && alltrue([for text in concat([name], values) : can(regex("[^\\pC\\pZ]", text))]), false) && !contains(try(keys(source.filters), []), name)
     )]]))
     error_message = format(
       "sources[*].filter_lists must have one or more values for each parameter, none of them empty, such as { status = [\"failed\", \"bounced\"] }, and no parameter that is in filters too; not so in: %s.",
       join(", ", [for name, source in var.sources : name if !alltrue([for name, values in try(source.filter_lists, {}) : (
-        try(length(values) > 0 && alltrue([for text in concat([name], values) : trimspace(text) != ""]), false) && !contains(try(keys(source.filters), []), name)
+        try(length(values) > 0 && alltrue([for text in concat([name], values) : can(regex("[^\\pC\\pZ]", text))]), false) && !contains(try(keys(source.filters), []), name)
       )])]),
     )
   }
@@ -185,13 +185,13 @@ variable "sources" {
   validation {
     condition = alltrue(flatten([
       for source in values(var.sources) :
-      [for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param] : trimspace(param) != ""] if source != null
+      [for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param, source.pagination.size_param == "" ? "none" : source.pagination.size_param] : trimspace(param) != ""] if source != null
     ]))
     error_message = format(
-      "sources[*].pagination.page_param, offset_param and cursor_param must not be empty: they are names of query parameters; empty in: %s.",
+      "sources[*].pagination.page_param, offset_param and cursor_param must not be empty: they are names of query parameters; nor may size_param be blank, but \"\" for none; not so in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if try(anytrue([for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param] : trimspace(param) == ""]), false)
+        if try(anytrue([for param in [source.pagination.page_param, source.pagination.offset_param, source.pagination.cursor_param, source.pagination.size_param == "" ? "none" : source.pagination.size_param] : trimspace(param) == ""]), false)
       ]),
     )
   }
@@ -242,13 +242,13 @@ variable "sources" {
   validation {
     condition = alltrue([
       for source in values(var.sources) :
-      can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path)) if try(source.requeue_path, null) != null
+      can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\pC\\pZ{}])*$", source.requeue_path)) if try(source.requeue_path, null) != null
     ])
     error_message = format(
       "sources[*].requeue_path must begin with / and may hold {primaryId} and {operation}, such as /emails/{primaryId}/requeue; not so in: %s.",
       join(", ", [
         for name, source in var.sources : name
-        if try(source.requeue_path, null) != null && !can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", source.requeue_path))
+        if try(source.requeue_path, null) != null && !can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\pC\\pZ{}])*$", source.requeue_path))
       ]),
     )
   }

@@ -28,8 +28,9 @@ locals {
 
   # Requests signed with SigV4 for an API behind IAM.
   signs          = var.api.auth.type == "aws_iam"
-  gateway        = try(regex("^https://([a-z0-9]+)\\.execute-api\\.([a-z0-9-]+)\\.", var.api.base_url), null)
-  signing_region = coalesce(var.api.auth.region, try(local.gateway[1], null), var.account.region)
+  gateway        = try(regex("^https://([a-z0-9]+)\\.execute-api\\.", var.api.base_url), null)
+  url_region     = try(regex("^https://[a-z0-9-]+\\.(?:execute-api|lambda-url)\\.([a-z0-9-]+)\\.", var.api.base_url)[0], null)
+  signing_region = coalesce(var.api.auth.region, local.url_region, var.account.region)
   signing_action = { execute-api = "execute-api:Invoke", lambda = "lambda:InvokeFunctionUrl" }[var.api.auth.service]
 
   # An API's id is its own in every account, and the API may be another account's.

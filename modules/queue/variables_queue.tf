@@ -31,10 +31,10 @@ variable "worker" {
   }
 
   validation {
-    condition = alltrue([for path in values(var.worker.paths) : can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", path))])
+    condition = alltrue([for path in values(var.worker.paths) : can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\pC\\pZ{}])*$", path))])
     error_message = format(
       "worker.paths must begin with / and may hold {primaryId} and {operation}, such as /emails/{primaryId}/send; not so for: %s.",
-      join(", ", [for operation, path in var.worker.paths : operation if !can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", path))]),
+      join(", ", [for operation, path in var.worker.paths : operation if !can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\pC\\pZ{}])*$", path))]),
     )
   }
 
@@ -49,7 +49,7 @@ variable "worker" {
   }
 
   validation {
-    condition     = var.worker.given_up_path == null ? true : can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\s{}])*$", var.worker.given_up_path))
+    condition     = var.worker.given_up_path == null ? true : can(regex("^/(\\{primaryId\\}|\\{operation\\}|[^?#\\pC\\pZ{}])*$", var.worker.given_up_path))
     error_message = "worker.given_up_path must begin with / and may hold {primaryId} and {operation}, such as /communications/{primaryId}/given-up, or be null; it is \"${var.worker.given_up_path == null ? "null" : var.worker.given_up_path}\"."
   }
 }
@@ -151,10 +151,10 @@ variable "alarm_actions" {
   nullable    = false
 
   validation {
-    condition = alltrue([for arn in var.alarm_actions : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
+    condition = alltrue([for arn in var.alarm_actions : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:\\S+$", arn)) && !can(regex("[.]fifo$", arn))])
     error_message = format(
-      "alarm_actions must be ARNs; not so: %s.",
-      join(", ", [for arn in var.alarm_actions : arn == null ? "null" : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))]),
+      "alarm_actions must be ARNs, and no FIFO topics, to which alarms cannot publish; not so: %s.",
+      join(", ", [for arn in var.alarm_actions : arn == null ? "null" : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:\\S+$", arn)) || can(regex("[.]fifo$", arn))]),
     )
   }
 }
@@ -225,7 +225,7 @@ variable "lambda" {
   }
 
   validation {
-    condition     = alltrue([for arn in try(values(var.lambda.role_arns), []) : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", arn))])
+    condition     = alltrue([for arn in try(values(var.lambda.role_arns), []) : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", arn))])
     error_message = "lambda.role_arns.worker must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/redrive-worker."
   }
 

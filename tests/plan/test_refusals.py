@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from redrive.results import Result, Severity
 from tests.plan import wrong_queue
 from tests.plan.conftest import ROOT
 from tests.plan.wrong import EIGHT, TOGETHER, WRONG, Wrong
@@ -76,6 +77,18 @@ def test_what_is_not_said_at_a_line_of_the_users_says_of_which_instance():
     assert len(messages) > 25
     for message in messages:
         assert re.match(r"\${(local\.prefix|var\.name)}: |The settings of \${var\.name} ", message), message
+
+
+def test_the_results_to_filter_by_are_those_of_digests(refusal: str):
+    said = refusal.partition("those of result ")[2].partition(", such as")[0]
+    assert re.split(", | or ", said) == [*Result]
+
+
+@pytest.mark.parametrize("severity", [*Severity])
+def test_the_document_has_the_results_of_each_severity(severity: Severity):
+    text = (ROOT / "docs" / "monitoring.md").read_text()
+    [row] = re.findall(rf"^\| `{severity}` \| (.*) \|$", text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == {result for result in Result if result.severity == severity}
 
 
 @pytest.mark.parametrize("file", ["variables.tf", "variables_api.tf"])

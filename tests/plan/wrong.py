@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.plan.configurations import LEAST, MODULE, ROLES, SECRET
+from tests.plan.configurations import KEY, LEAST, MODULE, ROLES, SECRET
 
 EMAIL = {"path": "/emails", "operation": "send.email", "filters": {}}
 URL = "https://app.example.com"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:pager"
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:digests"
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,36 @@ WRONG = [
     _api(("api.base_url must be https://", "evil.example"), base_url="https://evil.example\\@app.example.com"),
     _api(("api.base_url must be https://", ":80:81"), base_url="https://app.example.com:80:81"),
     _api(("api.base_url must be https://", 'it is "null"'), base_url=None),
+    *(
+        _api(("api.base_url must be https://", url.strip()), base_url=url)
+        for url in (
+            *("https://<host>/api", "https://{tenant}.example.com", "https://*.example.com", "https://a,b.example.com"),
+            *("https://app.example.com/{tenant}", "https://app.example.com/api\u00a0", "https://app\u200b.example.com"),
+        )
+    ),
+    _auth(
+        ("api.auth.token_url must be the https:// URL",),
+        type="oauth2_client_credentials",
+        secret_arn=SECRET,
+        token_url="https://login.example.com/{tenant}/token",
+    ),
+    _auth(("must be whole ARNs of Secrets Manager secrets",), type="basic", secret_arn=f" {SECRET}"),
+    _auth(("must be whole ARNs of Secrets Manager secrets",), type="basic", secret_arn=SECRET.replace("api", "a pi")),
+    *(
+        _api(
+            ("api.auth.service must be execute-api where api.base_url is API Gateway's", f'"{service}"'),
+            base_url=url,
+            auth={"type": "aws_iam", "service": service, "resource_arns": ["arn:aws:lambda:eu-west-1:1:function:api"]},
+        )
+        for service, url in (
+            ("lambda", "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/live"),
+            ("execute-api", "https://abcdefghijklmnop.lambda-url.eu-west-1.on.aws"),
+        )
+    ),
+    *(
+        _auth(("api.auth.region must be the name of a region", f'it is "{region}".'), region=region)
+        for region in ("", "Europe", "eu-west-1a")
+    ),
     *(
         _api(("api.base_url and api.auth.token_url must have the name of a host without empty parts",), base_url=url)
         for url in (
@@ -105,6 +138,7 @@ WRONG = [
             ("of_blanks", {"state": "failed", "status": " "}),
             ("no_filters", None),
             ("of_no_name", {" ": "failed"}),
+            ("of_unseen", {"status": "\u200b"}),
         )
     ),
     Wrong("sources", {"no_source": None}, ("sources[*].path must begin with /", "not so in: no_source")),
@@ -137,6 +171,9 @@ WRONG = [
                 ("nameless", "/emails?=failed"),
                 ("fragment", "/emails?state=failed#top"),
                 ("blank_state", "/emails?state= "),
+                ("braces", "/tenants/{tenant}/emails"),
+                ("unseen", "/emails\u200b"),
+                ("unseen_state", "/emails?state=failed\u00a0"),
             ),
         )
     ),
@@ -152,6 +189,7 @@ WRONG = [
         )
     ),
     _source(("must not be empty: they are names", "blank_param"), name="blank_param", pagination={"page_param": " "}),
+    _source(("size_param be blank", "not so in: blank_size"), name="blank_size", pagination={"size_param": " "}),
     _source(("failed_at goes together with", "blank_at"), name="blank_at", failed_at=" ", min_age_seconds=900),
     _source(("from 0 to 1000000000", "not so in: too_far"), name="too_far", pagination={"first_page": 1e30}),
     _source(
@@ -161,7 +199,7 @@ WRONG = [
         ("first_page and first_offset must be whole", "not so in: half"), name="half", pagination={"first_offset": 0.5}
     ),
     _source(("must not be empty: they are JMESPath", "empty in: email"), id=""),
-    _source(("must not be empty: they are names", "empty in: param"), name="param", pagination={"page_param": ""}),
+    _source(("must not be empty: they are names", "not so in: param"), name="param", pagination={"page_param": ""}),
     _source(("must not be empty: they are JMESPath", "empty in: total"), name="total", pagination={"total": ""}),
     _source(
         ("failed_at goes together with min_age_seconds", "not so in: no_path"), name="no_path", min_age_seconds=900
@@ -192,6 +230,7 @@ WRONG = [
     ),
     _source(("requeue_path must begin with / and may hold", "not so in: email"), requeue_path="/{id}"),
     Wrong("requeue", {"path": "/requeue/{id}"}, ("requeue.path must begin with / and may hold", "/requeue/{id}")),
+    Wrong("requeue", {"path": "/requeue\u00a0"}, ("requeue.path must begin with / and may hold", '"/requeue ')),
     Wrong("requeue", {"path": None}, ("requeue.path must begin with / and may hold", 'it is "null"')),
     Wrong("requeue", {"path": "/r", "method": "GET"}, ("requeue.method must be POST, PUT or PATCH", '"GET"')),
     Wrong(
@@ -303,18 +342,26 @@ WRONG = [
     Wrong("schedule", {"timezone": "CET+1"}, ("schedule.timezone must be UTC or the name", '"CET+1"')),
     Wrong("schedule", {"flexible_window_minutes": 1441}, ("schedule.flexible_window_minutes must be", "it is 1441")),
     Wrong("schedule", {"period_minutes": 0.5}, ("schedule.period_minutes must be a whole number", "it is 0.5")),
-    Wrong("notifications", {"emails": ["me at home"]}, ("emails must be plain addresses", "not so: me at home")),
+    Wrong("notifications", {"emails": ["me at home"]}, ("emails must be plain addresses", 'not so: "me at home".')),
+    Wrong("notifications", {"emails": [""]}, ("emails must be plain addresses", 'not so: "".')),
     Wrong("notifications", {"emails": [None]}, ("emails must be plain addresses", "not so: null")),
     Wrong("notifications", {"on": [None]}, ("notifications.on must hold success, failure", "holds null")),
     Wrong("notifications", {"subscriptions": [None]}, ("protocol must be email-json, sms, https", "not so: null.")),
-    Wrong("alarms", {"actions": [None]}, ("alarms.actions must be ARNs; not so: null.",)),
+    Wrong(
+        "alarms",
+        {"actions": [None]},
+        ("alarms.actions must be ARNs, and no FIFO topics, to which alarms cannot publish; not so: null.",),
+    ),
     Wrong("notifications", {"on": ["always"]}, ("notifications.on must hold success, failure", "holds always")),
     Wrong("notifications", {"digest": "weekly"}, ('notifications.digest must be run or daily; it is "weekly".',)),
     Wrong("notifications", {"topic_arn": "operations"}, ("topic_arn must be the ARN of a standard SNS topic",)),
     Wrong(
         "notifications", {"alerts_topic_arn": "pager"}, ("alerts_topic_arn must be the ARN of a standard", '"pager"')
     ),
-    Wrong("alarms", {"actions": ["pager"]}, ("alarms.actions must be ARNs; not so: pager.",)),
+    *(
+        Wrong("alarms", {"actions": [arn]}, ("alarms.actions must be ARNs, and no FIFO topics", f"not so: {arn}."))
+        for arn in ("pager", f"{TOPIC}.fifo", f"{TOPIC} ")
+    ),
     Wrong("alarms", {"waiting_days": -1}, ("alarms.waiting_days must be from 0 to 365", "they are -1 and 48.")),
     Wrong("alarms", {"failed_hours": 8761}, ("alarms.failed_hours from 0 to 8760", "they are 3 and 8761.")),
     Wrong("alarms", {"truncated_runs": 2.5}, ("alarms.truncated_runs and alarms.skipped_runs", "they are 2.5 and 6.")),
@@ -337,13 +384,29 @@ WRONG = [
         {"subscriptions": [{"protocol": "sms", "endpoint": "+491701234567", "raw_message_delivery": True}]},
         ("raw_message_delivery must be true only where the protocol is sqs, https or firehose.",),
     ),
+    Wrong(
+        "notifications",
+        {"subscriptions": [{"protocol": "sqs", "endpoint": f"{QUEUE}.fifo"}]},
+        ("a standard topic delivers to no FIFO queue.",),
+    ),
+    Wrong(
+        "notifications",
+        {"subscriptions": [{"protocol": "sqs", "endpoint": QUEUE}] * 2},
+        ("notifications.subscriptions must name each endpoint once for a protocol",),
+    ),
     *(
         Wrong(
             "notifications",
             {"subscriptions": [{"protocol": "sms", "endpoint": "+491701234567", "filter_policy": {name: values}}]},
             ("filter_policy must have one or more values for each attribute, those of severity error, warning or",),
         )
-        for name, values in (("severity", []), ("severity", ["critical"]), ("stage", None), ("result", [None]))
+        for name, values in (
+            ("severity", []),
+            ("severity", ["critical"]),
+            ("stage", None),
+            ("result", [None]),
+            ("result", ["failure"]),
+        )
     ),
     Wrong("notifications", {"create_topic": False}, ("notifications.create_topic must be false where",)),
     Wrong("notifications", {"topic_kms_key_arn": "alias/x"}, ("topic_kms_key_arn must be the ARN of a KMS key",)),
@@ -361,6 +424,22 @@ WRONG = [
         },
         ("subscription_role_arn must be given where the protocol is firehose",),
     ),
+    *(
+        Wrong(
+            "notifications",
+            {
+                "subscriptions": [
+                    {
+                        "protocol": "firehose",
+                        "endpoint": "arn:aws:firehose:eu-west-1:123456789012:deliverystream/x",
+                        "subscription_role_arn": arn,
+                    }
+                ]
+            },
+            ("subscription_role_arn must be given where", "the ARN of an IAM role, such as"),
+        )
+        for arn in ("", "digests")
+    ),
     Wrong("lambda", {"runtime": "python3.10"}, ("lambda.runtime must be python3.11, python3.12", '"python3.10"')),
     Wrong("lambda", {"architecture": "arm"}, ("lambda.architecture must be arm64 or x86_64", '"arm"')),
     Wrong("lambda", {"memory_mb": {"conclude": 64}}, ("lambda.memory_mb must be", "not so: conclude (64)")),
@@ -369,6 +448,7 @@ WRONG = [
     Wrong("lambda", {"log_format": "json"}, ('lambda.log_format must be Text or JSON, or null; it is "json".',)),
     Wrong("lambda", {"role_arns": {"lister": ROLES["batch"]}}, ("role_arns may have list_failed", "also has lister.")),
     Wrong("lambda", {"role_arns": {"batch": "redrive"}}, ("role_arns must be ARNs of IAM", "not so for: batch.")),
+    Wrong("lambda", {"role_arns": {"run": f"{ROLES['run']} "}}, ("role_arns must be ARNs of IAM", "not so for: run.")),
     Wrong("lambda", {"role_arns": {"run": None}}, ("role_arns must be ARNs of IAM", "not so for: run.")),
     Wrong("log_groups", {"schedule": "/x"}, ("log_groups may have list_failed", "it also has schedule.")),
     Wrong("log_groups", {"batch": None}, ("log_groups must be names of log groups", "not so for: batch.")),
@@ -404,6 +484,9 @@ WRONG = [
             ("notifications", {"alerts_topic_arn": ""}, "123456789012:alerts"),
         )
     ),
+    Wrong("kms_key_arn", f"{KEY} ", ("kms_key_arn must be the ARN of a KMS key", f'it is "{KEY} ".')),
+    Wrong("kms_key_arn", KEY.partition("/")[0] + "/*", ("kms_key_arn must be the ARN of a KMS key", 'key/*".')),
+    Wrong("permissions_boundary_arn", f"{BOUNDARY} ", ("permissions_boundary_arn must be the ARN", f'"{BOUNDARY} ".')),
     Wrong("permissions_boundary_arn", "boundary", ("permissions_boundary_arn must be the ARN of an IAM policy",)),
     Wrong("tags", {"Owner": "x" * 257}, ("values of tags must have at most 256 characters", 'not so: "Owner"')),
     Wrong("tags", {"Team": "R&D"}, ("values of tags must have at most 256 characters (letters", 'not so: "Team"')),

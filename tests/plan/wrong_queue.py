@@ -76,7 +76,7 @@ OWN = [
         Wrong("layers", layers, ("layers must be ARNs of versions of layers, at least one",))
         for layers in ([], [None], ["dependencies"], ["arn:aws:lambda:eu-west-1:123456789012:layer:x"])
     ),
-    Wrong("alarm_actions", [None, "pager"], ("alarm_actions must be ARNs; not so: null, pager.",)),
+    Wrong("alarm_actions", [None, "pager", "a.fifo"], ("alarm_actions must be ARNs", "not so: null, pager, a.fifo.")),
     Wrong("log_groups", {"batch": "/x"}, ("log_groups may have worker; it also has batch.",)),
     _lambda(
         ("lambda.reserved_concurrency must be a whole number from 1", "worker.enabled = false", "it is 0."),
