@@ -264,7 +264,20 @@ RIGHT = configuration(
                 }.items()
             },
         ),
-        "daily": call("daily", schedule={"expression": "cron(30 6 * * ? *)", "flexible_window_minutes": 10}),
+        # expressions that are no plain path, and yet JMESPath
+        "daily": call(
+            "daily",
+            schedule={"expression": "cron(30 6 * * ? *)", "flexible_window_minutes": 10},
+            sources={
+                name: {"path": f"/{name}", "operation": "send.fax", "filters": {}, **fields}
+                for name, fields in {
+                    "a": {"items": '(code == `0` || code == `"a$b"`) && data.list', "id": '"failed-id"'},
+                    "b": {"items": "reverse(emails)[-10:]", "id": "[?kind=='it\\'s $']|[0].id"},
+                    "c": {"items": "keys(emails || `{}`)", "id": "@", "pagination": {"total": "length(*.*[])"}},
+                }.items()
+            },
+            requeue={"path": "/requeue", "accepted": "!error && to_number(code) < `10`"},
+        ),
         # everything the module is given is made in the same apply, so that the plan knows no ARN of it; and the key and
         # the boundary name what the module makes, which must not wait for them
         "same_apply": call(

@@ -534,6 +534,21 @@ TOGETHER = {
         },
         "alarms.actions must be at most 5, as an alarm of CloudWatch tells five; there are 6.",
     ),
+    "expressions": (
+        {
+            "sources": {
+                name: {**EMAIL, **fields}
+                for name, fields in {
+                    "jsonpath": {"items": "$.data[*]"},
+                    "hyphen": {"id": "failed-id"},
+                    "bracket": {"pagination": {"style": "cursor", "next": "meta[0.next", "total": "length(emails"}},
+                    "quotation": {"failed_at": '"failed-at', "max_age_seconds": 99999},
+                }.items()
+            },
+            "requeue": {"path": "/requeue", "accepted": "status === 'ok' ? 1 : 2 + 1"},
+        },
+        "accepted, sources.bracket.pagination.next, sources.bracket.pagination.total, sources.hyphen.id, sources.json",
+    ),
     "queue": ({"queue": {"enabled": True}}, "worker.paths must say for at least one operation"),
     "environment": (
         {"sources": {f"source{number}": {**EMAIL, "filters": {"status": "failed" * 9}} for number in range(20)}},
