@@ -34,12 +34,13 @@ locals {
     log_level            = var.lambda.log_level
     log_format           = var.lambda.log_format
     reserved_concurrency = var.lambda.reserved_concurrency.worker
-    role_arns            = var.lambda.role_arns == null ? null : { worker = try(var.lambda.role_arns.worker, null) }
+    role_arns            = var.lambda.role_arns == null ? null : { worker = lookup(var.lambda.role_arns, "worker", "${local.role_arn_prefix}/missing") }
   }
 
-  # What is there already; null for what the module makes. Told by keys, for ARNs and names may be known after the apply only.
+  # What is there already; null for what the module makes. A role that is missing has a name until consistency.tf says so, or the
+  # provider would say first, and in other words, that there is none. Told by keys, for ARNs and names may be known after the apply only.
   runners     = ["list_failed", "batch", "requeue_communication", "conclude", "ledger_admin", "console_view", "console_operate", "run", "schedule"]
-  given_roles = { for runner in local.runners : runner => var.lambda.role_arns == null ? null : { arn = try(var.lambda.role_arns[runner], null) } }
+  given_roles = { for runner in local.runners : runner => var.lambda.role_arns == null ? null : { arn = lookup(var.lambda.role_arns, runner, "${local.role_arn_prefix}/missing") } }
   log_groups  = { for runner in local.runners : runner => contains(keys(var.log_groups), runner) ? { name = var.log_groups[runner] } : null }
 }
 

@@ -26,6 +26,16 @@ def test_no_wrong_input_is_answered_by_an_error_of_an_expression(refusal: str):
     assert kinds == {"Invalid value for variable"}
 
 
+def test_inputs_that_are_wrong_together_are_answered_by_no_other_error(second_refusal: str):
+    """But by the provider's own limits, of a name that is too long and the like."""
+    kinds = {error.split(" with ")[0].split(" on ")[0] for error in second_refusal.split("Error: ")[1:]}
+    assert {kind for kind in kinds if not kind.startswith(("expected", "Too many"))} == {
+        "Invalid value for variable",
+        "Resource precondition failed",
+        "Resource postcondition failed",
+    }
+
+
 @pytest.mark.parametrize(
     "says",
     [says for _, says in (*TOGETHER.values(), *wrong_queue.TOGETHER.values())],

@@ -523,6 +523,10 @@ TOGETHER = {
         {"lambda": {"role_arns": {"run": ROLES["run"]}}, "dashboard": {"enabled": True, "operators": False}},
         "missing: batch, conclude, console_view, ledger_admin, list_failed, requeue_communication, schedule.",
     ),
+    "no_roles": (
+        {"lambda": {"role_arns": {}}, "queue": {"enabled": True, "worker": {"paths": {"send.email": "/e"}}}},
+        "missing: batch, conclude, ledger_admin, list_failed, requeue_communication, run, schedule, worker.",
+    ),
     "actions": (
         {"alarms": {"actions": [f"arn:aws:sns:eu-west-1:123456789012:pager{number}" for number in range(5)]}},
         "alarms.actions must be at most 4, beside the topic of notifications, as an alarm of CloudWatch tells five;",
