@@ -124,7 +124,9 @@ def splits(endpoint: str) -> dict[str, int]:
 
 def refused(calls: dict[str, Any], endpoint: str, state: dict[str, Any] | None = None) -> str:
     """Give what Terraform prints when it refuses to plan these calls, as one line without its frames."""
-    with initialised(configuration(calls), endpoint) as runner:
+    wanted = configuration(calls)
+    wanted["provider"]["aws"].append(wrong.TAGGED)
+    with initialised(wanted, endpoint) as runner:
         if state:
             (Path(runner.module_dir) / "terraform.tfstate").write_text(json.dumps(state))
         with pytest.raises(subprocess.CalledProcessError) as refusal:

@@ -33,6 +33,7 @@ def test_inputs_that_are_wrong_together_are_answered_by_no_other_error(second_re
         "Invalid value for variable",
         "Resource precondition failed",
         "Resource postcondition failed",
+        "Module output value precondition failed",
     }
 
 
