@@ -32,7 +32,7 @@ locals {
 
 check "every_filter_is_sent" {
   assert {
-    condition     = length(local.filters_not_sent) == 0
+    condition     = !var.create || length(local.filters_not_sent) == 0
     error_message = "${local.prefix}: What paging sends goes before filters and itself: of ${join(", ", local.filters_not_sent)} one parameter is set twice. Set pagination.size instead of a filter for the size, or name the parameters apart; pagination.size_param = \"\" sends no size."
   }
 }
@@ -70,6 +70,18 @@ check "one_in_ten_condemns_few" {
   assert {
     condition     = !var.create || var.redrive_limit.max_attempts >= 3
     error_message = "${local.prefix}: redrive_limit.max_attempts is ${var.redrive_limit.max_attempts}: while a gateway wrongly answers one request in ten with 404, one communication in ${var.redrive_limit.max_attempts == 1 ? "ten" : "a hundred"} would wait for a person through no fault of its own. From 3 on it is one in a thousand or fewer."
+  }
+}
+
+# What the ledger forgets between two tries begins with its first attempt again, and would never wait for a person.
+locals {
+  longest_wait_days = ceil((1.25 * var.redrive_limit.max_cooldown_seconds + 60 * coalesce(local.schedule_minutes, 0)) / 86400)
+}
+
+check "the_ledger_remembers_until_the_next_try" {
+  assert {
+    condition     = !var.create || var.redrive_limit.retention_days > local.longest_wait_days
+    error_message = "${local.prefix}: redrive_limit.retention_days (${var.redrive_limit.retention_days}) is not above the ${local.longest_wait_days} days that may lie between two tries of a communication (max_cooldown_seconds, up to a quarter longer, and the schedule's next firing): its attempts would be forgotten, and never used up. Raise retention_days, or lower max_cooldown_seconds."
   }
 }
 

@@ -124,7 +124,7 @@ variable "redrive_limit" {
 
   validation {
     condition     = var.redrive_limit.retention_days >= 8 && var.redrive_limit.retention_days <= 3650
-    error_message = "redrive_limit.retention_days must be from 8, beyond the longest wait, to 3650; it is ${var.redrive_limit.retention_days}."
+    error_message = "redrive_limit.retention_days must be from 8 to 3650; it is ${var.redrive_limit.retention_days}."
   }
 }
 

@@ -332,7 +332,7 @@ RIGHT = configuration(
             alarms={"enabled": True},
             max_concurrency=20,
             lambda_={"reserved_concurrency": {"requeue_communication": 19}},
-            redrive_limit={"max_attempts": 2},
+            redrive_limit={"max_attempts": 2, "max_cooldown_seconds": 604800, "retention_days": 9},
             api={"base_url": URL, "auth": {"secret_arn": SECRET}, "secrets_kms_key_arn": KEY},
             sources={
                 name: {

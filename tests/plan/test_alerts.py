@@ -123,6 +123,11 @@ def test_where_failures_are_not_asked_for_no_alarm_mails(plan: Plan):
             "with 404, one communication in a hundred would wait for a person",
         ),
         (
+            "the_ledger_remembers_until_the_next_try",
+            "unheard",
+            "redrive_limit.retention_days (9) is not above the 9 days that may lie between two tries",
+        ),
+        (
             "a_run_ends_before_the_next",
             "most_batches",
             "takes 3529 minutes at max_requests_per_second (0.5), and the schedule fires every 60 minutes",

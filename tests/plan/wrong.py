@@ -308,7 +308,7 @@ WRONG = [
         for hours in (0.5, 721)
     ),
     *(
-        Wrong("redrive_limit", {"retention_days": days}, (f"beyond the longest wait, to 3650; it is {days}.",))
+        Wrong("redrive_limit", {"retention_days": days}, (f"must be from 8 to 3650; it is {days}.",))
         for days in (7, 3651)
     ),
     Wrong(
