@@ -93,12 +93,12 @@ resource "terraform_data" "first_prefix" {
 
     precondition {
       condition     = length(local.not_jmespath) == 0
-      error_message = "${local.prefix}: these must be JMESPath, such as data.emails, meta.next or \"failed-at\" in its quotes (https://jmespath.org): ${join(", ", local.not_jmespath)}."
+      error_message = "${local.prefix}: these must be JMESPath, such as data.emails, meta.next or \"failed-at\" in its quotes (https://jmespath.org): ${join(", ", nonsensitive(local.not_jmespath))}."
     }
 
     precondition {
       condition     = length(local.missing_roles) == 0
-      error_message = "${local.prefix}: lambda.role_arns must have a role for everything that runs, or be null for roles of the module's own; missing: ${join(", ", local.missing_roles)}."
+      error_message = "${local.prefix}: lambda.role_arns must have a role for everything that runs, or be null for roles of the module's own; missing: ${join(", ", nonsensitive(local.missing_roles))}."
     }
 
     postcondition {

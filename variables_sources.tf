@@ -13,7 +13,7 @@ variable "sources" {
     - pagination.size_param, pagination.size: the parameter with the number of items on a page, and that number; size_param = "" sends none, and size is then the API's own page size.
     - pagination.next: of styles cursor and next_url: where in the body the token or URL is, in JMESPath.
     - pagination.total: where in the body the number of items of the whole list is, in JMESPath; with it a list that broke off is told from one that ended.
-    - items: where in the body the list is, in JMESPath (invalid expressions surface only at run time); @ is the body itself.
+    - items: where in the body the list is, in JMESPath (the plan refuses what by its characters or brackets is none, the rest surfaces in a check or at run time); @ is the body itself.
     - id: where in an item its primary key is, in JMESPath.
     - failed_at: where in an item the time of its failure is, in JMESPath; min_age_seconds and max_age_seconds need it.
     - min_age_seconds: how old a failure must be: the younger ones are left to the application's own retries.

@@ -13,6 +13,7 @@ locals {
   other_account = [for input, arn in var.of_the_account : input if local.is_somewhere && !contains(["aws", var.account.id], try(split(":", arn)[4], "aws"))]
 }
 
+# What an input is called is no secret where its value is one.
 output "is_right" {
   description = "True, or there is an error."
   value       = true
@@ -24,11 +25,11 @@ output "is_right" {
 
   precondition {
     condition     = length(local.other_region) == 0
-    error_message = "${var.name}: what these name must be in ${var.account.region}, the region that the module is in: ${join(", ", local.other_region)}."
+    error_message = "${var.name}: what these name must be in ${var.account.region}, the region that the module is in: ${join(", ", nonsensitive(local.other_region))}."
   }
 
   precondition {
     condition     = length(local.other_account) == 0
-    error_message = "${var.name}: what these name must be in ${var.account.id}, the account that the module is in: ${join(", ", local.other_account)}."
+    error_message = "${var.name}: what these name must be in ${var.account.id}, the account that the module is in: ${join(", ", nonsensitive(local.other_account))}."
   }
 }

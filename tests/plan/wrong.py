@@ -551,6 +551,14 @@ TOGETHER = {
         },
         "in eu-west-1, the region that the module is in: alarms.actions[1], api.auth.secret_arn, kms_key_arn, notific",
     ),
+    "elsewhere_in_secret": (
+        {"kms_key_arn": f'${{sensitive("{_elsewhere(KEY)}")}}'},
+        "in eu-west-1, the region that the module is in: kms_key_arn.",
+    ),
+    "expressions_in_secret": (
+        {"requeue": '${sensitive({ path = "/requeue", accepted = "$.ok" })}'},
+        "(https://jmespath.org): requeue.accepted.",
+    ),
     "default_tags": (
         {"providers": {"aws": "aws.tagged"}, "tags": {"Team": "letters"}},
         "alone, as IAM takes them for one; there are 2, and such keys are: Team, team.",
