@@ -133,8 +133,8 @@ variable "max_requests_per_second" {
   default     = null
 
   validation {
-    condition     = var.max_requests_per_second == null ? true : var.max_requests_per_second > 0 && var.max_requests_per_second <= 500
-    error_message = "max_requests_per_second must be above 0 and at most 500, or null for no limit; it is ${coalesce(var.max_requests_per_second, 0)}."
+    condition     = var.max_requests_per_second == null ? true : var.max_requests_per_second >= 0.001 && var.max_requests_per_second <= 500
+    error_message = "max_requests_per_second must be from 0.001, as slowDown takes it, to 500, or null for no limit; it is ${coalesce(var.max_requests_per_second, 0)}."
   }
 }
 

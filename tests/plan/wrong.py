@@ -263,9 +263,9 @@ WRONG = [
         Wrong(
             "max_requests_per_second",
             rate,
-            (f"max_requests_per_second must be above 0 and at most 500, or null for no limit; it is {rate}.",),
+            (f"from 0.001, as slowDown takes it, to 500, or null for no limit; it is {rate}.",),
         )
-        for rate in (0, -1, 501)
+        for rate in (0, -1, 0.0009, 501)
     ),
     *(
         Wrong(
