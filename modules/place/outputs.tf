@@ -13,7 +13,6 @@ locals {
   other_account = [for input, arn in var.of_the_account : input if local.is_somewhere && !contains(["aws", var.account.id], try(split(":", arn)[4], "aws"))]
 }
 
-# What an input is called is no secret where its value is one.
 output "is_right" {
   description = "True, or there is an error."
   value       = true
@@ -21,15 +20,5 @@ output "is_right" {
   precondition {
     condition     = length(local.twin_keys) == 0 && length(local.tag_keys) <= 50
     error_message = "${var.name}: tags and the provider's default_tags must be at most 50 together, and no two keys may differ in upper and lower case alone, as IAM takes them for one; there are ${length(local.tag_keys)}, and such keys are: ${join(", ", local.twin_keys)}."
-  }
-
-  precondition {
-    condition     = length(local.other_region) == 0
-    error_message = "${var.name}: what these name must be in ${var.account.region}, the region that the module is in: ${join(", ", nonsensitive(local.other_region))}."
-  }
-
-  precondition {
-    condition     = length(local.other_account) == 0
-    error_message = "${var.name}: what these name must be in ${var.account.id}, the account that the module is in: ${join(", ", nonsensitive(local.other_account))}."
   }
 }

@@ -40,10 +40,6 @@ def _source(says: tuple[str, ...], name: str = "email", **fields: Any) -> Wrong:
     )
 
 
-def _elsewhere(arn: str) -> str:
-    return arn.replace("eu-west-1", "us-east-1")
-
-
 WRONG = [
     Wrong("name", "Redrive_1", ("name must be lower-case letters", "Redrive_1")),
     Wrong("stage", "-test", ("stage must be lower-case letters", '"-test"')),
@@ -542,19 +538,6 @@ TOGETHER = {
         },
         "alarms.actions must be at most 5, as an alarm of CloudWatch tells five; there are 6.",
     ),
-    "elsewhere": (
-        {
-            "kms_key_arn": _elsewhere(KEY),
-            "api": {"base_url": URL, "auth": {"type": "bearer", "secret_arn": _elsewhere(SECRET)}},
-            "notifications": {"alerts_topic_arn": _elsewhere(TOPIC)},
-            "alarms": {"actions": [TOPIC, _elsewhere(TOPIC), "arn:aws:ssm-incidents::123456789012:response-plan/x"]},
-        },
-        "in eu-west-1, the region that the module is in: alarms.actions[1], api.auth.secret_arn, kms_key_arn, notific",
-    ),
-    "elsewhere_in_secret": (
-        {"kms_key_arn": f'${{sensitive("{_elsewhere(KEY)}")}}'},
-        "in eu-west-1, the region that the module is in: kms_key_arn.",
-    ),
     "expressions_in_secret": (
         {"requeue": '${sensitive({ path = "/requeue", accepted = "$.ok" })}'},
         "(https://jmespath.org): requeue.accepted.",
@@ -562,13 +545,6 @@ TOGETHER = {
     "default_tags": (
         {"providers": {"aws": "aws.tagged"}, "tags": {"Team": "letters"}},
         "alone, as IAM takes them for one; there are 2, and such keys are: Team, team.",
-    ),
-    "others": (
-        {
-            "permissions_boundary_arn": BOUNDARY.replace("123456789012", "999999999999"),
-            "lambda": {"role_arns": ROLES | {"run": ROLES["run"].replace("123456789012", "999999999999")}},
-        },
-        "must be in 123456789012, the account that the module is in: lambda.role_arns.run, permissions_boundary_arn.",
     ),
     "expressions": (
         {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.plan.configurations import KEY, LEAST_OF_QUEUE, QUEUE
+from tests.plan.configurations import LEAST_OF_QUEUE, QUEUE
 from tests.plan.wrong import WRONG, Wrong, packed
 
 PATHS = LEAST_OF_QUEUE["worker"]["paths"]
@@ -109,17 +109,6 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
             "alarm_actions": [f"arn:aws:sns:eu-west-1:123456789012:pager{number}" for number in range(5)],
         },
         "alarm_actions, and alarm_topic_arn with them, must be at most 5, as an alarm of CloudWatch tells five;",
-    ),
-    "elsewhere": (
-        {
-            "kms_key_arn": KEY.replace("eu-west-1", "us-east-1"),
-            "layers": ["arn:aws:lambda:us-east-1:123456789012:layer:libraries:1"],
-        },
-        "queue-test: what these name must be in eu-west-1, the region that the module is in: kms_key_arn, layers[0].",
-    ),
-    "others": (
-        {"lambda": {"role_arns": {"worker": "arn:aws:iam::999999999999:role/redrive-worker"}}},
-        "must be in 123456789012, the account that the module is in: lambda.role_arns.worker.",
     ),
     "concurrency": (
         {"lambda": {"reserved_concurrency": 4}},
