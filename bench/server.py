@@ -232,6 +232,8 @@ AWS = {
         "PutItem": {},
         "GetItem": {},
         "BatchWriteItem": {"UnprocessedItems": {}},
+        "TransactWriteItems": {},
+        "DeleteItem": {},
         "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
         "StartExecution": {
             "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:run:run",
