@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore
 from botocore.config import Config
+from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 
 from redrive.stand_ins import stand_in, standing_in
@@ -43,6 +44,10 @@ SERVICES = {
 """What the functions talk to, and how botocore's events name it."""
 
 
+RULES = "endpoint-rule-set-1"
+"""How botocore calls a file with the rules of a service's URLs."""
+
+
 class _Session(botocore.session.Session):
     """Hears of its own services alone: botocore's hundred handlers for others took a thirtieth of a cold start."""
 
@@ -56,14 +61,26 @@ class _Session(botocore.session.Session):
 class _Loader(Loader):
     """Knows which services there are; botocore's own looks through the folders of all four hundred to find out."""
 
+    has_rules = False
+
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's)
         """Name them."""
         return list(SERVICES)
 
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """Load what botocore knows of a service, without the rules of its URLs.
+
+        Those are for dual stacks, URLs of accounts and the like. A region's own URL the partitions tell; to follow the
+        rules to the same one took a twentieth of each call.
+        """
+        if type_name == RULES and not self.has_rules:
+            raise UnknownServiceError(service_name=service_name, known_service_names="")
+        return super().load_service_model(service_name, type_name, api_version)
+
     def load_data_with_path(self, name: str) -> tuple[Any, str]:
         """Load a file; of ``endpoints``, a megabyte about every service, what holds for a region that is not in it.
 
-        A client's URL comes from its service's own rules; they want the same partitions.
+        That is all there is to know of the services that the functions use.
         """
         if name != "endpoints":
             found: tuple[Any, str] = super().load_data_with_path(name)
@@ -104,4 +121,9 @@ def client(service: str, config: Config | None = None) -> Any:
     session = _session()
     # Said once: put together anew, from its thirty parts, it took a tenth of every call.
     named = Config(user_agent=session.user_agent())
-    return session.create_client(service, config=config.merge(named) if config else named)
+    config = config.merge(named) if config else named
+    try:
+        return session.create_client(service, config=config)
+    except UnknownServiceError:  # of a later botocore that does not do without
+        session.get_component("data_loader").has_rules = True
+        return session.create_client(service, config=config)

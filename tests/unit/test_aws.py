@@ -54,6 +54,22 @@ def test_a_client_finds_and_signs_for_the_same_place_as_botocores_own(
         assert described(own, region) == described(theirs, region), region
 
 
+def test_a_botocore_that_cannot_do_without_the_rules_of_urls_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def strict(creator: Any, service_name: str, *more: Any, **named: Any) -> Any:
+        creator._load_service_endpoints_ruleset(service_name, None)
+        return create_client(creator, service_name, *more, **named)
+
+    create_client = botocore.client.ClientCreator.create_client
+    monkeypatch.setattr(botocore.client.ClientCreator, "create_client", strict)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    aws._session.cache_clear()
+    assert aws.client("dynamodb")._ruleset_resolver
+    aws._session.cache_clear()
+    monkeypatch.undo()
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert aws.client("dynamodb")._ruleset_resolver is None
+
+
 EVENTS = [
     "creating-client-class",
     "provide-client-params",
