@@ -20,28 +20,12 @@ locals {
   ), keys(var.lambda.role_arns))
 }
 
-module "place" {
-  source = "./modules/place"
+module "tags" {
+  source = "./modules/tags"
   count  = var.create ? 1 : 0
 
-  name    = local.prefix
-  account = local.account
-  tags    = var.tags
-
-  of_the_region = merge({
-    "kms_key_arn"                     = var.kms_key_arn
-    "api.auth.secret_arn"             = var.api.auth.secret_arn
-    "api.ca_bundle_secret_arn"        = var.api.ca_bundle_secret_arn
-    "api.secrets_kms_key_arn"         = var.api.secrets_kms_key_arn
-    "notifications.topic_arn"         = var.notifications.topic_arn
-    "notifications.topic_kms_key_arn" = var.notifications.topic_kms_key_arn
-    "notifications.alerts_topic_arn"  = var.notifications.alerts_topic_arn
-  }, { for number, arn in var.alarms.actions : "alarms.actions[${number}]" => arn })
-
-  of_the_account = merge(
-    { permissions_boundary_arn = var.permissions_boundary_arn },
-    { for owner, arn in coalesce(var.lambda.role_arns, {}) : "lambda.role_arns.${owner}" => arn },
-  )
+  name = local.prefix
+  tags = var.tags
 }
 
 # The names of the first apply stay in the state. Another name or stage would replace everything, the ledger with it, and

@@ -17,7 +17,7 @@ mock_provider "aws" {
 
   mock_data "aws_caller_identity" {
     defaults = {
-      account_id = "000000000000" # which tells the module that it is nowhere, and that ARNs may be of any region
+      account_id = "123456789012"
     }
   }
 

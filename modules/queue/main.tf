@@ -42,28 +42,11 @@ locals {
   dead_letter_days = 14
 }
 
-module "place" {
-  source = "../place"
+module "tags" {
+  source = "../tags"
 
-  name    = local.prefix
-  account = local.account
-  tags    = var.tags
-
-  of_the_region = merge({
-    "kms_key_arn"              = var.kms_key_arn
-    "api.auth.secret_arn"      = var.api.auth.secret_arn
-    "api.ca_bundle_secret_arn" = var.api.ca_bundle_secret_arn
-    "api.secrets_kms_key_arn"  = var.api.secrets_kms_key_arn
-    "alarm_topic_arn"          = var.alarm_topic_arn
-    },
-    { for number, arn in var.alarm_actions : "alarm_actions[${number}]" => arn },
-    { for number, arn in coalesce(var.layers, []) : "layers[${number}]" => arn },
-  )
-
-  of_the_account = merge(
-    { permissions_boundary_arn = var.permissions_boundary_arn },
-    { for owner, arn in coalesce(var.lambda.role_arns, {}) : "lambda.role_arns.${owner}" => arn },
-  )
+  name = local.prefix
+  tags = var.tags
 }
 
 # What was given up. Before the queue, which SQS would refuse to make without it.

@@ -29,8 +29,6 @@ ON: dict[str, Any] = {"enabled": True, "worker": LEAST_OF_QUEUE["worker"]}
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 URL = "https://app.example.com"
-ELSEWHERE = KEY.replace("eu-west-1", "us-east-1")
-ELSEWHERE_TOPIC = "arn:aws:sns:us-east-1:123456789012:pager"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-AbC123"
 
 
@@ -143,14 +141,7 @@ RIGHT = configuration(
         "apis": {"source": "../../examples/apis"},
         # the same module twice in one account, under for_each
         "twins": call("${each.key}", for_each='${toset(["castor", "pollux"])}', queue=ON),
-        # the delivery queue alone, it twice, and one that names what is in other places
-        "queue_elsewhere": {
-            "source": QUEUE,
-            **LEAST_OF_QUEUE,
-            "name": "queue-elsewhere",
-            "layers": ["arn:aws:lambda:us-east-1:123456789012:layer:libraries:1"],
-            "lambda": {"role_arns": {"worker": "arn:aws:iam::999999999999:role/redrive-worker"}},
-        },
+        # the delivery queue alone, and it twice
         "delivery_queue": {"source": "../../examples/queue"},
         "delivery_queues": {
             "source": QUEUE,
@@ -338,15 +329,11 @@ RIGHT = configuration(
         "unheard": call(
             "unheard",
             notifications={},
-            alarms={
-                "enabled": True,
-                "actions": ["arn:aws:ssm-incidents::123456789012:response-plan/sms", ELSEWHERE_TOPIC],
-            },
+            alarms={"enabled": True},
             max_concurrency=20,
             lambda_={"reserved_concurrency": {"requeue_communication": 19}},
             redrive_limit={"max_attempts": 2, "max_cooldown_seconds": 604800, "retention_days": 9},
-            api={"base_url": URL, "auth": {"secret_arn": SECRET}, "secrets_kms_key_arn": _sensitive(ELSEWHERE)},
-            permissions_boundary_arn="arn:aws:iam::999999999999:policy/boundary",
+            api={"base_url": URL, "auth": {"secret_arn": SECRET}, "secrets_kms_key_arn": KEY},
             sources={
                 name: {
                     "path": f"/{name}",

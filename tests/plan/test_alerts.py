@@ -163,35 +163,6 @@ def test_a_plan_warns_once_where_something_will_not_work_and_nowhere_else(plan: 
     assert said in message
 
 
-@pytest.mark.parametrize(
-    ("check", "said"),
-    [
-        (
-            "everything_is_in_the_region",
-            {
-                "unheard.module.place": "eu-west-1, the region that the module is in, so the apply or "
-                "the first run will fail: alarms.actions[1], api.secrets_kms_key_arn.",
-                "queue_elsewhere.module.place": "layers[0].",
-            },
-        ),
-        (
-            "roles_are_of_the_account",
-            {
-                "unheard.module.place": "is not in 123456789012, the account that the module is in, so the "
-                "apply will fail: permissions_boundary_arn.",
-                "queue_elsewhere.module.place": "lambda.role_arns.worker.",
-            },
-        ),
-    ],
-)
-def test_a_plan_warns_of_what_is_in_another_region_or_account(plan: Plan, check: str, said: dict[str, str]):
-    warnings = {call.removesuffix("[0]"): messages for call, messages in plan.warnings(check).items()}
-    assert warnings.keys() == said.keys()
-    for call, [message] in warnings.items():
-        assert message.startswith(f"{call.partition('.')[0].replace('_', '-')}-test: ")
-        assert message.endswith(said[call])
-
-
 def test_addresses_may_be_secret(plan: Plan):
     subscriptions = plan.of("secret_emails", "aws_sns_topic_subscription")
     assert {each.values["endpoint"] for each in subscriptions} == {"a@example.com", "b@example.com"}
