@@ -251,6 +251,13 @@ class _Adapter(HTTPAdapter):
             raise requests.exceptions.InvalidURL(request=request)
         return super().send(request, *args, **kwargs)
 
+    def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
+        """Give what the first line of a request says: path and query, which requests takes the whole URL apart for."""
+        url = request.url or ""
+        if proxies or not url.startswith(self._begins) or url.startswith(f"{self._begins}/") or "#" in url:
+            return super().request_url(request, proxies)
+        return url[len(self._begins) - 1 :]
+
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:
         """Give the pool of the one origin; proxies and certificates stay the same as well."""
         if self._pool is None:
@@ -286,7 +293,9 @@ class _Session(requests.Session):
         """
         made = requests.PreparedRequest()
         made.prepare_method(method)
-        made.url = _prepared_url(url, params)
+        made.url = _prepared_url(url)
+        if params:  # which are encoded already
+            made.url = f"{made.url}{'&' if '?' in made.url else '?'}{params}"
         made.prepare_headers({**self.headers, **headers})
         made.prepare_body(None, None, json)
         made.prepare_auth(auth)
@@ -309,11 +318,11 @@ class _Session(requests.Session):
 
 
 @lru_cache(maxsize=16)
-def _prepared_url(url: str, params: str | None) -> str | None:
-    """Write a URL as it is sent: of most requests it is the same, whatever communication they are about."""
+def _prepared_url(url: str) -> str:
+    """Write a URL as it is sent: most requests go to the same one, whatever communication or page they ask for."""
     made = requests.PreparedRequest()
-    made.prepare_url(url, params)
-    return made.url
+    made.prepare_url(url.partition("#")[0], None)
+    return made.url or ""
 
 
 def open_session(url: str, deadline: Deadline, retry: Retry, body_seconds: float) -> _Session:
