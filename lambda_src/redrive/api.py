@@ -372,7 +372,7 @@ class Api:
             self._last_used = clock.now()
             self.milliseconds += (time.perf_counter() - started) * 1000
         status = answer.status_code
-        asked = retry_after(status, answer.headers, clock.now())
+        asked = retry_after(status, answer.headers, self._last_used)
         return _Got(status, answer.url, answer.headers, body, is_whole, asked)
 
     def _expect_time(self, what: str) -> float:

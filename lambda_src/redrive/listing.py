@@ -87,6 +87,7 @@ class Listing:
         self.evidence: dict[str, str] = {}
         self.errors: dict[str, Failure] = {}
         self._bytes = dict.fromkeys(sources, 0)
+        self._most_bytes = memory.most_listed_bytes()
         self.unusable: dict[str, Counter[str]] = {name: Counter() for name in sources}
 
     @property
@@ -142,8 +143,8 @@ class Listing:
 
     def _expect_memory(self, name: str) -> None:
         """Expect memory for more ids; raises ``ListingError`` for a source that has had its share once all is used."""
-        most = memory.most_listed_bytes()
-        if sum(self._bytes.values()) > most and self._bytes[name] * len(self._bytes) > most:
+        is_full = sum(self._bytes.values()) > self._most_bytes
+        if is_full and self._bytes[name] * len(self._bytes) > self._most_bytes:
             raise ListingError(
                 f"sources.{name}: the function has no memory for more than the {self.listed[name]:,} items that came; "
                 "narrow the filters, or raise lambda.memory_mb.list_failed"

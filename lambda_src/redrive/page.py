@@ -264,7 +264,8 @@ def _content(name: str, source: Source, answer: ListAnswer, body: Any, items: li
     where = f"sources.{name}"
     ids = _ids(items, source, f"{where}.id")
     if not leaves_out(source.items, f"{where}.items"):
-        known = set(ids) - {None}
+        known = set(ids)
+        known.discard(None)
         # Two pages of one id that comes again and again, as of a mail to many, are not the same for that.
         is_told = known and len(known) == len(ids) - ids.count(None)
         return Content(answer, body, items, len(items), ids, hash(ids) if is_told else _hash(items))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeGuard
 
 from botocore.config import Config
@@ -106,18 +106,23 @@ class Secrets:
         ConfigurationError
             Where the secret has another shape. Names what is missing, never what is there.
         """
-        text = self.text(arn, fresh=fresh)
-        values = json_of(text.encode())
-        if len(names) == 1 and not text.startswith("{") and not isinstance(values, list):
-            values = {names[0]: values if isinstance(values, str) else text}
-        fields = values if isinstance(values, dict) else {}
-        read = _in_a_header if len(names) == 1 else _printable
-        found = tuple(value for name in names if (value := read(fields.get(name))))
+        found = _fields_of(self.text(arn, fresh=fresh), names)
         if len(found) < len(names):
             shape = ", ".join(f'"{name}": "…"' for name in names)
             bare = " or the bare text, in printable ASCII" if len(names) == 1 else ", each a printable text"
             raise ConfigurationError(f"{self.named(arn)}: must be JSON such as {{{shape}}}{bare}")
         return found
+
+
+@lru_cache(maxsize=2)  # every request asks for it: the one that is, and the one that was before a rotation
+def _fields_of(text: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Give those of the named texts that a secret's text holds."""
+    values = json_of(text.encode())
+    if len(names) == 1 and not text.startswith("{") and not isinstance(values, list):
+        values = {names[0]: values if isinstance(values, str) else text}
+    fields = values if isinstance(values, dict) else {}
+    read = _in_a_header if len(names) == 1 else _printable
+    return tuple(value for name in names if (value := read(fields.get(name))))
 
 
 @cache

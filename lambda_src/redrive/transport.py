@@ -34,6 +34,9 @@ from redrive.answers import retry_after
 from redrive.clock import now
 from redrive.origins import origin
 
+BUFFER_BYTES = 65536
+"""Received at a time: most pages of a list are shorter."""
+
 
 class Deadline:
     """How long the current invocation may still take. One object per sandbox, set anew by every invocation."""
@@ -178,7 +181,7 @@ class _TimedSocket:
 
     def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 (http.client's)
         """Give the file that the answer is read from."""
-        return io.BufferedReader(self.reader)
+        return io.BufferedReader(self.reader, BUFFER_BYTES)
 
 
 def _timed(kind: type[HTTPConnection], deadline: Deadline, body_seconds: float) -> type[HTTPConnection]:
