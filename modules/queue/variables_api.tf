@@ -69,7 +69,7 @@ variable "api" {
   validation {
     condition = alltrue([
       for arn in [var.api.auth.secret_arn, var.api.ca_bundle_secret_arn] :
-      arn == null ? true : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$", arn))
+      arn == null ? true : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}$", arn))
     ])
     error_message = "api.auth.secret_arn and api.ca_bundle_secret_arn must be whole ARNs of Secrets Manager secrets, with the six characters at the end, such as arn:aws:secretsmanager:eu-west-1:123456789012:secret:application/api-AbC123."
   }
@@ -111,7 +111,7 @@ variable "api" {
   }
 
   validation {
-    condition     = var.api.auth.region == null ? true : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.api.auth.region))
+    condition     = var.api.auth.region == null ? true : can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", var.api.auth.region))
     error_message = "api.auth.region must be the name of a region, such as eu-west-1, or be left out; it is \"${var.api.auth.region == null ? "null" : var.api.auth.region}\"."
   }
 

@@ -190,6 +190,7 @@ RIGHT = configuration(
                 "auth": {
                     "type": "aws_iam",
                     "service": "lambda",
+                    "region": "eusc-de-east-1",
                     "resource_arns": ["arn:aws:lambda:eu-west-1:123456789012:function:api"],
                 },
             },
@@ -333,7 +334,11 @@ RIGHT = configuration(
             max_concurrency=20,
             lambda_={"reserved_concurrency": {"requeue_communication": 19}},
             redrive_limit={"max_attempts": 2, "max_cooldown_seconds": 604800, "retention_days": 9},
-            api={"base_url": URL, "auth": {"secret_arn": SECRET}, "secrets_kms_key_arn": KEY},
+            api={
+                "base_url": URL,
+                "auth": {"secret_arn": SECRET.replace("api", "events!connection/api")},
+                "secrets_kms_key_arn": KEY,
+            },
             sources={
                 name: {
                     "path": f"/{name}",
