@@ -190,7 +190,6 @@ RIGHT = configuration(
                 "auth": {
                     "type": "aws_iam",
                     "service": "lambda",
-                    "region": "eusc-de-east-1",
                     "resource_arns": ["arn:aws:lambda:eu-west-1:123456789012:function:api"],
                 },
             },
@@ -336,7 +335,7 @@ RIGHT = configuration(
             redrive_limit={"max_attempts": 2, "max_cooldown_seconds": 604800, "retention_days": 9},
             api={
                 "base_url": URL,
-                "auth": {"secret_arn": SECRET.replace("api", "events!connection/api")},
+                "auth": {"secret_arn": SECRET.replace("api", "events!connection/api"), "region": "eusc-de-east-1"},
                 "secrets_kms_key_arn": KEY,
             },
             sources={
