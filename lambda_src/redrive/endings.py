@@ -9,7 +9,7 @@ from redrive.errors import ListingError
 from redrive.expressions import search
 from redrive.hints import read_hints
 from redrive.page import Content
-from redrive.page_requests import NUMBERED, first_number, first_setting, number_param
+from redrive.page_requests import NUMBERED, first_number, first_setting
 from redrive.progress import MAX_EMPTY, Progress
 from redrive.settings import PaginationStyle, Source
 
@@ -18,9 +18,6 @@ LEAST_DEFAULT = 10
 
 LEAST_DEPTH = 1000
 """Some APIs refuse what lies deeper in a list, or give the last page again; none does so before this many items."""
-
-PARAMS = frozenset({PaginationStyle.PAGE, PaginationStyle.OFFSET, PaginationStyle.CURSOR})
-"""Styles in which a query parameter says which page is asked for."""
 
 EMPTY_PAGE = "empty page"
 NO_NEXT_PAGE = "no next page"
@@ -218,16 +215,15 @@ def same_request(name: str, source: Source) -> ListingError:
 def same_pages(name: str, source: Source) -> ListingError:
     """Give the error for an API that answers a second request as the first."""
     pagination = source.pagination
-    if pagination.style not in PARAMS:
+    if pagination.param is None:
         return ListingError(
             f"sources.{name}: two pages are the same, though the API names the second one as the next",
             f"sources.{name}.pagination.next = …" if pagination.style is PaginationStyle.NEXT_URL else "",
         )
-    param = number_param(pagination) if pagination.style in NUMBERED else pagination.cursor_param
     setting = f"{pagination.style}_param"
     from_0 = pagination.style is PaginationStyle.PAGE and pagination.first_page == 0
     more = ", or does it count pages from 1 (first_page)" if from_0 else ""
     return ListingError(
-        f"sources.{name}: two pages are the same; does the API know {param!r}{more}?",
+        f"sources.{name}: two pages are the same; does the API know {pagination.param!r}{more}?",
         f"sources.{name}.pagination.{setting} = …",
     )

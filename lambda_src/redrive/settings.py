@@ -108,14 +108,19 @@ class Pagination(NamedTuple):
     total: str | None = None
 
     @property
-    def params(self) -> tuple[str, ...]:
-        """Give the query parameters that paging sets, over filters of the same name."""
+    def param(self) -> str | None:
+        """Give the query parameter that says which page is asked for; None where the API names that page's URL."""
         own = {
             PaginationStyle.PAGE: self.page_param,
             PaginationStyle.OFFSET: self.offset_param,
             PaginationStyle.CURSOR: self.cursor_param,
         }
-        named = (own.get(self.style), self.size_param if self.style is not PaginationStyle.NONE else None)
+        return own.get(self.style)
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """Give the query parameters that paging sets, over filters of the same name."""
+        named = (self.param, self.size_param if self.style is not PaginationStyle.NONE else None)
         return tuple(name for name in named if name)
 
 

@@ -81,9 +81,8 @@ class Update(NamedTuple):
         changed = self.values, self.defaults, self.added
         text, names = _expression(*map(tuple, changed), tuple(self.removed), self.condition, tuple(self.names.items()))
         operands = {f":{name}": value for name, value in self.operands.items()}
-        operands |= {
-            f":v{number}": value for number, value in enumerate(value for of in changed for value in of.values())
-        }
+        values = itertools.chain.from_iterable(of.values() for of in changed)
+        operands |= {f":v{number}": value for number, value in enumerate(values)}
         request: dict[str, Any] = {
             "TableName": table,
             "Key": written(self.key),
